@@ -1,0 +1,63 @@
+/** Tables from outside: CSV and TSV (RFC 4180, plain, .gz, .zst) and IDX pictures, read in chunks that ranks share out.
+ *  A new kind of source is one file (csv.c, idx.c) and one line in the table of sources in table.c.
+ *
+ *  A table is cut into chunks of whole records at fixed byte offsets of the (uncompressed) input: which rank reads a chunk does not
+ *  change what is in it. Chunk i belongs to rank i mod size. Compressed inputs are unpacked by every rank, which keeps its chunks. */
+#ifndef FW_DATA_TABLE_H
+#define FW_DATA_TABLE_H
+
+#include "common/data/block.h"
+#include "common/project/project.h"
+#include "common/stats/reduce.h"
+
+#define FW_TABLE_CHUNK_BYTES (4u << 20)
+#define FW_FIELD_MAX_BYTES   (1u << 20)
+#define FW_BAD_ROWS_LISTED   10
+
+typedef struct fw_table fw_table;
+
+/** Where a table was wrong; counted always, the first ones listed. */
+typedef struct fw_bad_row { char *where; char *why; } fw_bad_row;      /* "calls.csv:17" (physical line), "3 fields, expected 5" */
+
+/** Opens and reads the header (or the column names given). Collective: every rank opens. Errors name file and line.
+ *  FW_ERR_DATA: empty file, header only, NUL byte, no UTF-8, names twice; FW_ERR_IO: missing file. */
+fw_status fw_table_open(fw_table **out, const fw_table_spec *spec, const char *base_dir, const fw_reduce *reduce, fw_error *err);
+void      fw_table_destroy(fw_table **t);
+
+size_t      fw_table_n_columns(const fw_table *t);
+const char *fw_table_column_name(const fw_table *t, size_t i);
+const char *fw_table_path(const fw_table *t);
+
+/** Types of the columns from the first 10,000 records: image for IDX pictures, number if every present value is one, time (RFC 3339 /
+ *  ISO 8601 date or date-time) likewise, category if few distinct values (<= 1000 and <= half of the rows + 20), else text. Same on all ranks.
+ *  `types` (n_columns). */
+fw_status fw_table_infer(fw_column_type *types, fw_table *t, const char *const *missing, size_t n_missing, fw_error *err);
+
+/** How the fields become cells. schema: the columns wanted; column_of[i] (schema->n_columns): index in the table, -1: not in it (all missing).
+ *  missing: texts that mean "no value" (after trimming). codes == FW_TABLE_GROW: category dictionaries of the schema grow (ingest);
+ *  FW_TABLE_FIXED: a text that is not in them becomes FW_CODE_UNSEEN (score). */
+typedef enum fw_table_codes { FW_TABLE_GROW, FW_TABLE_FIXED } fw_table_codes;
+typedef struct fw_table_reading {
+    fw_schema *schema;
+    const int *column_of;
+    const char *const *missing;
+    size_t n_missing;
+    fw_table_codes codes;
+    bool skip_bad_rows;            /* else the first bad row ends it with FW_ERR_DATA */
+} fw_table_reading;
+
+/** Local: this rank's next chunk, as rows in file order; the block grows as needed. *chunk: its index. record[i] in block->row is the record's
+ *  number within its chunk (bad rows are counted too, so numbers never shift); *n_records: records in the chunk, bad ones included.
+ *  FW_END after the last one. Errors carry "file:line" (line counted in the whole file) and column name. */
+fw_status fw_table_read(fw_table *t, const fw_table_reading *how, fw_block *block, uint64_t *chunk, uint64_t *n_records, fw_error *err);
+
+/** Local: the number of chunks (known after fw_table_open; compressed inputs: counted by fw_table_open too, which unpacks them once). */
+uint64_t fw_table_n_chunks(const fw_table *t);
+fw_status fw_table_rewind(fw_table *t, fw_error *err);
+
+uint64_t          fw_table_n_bad(const fw_table *t);                       /* this rank's, so far */
+const fw_bad_row *fw_table_bad(const fw_table *t, size_t *n_listed);
+/** Digest and size of the source's bytes, for provenance (plain files: of the bytes; same on all ranks; Collective). */
+fw_status fw_table_digest(char out[static 33], uint64_t *bytes, fw_table *t, fw_error *err);
+
+#endif

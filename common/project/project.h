@@ -1,0 +1,125 @@
+/** The project file as a checked struct. Every key stands in one table (keys.c) with type, range, default and help; this struct is where its
+ *  value goes. Loading reports all errors at once with file:line:column and a suggestion. */
+#ifndef FW_PROJECT_PROJECT_H
+#define FW_PROJECT_PROJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/core/status.h"
+#include "common/stats/metrics.h"   /* fw_task, metric names */
+
+typedef struct fw_strings { char **v; size_t n; } fw_strings;
+typedef struct fw_sizes { size_t *v; size_t n; } fw_sizes;
+
+/** problem.success: one gate a metric, e.g. macro_f1: ">= 0.80". */
+typedef enum fw_gate_op { FW_AT_LEAST, FW_AT_MOST, FW_ABOVE, FW_BELOW } fw_gate_op;
+typedef struct fw_gate { char *metric; fw_gate_op op; double bound; } fw_gate;
+
+/** data.tables.<name>: a path, or {path, header, delimiter, quote, columns, trim}, or {images, labels}. */
+typedef struct fw_table_spec {
+    char *name, *path;
+    char *images, *labels;             /* IDX pair; path is NULL then */
+    bool header;                       /* default true */
+    char delimiter;                    /* 0: by ending (.tsv: tab) and else ',' */
+    char quote;                        /* default '"'; 0: none */
+    bool trim;                         /* blanks around unquoted fields do not count; default true */
+    fw_strings columns;                /* names, when there is no header (or instead of it) */
+} fw_table_spec;
+
+typedef struct fw_merge { char *into; fw_strings from; } fw_merge;
+typedef enum fw_split_by { FW_BY_RANDOM, FW_BY_TIME, FW_BY_GROUP, FW_BY_GIVEN } fw_split_by;
+typedef enum fw_bad_rows { FW_BAD_ROWS_ERROR, FW_BAD_ROWS_SKIP } fw_bad_rows;
+
+/** features.<column> */
+typedef enum fw_feature_type { FW_FEATURE_AUTO, FW_FEATURE_IGNORE, FW_FEATURE_NUMBER, FW_FEATURE_CATEGORY, FW_FEATURE_TEXT, FW_FEATURE_TIME,
+                               FW_FEATURE_IMAGE } fw_feature_type;
+typedef enum fw_missing_policy { FW_MISSING_MEAN, FW_MISSING_MEDIAN, FW_MISSING_CONSTANT, FW_MISSING_ERROR, FW_MISSING_OWN /* category: a value of its own */ } fw_missing_policy;
+typedef enum fw_scale { FW_SCALE_STANDARD, FW_SCALE_MINMAX, FW_SCALE_ROBUST, FW_SCALE_NONE } fw_scale;
+typedef enum fw_encoding { FW_ENCODE_ONE_HOT, FW_ENCODE_ORDINAL } fw_encoding;
+typedef enum fw_unseen { FW_UNSEEN_ERROR, FW_UNSEEN_OTHER, FW_UNSEEN_MISSING } fw_unseen;
+typedef struct fw_feature_spec {
+    char *column;                      /* or "*" for every other column */
+    fw_feature_type type;
+    fw_missing_policy missing;         /* default: number median, category own */
+    double missing_value;              /* for FW_MISSING_CONSTANT */
+    bool indicator;                    /* adds a feature: 1 where missing */
+    bool has_clip; double clip[2];     /* quantiles, 0 <= lo < hi <= 1 */
+    bool log1p;
+    fw_scale scale;                    /* default number standard; image: none = /255 */
+    fw_encoding encoding;              /* default one_hot */
+    fw_unseen unseen;                  /* default other */
+    uint64_t min_count;                /* rarer categories count as "other"; default 1 */
+} fw_feature_spec;
+
+typedef enum fw_schedule { FW_SCHEDULE_CONSTANT, FW_SCHEDULE_STEP, FW_SCHEDULE_COSINE } fw_schedule;
+typedef enum fw_optimizer_kind { FW_SGD, FW_ADAM, FW_ADAMW } fw_optimizer_kind;
+
+typedef struct fw_project {
+    char *path, *dir;                  /* the file, and the folder that paths are relative to */
+    char *project;
+    struct { char *statement; struct { char *name, *direction; double baseline, target; } kpi; } goal;
+    struct { fw_task task; char *target, *positive; fw_gate *success; size_t n_success; } problem;   /* positive: class for binary metrics; NULL: the last */
+    struct {
+        fw_table_spec *tables; size_t n_tables;
+        char *dataset;                 /* NULL: <project>.dataset.h5 beside the project file */
+        fw_strings missing;            /* default "", "?", "NA", "N/A", "NaN", "nan", "null", "NULL" */
+        struct { fw_strings exclude; fw_merge *merge; size_t n_merge; } labels;
+        fw_strings private_columns;    /* key: private */
+        char *id;                      /* column carried through to score's output; NULL: the row number */
+        fw_bad_rows bad_rows;
+        struct {
+            fw_split_by by; double train, validation, test; bool stratify; uint64_t seed;
+            char *column;              /* by time or group */
+            fw_strings given_train, given_test;    /* by given: names of tables; validation is then a share of the train tables */
+        } split;
+    } data;
+    struct { fw_feature_spec *v; size_t n; } features;     /* none, or a "*": every other column is used with FW_FEATURE_AUTO */
+    bool features_all;
+    struct { char *learner; fw_sizes hidden; char *activation; double dropout; } model;
+    struct {
+        uint64_t epochs, global_batch_size, seed, leaf_rows;     /* leaf_rows 0: chosen from the batch size alone */
+        fw_optimizer_kind optimizer;
+        double learning_rate, momentum, weight_decay, l1, l2, beta1, beta2, epsilon;
+        struct { fw_schedule kind; double step_factor; uint64_t step_epochs; double warmup_epochs, final_factor; } schedule;
+        bool balanced_classes;         /* class_weights: balanced */
+        struct { char *label; double weight; } *class_weights; size_t n_class_weights;
+        struct { char *metric; uint64_t patience; double min_delta; } early_stopping;      /* patience 0: off */
+        struct { double every_s; uint64_t every_rounds; } checkpoint;
+    } train;
+    struct { fw_strings fairness_attributes; double fairness_max_difference; uint64_t fairness_min_count; } evaluate;
+    struct { char *bus; uint64_t window; } monitor;        /* bus NULL: nothing is published */
+    void *internal;                    /* the parsed tree, origins of the values; common/project alone knows */
+} fw_project;
+
+/** Environment (FLYWHEEL_A__B) and command line ("train.learning_rate=0.01") override the file. overrides: n texts.
+ *  On FW_ERR_CONFIG err holds all errors, one a line ("p.yaml:3:5: ..."); *out is untouched. */
+fw_status fw_project_load(fw_project **out, const char *path, const char *const *overrides, size_t n, fw_error *err);
+/** From the resolved YAML text (in a model, a checkpoint, a command); dir: for relative paths. */
+fw_status fw_project_parse(fw_project **out, const char *yaml, const char *name, const char *dir, fw_error *err);
+void      fw_project_destroy(fw_project **p);
+
+/** Sets one key after loading (types found at ingest). */
+fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
+
+/** Every value, in the order of the life cycle, as YAML that loads to the same struct: canonical, so equal projects give equal text.
+ *  Overrides applied, defaults written out. malloc'ed. */
+fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
+/** The part that shapes the dataset (data, problem.target, problem.task and nothing else), canonical: its digest tells whether a dataset is of this project. */
+fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
+/** The part that shapes the model given the dataset (problem, features, model, train without checkpoint), canonical. */
+fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
+
+fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err);    /* key, value, where it comes from */
+fw_status fw_project_schema_json(FILE *out, fw_error *err);                            /* JSON Schema (2020-12) for editors */
+fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err);        /* the reference: key, type, default, help; section NULL: all */
+/** Sections present in the file that `command` does not use, one text ("tune, deploy"), malloc'ed; NULL when none. */
+char     *fw_project_unused_sections(const fw_project *p, const char *command);
+
+/** The path of the dataset (absolute or relative to the working directory); malloc'ed. */
+fw_status fw_project_dataset_path(char **out, const fw_project *p, fw_error *err);
+const char *fw_feature_type_name(fw_feature_type t);
+
+#endif

@@ -1,0 +1,23 @@
+/** Exact sum of doubles: a small superaccumulator (Neal 2015) whose limbs are 64-bit integers.
+ *  The value is the correctly rounded sum, whatever the order and however it was split over ranks.
+ *  Not for NaN or infinity: those are refused, never added. Merge: fw_exact_sum_normalize, then add limb by limb (sum_i64). */
+#ifndef FW_STATS_EXACT_SUM_H
+#define FW_STATS_EXACT_SUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/status.h"
+#include "common/stats/reduce.h"
+
+#define FW_EXACT_LIMBS 72
+typedef struct fw_exact_sum { int64_t limb[FW_EXACT_LIMBS]; uint32_t pending; } fw_exact_sum;   /* zero-initialise */
+
+/** FW_ERR_NUMERIC when x is not finite; the sum is unchanged then. */
+fw_status fw_exact_sum_add(fw_exact_sum *s, double x, fw_error *err);
+void      fw_exact_sum_merge(fw_exact_sum *into, const fw_exact_sum *from);
+double    fw_exact_sum_value(const fw_exact_sum *s);         /* correctly rounded (half to even) */
+/** Collective: n sums merged over the ranks. */
+fw_status fw_exact_sum_reduce(fw_exact_sum *s, size_t n, const fw_reduce *reduce, fw_error *err);
+
+#endif
