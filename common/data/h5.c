@@ -1,0 +1,300 @@
+#include "common/data/h5.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/envelope.h"
+#include "common/core/size.h"
+
+#define MAX_RANK 4
+
+/* Every identifier below lives in its scope: a property list or data space that is not closed would keep the file open. */
+typedef struct handle { hid_t id; } handle;
+
+static void handle_close(handle *h)
+{
+    if (h->id < 0) return;
+    switch (H5Iget_type(h->id)) {
+    case H5I_GENPROP_LST: H5Pclose(h->id); break;
+    case H5I_DATASPACE: H5Sclose(h->id); break;
+    case H5I_DATATYPE: H5Tclose(h->id); break;
+    case H5I_GROUP: H5Gclose(h->id); break;
+    case H5I_DATASET: H5Dclose(h->id); break;
+    case H5I_FILE: H5Fclose(h->id); break;
+    case H5I_UNINIT: case H5I_BADID: case H5I_ATTR: case H5I_REFERENCE: case H5I_VFL: case H5I_GENPROP_CLS: case H5I_ERROR_CLASS:
+    case H5I_ERROR_MSG: case H5I_ERROR_STACK: case H5I_NTYPES: default: break;
+    }
+}
+#define HANDLE __attribute__((cleanup(handle_close))) handle
+
+/* ---- the error stack ---- */
+
+typedef struct deepest { char text[512]; } deepest;
+
+static herr_t keep_deepest(unsigned n, const H5E_error2_t *e, void *context)
+{
+    (void)n;
+    deepest *d = context;
+    snprintf(d->text, sizeof d->text, "%s", e->desc != NULL ? e->desc : "");
+    return 0;
+}
+
+/* What, and in brackets the deepest line of the library's own stack. */
+static fw_status failed(fw_error *err, fw_status s, const char *what, const char *name)
+{
+    deepest d = {""};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, &d);      /* from the call to where it failed: the last line stays */
+    H5Eclear2(H5E_DEFAULT);
+    return fw_fail(err, s, "%s '%s' (HDF5: %s)", what, name, d.text[0] != '\0' ? d.text : "no reason given");
+}
+
+static void quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
+}
+
+/* ---- files ---- */
+
+static fw_status access_list(handle *fapl, MPI_Comm comm, const char *path, fw_error *err)
+{
+    fapl->id = H5Pcreate(H5P_FILE_ACCESS);
+    bool ok = fapl->id >= 0 && H5Pset_libver_bounds(fapl->id, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) >= 0 &&
+              H5Pset_fclose_degree(fapl->id, H5F_CLOSE_STRONG) >= 0;
+    if (ok && comm != MPI_COMM_NULL)
+        ok = H5Pset_fapl_mpio(fapl->id, comm, MPI_INFO_NULL) >= 0 && H5Pset_all_coll_metadata_ops(fapl->id, true) >= 0 &&
+             H5Pset_coll_metadata_write(fapl->id, true) >= 0;
+    else if (ok)
+        ok = H5Pset_file_locking(fapl->id, true, true) >= 0;
+    return ok ? FW_OK : failed(err, FW_ERR_INTERNAL, "cannot prepare access to", path);
+}
+
+fw_status fw_h5_create(hid_t *file, const char *path, MPI_Comm comm, fw_error *err)
+{
+    quiet();
+    HANDLE fapl = {-1};
+    FW_TRY(access_list(&fapl, comm, path, err));
+    HANDLE fcpl = {H5Pcreate(H5P_FILE_CREATE)};
+    if (fcpl.id < 0 || H5Pset_userblock(fcpl.id, FW_ENVELOPE_BYTES) < 0 || H5Pset_obj_track_times(fcpl.id, false) < 0)
+        return failed(err, FW_ERR_INTERNAL, "cannot prepare the creation of", path);
+    hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, fcpl.id, fapl.id);
+    if (id < 0) return failed(err, FW_ERR_IO, "cannot create", path);
+    *file = id;
+    return FW_OK;
+}
+
+fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err)
+{
+    quiet();
+    if (access(path, R_OK) != 0) return fw_fail_errno(err, FW_ERR_IO, "cannot read '%s'", path);
+    HANDLE fapl = {-1};
+    FW_TRY(access_list(&fapl, MPI_COMM_NULL, path, err));
+    hid_t id = H5Fopen(path, H5F_ACC_RDONLY, fapl.id);
+    if (id < 0) return failed(err, FW_ERR_FORMAT, "cannot open as HDF5", path);
+    *file = id;
+    return FW_OK;
+}
+
+fw_status fw_h5_close(hid_t *file, fw_error *err)
+{
+    if (*file < 0) return FW_OK;
+    herr_t flushed = H5Fflush(*file, H5F_SCOPE_GLOBAL);      /* Collective for parallel files, like the close */
+    herr_t closed = H5Fclose(*file);
+    *file = -1;
+    if (flushed < 0 || closed < 0) return failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+    return FW_OK;
+}
+
+fw_status fw_h5_group(hid_t at, const char *name, fw_error *err)
+{
+    HANDLE gcpl = {H5Pcreate(H5P_GROUP_CREATE)};
+    if (gcpl.id < 0 || H5Pset_obj_track_times(gcpl.id, false) < 0) return failed(err, FW_ERR_INTERNAL, "cannot prepare group", name);
+    HANDLE group = {H5Gcreate2(at, name, H5P_DEFAULT, gcpl.id, H5P_DEFAULT)};
+    if (group.id < 0) return failed(err, FW_ERR_IO, "cannot create group", name);
+    return FW_OK;
+}
+
+/* ---- datasets ---- */
+
+/* The type as it stands in the file: little endian, whatever the machine. */
+static fw_status file_type(handle *out, hid_t type, const char *name, fw_error *err)
+{
+    out->id = H5Tcopy(type);
+    if (out->id < 0 || H5Tset_order(out->id, H5T_ORDER_LE) < 0) return failed(err, FW_ERR_INTERNAL, "cannot prepare the type of", name);
+    return FW_OK;
+}
+
+fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, fw_error *err)
+{
+    if (rank < 1 || rank > MAX_RANK) return fw_fail(err, FW_ERR_ARG, "dataset '%s': %d dimensions", name, rank);
+    HANDLE stored = {-1};
+    FW_TRY(file_type(&stored, type, name, err));
+    HANDLE space = {H5Screate_simple(rank, dims, NULL)};
+    HANDLE dcpl = {H5Pcreate(H5P_DATASET_CREATE)};
+    if (space.id < 0 || dcpl.id < 0 || H5Pset_obj_track_times(dcpl.id, false) < 0 || H5Pset_layout(dcpl.id, H5D_CONTIGUOUS) < 0 ||
+        H5Pset_alloc_time(dcpl.id, H5D_ALLOC_TIME_EARLY) < 0 || H5Pset_fill_time(dcpl.id, H5D_FILL_TIME_NEVER) < 0)
+        return failed(err, FW_ERR_INTERNAL, "cannot prepare dataset", name);
+    hid_t id = H5Dcreate2(at, name, stored.id, space.id, H5P_DEFAULT, dcpl.id, H5P_DEFAULT);
+    if (id < 0) return failed(err, FW_ERR_IO, "cannot create dataset", name);
+    *dataset = id;
+    return FW_OK;
+}
+
+fw_status fw_h5_write_all(hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, const void *data, fw_error *err)
+{
+    HANDLE dataset = {-1};
+    FW_TRY(fw_h5_make(&dataset.id, at, name, type, rank, dims, err));
+    for (int i = 0; i < rank; i++)
+        if (dims[i] == 0) return FW_OK;
+    if (H5Dwrite(dataset.id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) return failed(err, FW_ERR_IO, "cannot write dataset", name);
+    return FW_OK;
+}
+
+/* Selects rows [first, first + n) in the file and makes the matching memory space. */
+static fw_status select_rows(handle *file_space, handle *memory_space, hid_t dataset, hsize_t first, hsize_t n, fw_error *err)
+{
+    hsize_t dims[MAX_RANK], start[MAX_RANK] = {0};
+    file_space->id = H5Dget_space(dataset);
+    if (file_space->id < 0) return failed(err, FW_ERR_FORMAT, "cannot read the shape of", "a dataset");
+    int rank = H5Sget_simple_extent_ndims(file_space->id);
+    if (rank < 1 || rank > MAX_RANK || H5Sget_simple_extent_dims(file_space->id, dims, NULL) < 0)
+        return failed(err, FW_ERR_FORMAT, "cannot read the shape of", "a dataset");
+    if (first > dims[0] || n > dims[0] - first)
+        return fw_fail(err, FW_ERR_ARG, "rows [%llu, +%llu) of a dataset with %llu rows", (unsigned long long)first, (unsigned long long)n,
+                       (unsigned long long)dims[0]);
+    start[0] = first;
+    dims[0] = n;
+    memory_space->id = H5Screate_simple(rank, dims, NULL);
+    if (memory_space->id < 0 || H5Sselect_hyperslab(file_space->id, H5S_SELECT_SET, start, NULL, dims, NULL) < 0)
+        return failed(err, FW_ERR_INTERNAL, "cannot select rows of", "a dataset");
+    return FW_OK;
+}
+
+static const char *name_of(hid_t dataset, char *buffer, size_t len)
+{
+    return H5Iget_name(dataset, buffer, len) > 0 ? buffer : "a dataset";
+}
+
+fw_status fw_h5_write_rows(hid_t dataset, hid_t type, hsize_t first, hsize_t n, const void *data, fw_error *err)
+{
+    if (n == 0) return FW_OK;
+    HANDLE file_space = {-1}, memory_space = {-1};
+    FW_TRY(select_rows(&file_space, &memory_space, dataset, first, n, err));
+    char name[128];
+    if (H5Dwrite(dataset, type, memory_space.id, file_space.id, H5P_DEFAULT, data) < 0)
+        return failed(err, FW_ERR_IO, "cannot write to", name_of(dataset, name, sizeof name));
+    return FW_OK;
+}
+
+fw_status fw_h5_read_rows(hid_t dataset, hid_t type, hsize_t first, hsize_t n, void *data, fw_error *err)
+{
+    if (n == 0) return FW_OK;
+    HANDLE file_space = {-1}, memory_space = {-1};
+    FW_TRY(select_rows(&file_space, &memory_space, dataset, first, n, err));
+    char name[128];
+    if (H5Dread(dataset, type, memory_space.id, file_space.id, H5P_DEFAULT, data) < 0)
+        return failed(err, FW_ERR_IO, "cannot read from", name_of(dataset, name, sizeof name));
+    return FW_OK;
+}
+
+/* Only a hard link: a soft or external one would lead out of the file. */
+static fw_status check_link(hid_t at, const char *name, fw_error *err)
+{
+    H5L_info_t link;
+    if (H5Lexists(at, name, H5P_DEFAULT) <= 0 || H5Lget_info(at, name, &link, H5P_DEFAULT) < 0) {
+        H5Eclear2(H5E_DEFAULT);
+        return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' is not there", name);
+    }
+    if (link.type != H5L_TYPE_HARD) return fw_fail(err, FW_ERR_FORMAT, "'%s' is a link to somewhere else, which is refused", name);
+    return FW_OK;
+}
+
+/* Plain contiguous bytes inside this file. */
+static fw_status check_storage(hid_t dataset, const char *name, hsize_t bytes, fw_error *err)
+{
+    HANDLE dcpl = {H5Dget_create_plist(dataset)};
+    if (dcpl.id < 0) return failed(err, FW_ERR_FORMAT, "cannot read the layout of", name);
+    if (H5Pget_layout(dcpl.id) != H5D_CONTIGUOUS || H5Pget_nfilters(dcpl.id) != 0 || H5Pget_external_count(dcpl.id) != 0)
+        return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' is not stored contiguously inside the file", name);
+    if (bytes == 0) return FW_OK;
+    HANDLE file = {H5Iget_file_id(dataset)};
+    hsize_t file_bytes = 0;
+    haddr_t at = H5Dget_offset(dataset);
+    if (file.id < 0 || H5Fget_filesize(file.id, &file_bytes) < 0) return failed(err, FW_ERR_FORMAT, "cannot read the length of the file of", name);
+    if (at == HADDR_UNDEF || at > file_bytes || bytes > file_bytes - at || H5Dget_storage_size(dataset) != bytes)
+        return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' reaches past the end of the file", name);
+    return FW_OK;
+}
+
+static fw_status check_shape(hid_t dataset, const char *name, int rank, hsize_t *dims, size_t element_bytes, hsize_t *bytes, fw_error *err)
+{
+    HANDLE space = {H5Dget_space(dataset)};
+    hsize_t got[MAX_RANK];
+    if (space.id < 0 || H5Sget_simple_extent_type(space.id) != H5S_SIMPLE || H5Sget_simple_extent_ndims(space.id) != rank ||
+        H5Sget_simple_extent_dims(space.id, got, NULL) != rank) {
+        H5Eclear2(H5E_DEFAULT);
+        return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' does not have %d dimensions", name, rank);
+    }
+    *bytes = element_bytes;
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] != 0 && dims[i] != got[i])
+            return fw_fail(err, FW_ERR_FORMAT, "dataset '%s': dimension %d is %llu, expected %llu", name, i, (unsigned long long)got[i],
+                           (unsigned long long)dims[i]);
+        if (__builtin_mul_overflow(*bytes, got[i], bytes)) return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' has an impossible size", name);
+    }
+    memcpy(dims, got, (size_t)rank * sizeof *dims);
+    return FW_OK;
+}
+
+fw_status fw_h5_dataset(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, hsize_t *dims, fw_error *err)
+{
+    if (rank < 1 || rank > MAX_RANK) return fw_fail(err, FW_ERR_ARG, "dataset '%s': %d dimensions", name, rank);
+    FW_TRY(check_link(at, name, err));
+    HANDLE id = {H5Dopen2(at, name, H5P_DEFAULT)};
+    if (id.id < 0) return failed(err, FW_ERR_FORMAT, "cannot open dataset", name);
+    HANDLE stored = {H5Dget_type(id.id)}, expected = {-1};
+    FW_TRY(file_type(&expected, type, name, err));
+    if (stored.id < 0 || H5Tequal(stored.id, expected.id) <= 0) {
+        H5Eclear2(H5E_DEFAULT);
+        return fw_fail(err, FW_ERR_FORMAT, "dataset '%s' is of another type than expected", name);
+    }
+    hsize_t got[MAX_RANK], bytes = 0;
+    memcpy(got, dims, (size_t)rank * sizeof *dims);
+    FW_TRY(check_shape(id.id, name, rank, got, H5Tget_size(stored.id), &bytes, err));
+    FW_TRY(check_storage(id.id, name, bytes, err));
+    memcpy(dims, got, (size_t)rank * sizeof *dims);
+    *dataset = id.id;
+    id.id = -1;
+    return FW_OK;
+}
+
+void fw_h5_dataset_close(hid_t *dataset)
+{
+    if (*dataset >= 0 && H5Dclose(*dataset) < 0) H5Eclear2(H5E_DEFAULT);
+    *dataset = -1;
+}
+
+fw_status fw_h5_write_text(hid_t at, const char *name, const char *text, fw_error *err)
+{
+    hsize_t len = strlen(text);
+    return fw_h5_write_all(at, name, H5T_NATIVE_UINT8, 1, &len, text, err);
+}
+
+fw_status fw_h5_read_text(char **out, hid_t at, const char *name, size_t max_bytes, fw_error *err)
+{
+    HANDLE dataset = {-1};
+    hsize_t len = 0;
+    FW_TRY(fw_h5_dataset(&dataset.id, at, name, H5T_NATIVE_UINT8, 1, &len, err));
+    if (len > max_bytes) return fw_fail(err, FW_ERR_FORMAT, "text '%s' has %llu bytes, more than the %zu allowed", name, (unsigned long long)len, max_bytes);
+    FW_FREE char *text = malloc((size_t)len + 1);
+    if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "text '%s': %llu bytes", name, (unsigned long long)len);
+    FW_TRY(fw_h5_read_rows(dataset.id, H5T_NATIVE_UINT8, 0, len, text, err));
+    text[len] = '\0';
+    if (memchr(text, '\0', (size_t)len) != NULL) return fw_fail(err, FW_ERR_FORMAT, "text '%s' holds a NUL byte", name);
+    *out = text;
+    text = NULL;
+    return FW_OK;
+}
