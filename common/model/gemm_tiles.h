@@ -1,0 +1,132 @@
+/** The body of the vector kernels, included once per instruction set. Not a header of its own: the including file defines
+ *
+ *    TARGET              the target attribute               LANES      floats in a vector
+ *    vec, mask           the types                          MAX_ROWS   rows of C held in registers with two vectors of columns
+ *    ZERO LOAD STORE FMA SPLAT MASK LOAD_MASK STORE_MASK
+ *
+ *  C is cut into tiles of rows x (vectors of columns). A tile's accumulators stay in registers while k runs over a block of BLOCK_K; between
+ *  blocks they rest in C, which changes no bit. With enough rows the block of B below a tile is copied to the stack, where its rows are dense. */
+
+#define BLOCK_K 256
+#define PACK_FROM_ROWS 48          /* below that the copy costs more than it saves */
+#define INLINE static inline __attribute__((always_inline)) TARGET
+
+/* What one tile works on: B's rows b, b + ldb, ...; `first`: start from the bias (or +0), else from C. */
+typedef struct tile {
+    size_t k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    const float *bias;
+    float *c;
+    size_t ldc;
+    int first;
+    mask tail;                     /* lanes of the last vector that exist */
+} tile;
+
+/* rows and vectors are constants wherever this is called; `partial`: the last vector is cut by the tail mask. */
+INLINE void run_tile(const size_t rows, const size_t vectors, const int partial, const tile *t)
+{
+    vec acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    const mask tail = t->tail;
+    const size_t lda = t->lda, ldb = t->ldb;
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++) {
+#pragma GCC unroll 16
+        for (size_t v = 0; v < vectors; v++) {
+            const float *from = t->first ? t->bias : t->c + r * t->ldc;
+            if (from == NULL) acc[r][v] = ZERO();
+            else acc[r][v] = partial && v == vectors - 1 ? LOAD_MASK(from + v * LANES, tail) : LOAD(from + v * LANES);
+        }
+    }
+    const float *a0 = t->a, *a1 = rows > 3 ? a0 + 3 * lda : a0, *a2 = rows > 6 ? a0 + 6 * lda : a0, *a3 = rows > 9 ? a0 + 9 * lda : a0;
+    const float *b = t->b;
+    for (size_t p = 0; p < t->k; p++, b += ldb) {
+        vec right[MAX_TILE_VECTORS];
+#pragma GCC unroll 16
+        for (size_t v = 0; v < vectors; v++) right[v] = partial && v == vectors - 1 ? LOAD_MASK(b + v * LANES, tail) : LOAD(b + v * LANES);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++) {
+            const float *base = r < 3 ? a0 : r < 6 ? a1 : r < 9 ? a2 : a3;       /* four pointers and two strides address twelve rows */
+            const vec left = SPLAT(base[(r % 3) * lda + p]);
+#pragma GCC unroll 16
+            for (size_t v = 0; v < vectors; v++) acc[r][v] = FMA(left, right[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++) {
+#pragma GCC unroll 16
+        for (size_t v = 0; v < vectors; v++) {
+            float *to = t->c + r * t->ldc + v * LANES;
+            if (partial && v == vectors - 1) STORE_MASK(to, tail, acc[r][v]);
+            else STORE(to, acc[r][v]);
+        }
+    }
+}
+
+/* All rows of a strip of columns, MAX_ROWS at a time, then what is left in one smaller tile. */
+INLINE void run_rows(const size_t vectors, const int partial, size_t m, tile *t)
+{
+    for (; m >= MAX_ROWS; m -= MAX_ROWS) {
+        run_tile(MAX_ROWS, vectors, partial, t);
+        t->a += MAX_ROWS * t->lda;
+        t->c += MAX_ROWS * t->ldc;
+    }
+    switch (m) {
+#define CASE(r) case r: if (r < MAX_ROWS) run_tile(r, vectors, partial, t); break;
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
+#undef CASE
+    default: break;
+    }
+}
+
+static TARGET __attribute__((noinline)) void rows_two(size_t m, tile *t) { run_rows(2, 0, m, t); }
+static TARGET __attribute__((noinline)) void rows_two_partial(size_t m, tile *t) { run_rows(2, 1, m, t); }
+static TARGET __attribute__((noinline)) void rows_one_partial(size_t m, tile *t) { run_rows(1, 1, m, t); }
+static TARGET __attribute__((noinline)) void one_row_wide(tile *t) { run_tile(1, MAX_TILE_VECTORS, 0, t); }
+
+/* Columns [j, j + width) of B's rows [p, p + depth) to dense rows of 2 LANES floats. */
+static TARGET void pack(float *to, const float *b, size_t ldb, size_t depth)
+{
+    for (size_t p = 0; p < depth; p++, b += ldb, to += 2 * LANES) {
+        STORE(to, LOAD(b));
+        STORE(to + LANES, LOAD(b + LANES));
+    }
+}
+
+static TARGET void strip(const fw_gemm_args *g, size_t j, size_t p, size_t depth, float *packed)
+{
+    const size_t width = g->n - j;
+    tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
+              .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
+    if (width >= 2 * LANES) {
+        if (g->m >= PACK_FROM_ROWS) {
+            pack(packed, t.b, t.ldb, depth);
+            t.b = packed;
+            t.ldb = 2 * LANES;
+        }
+        rows_two(g->m, &t);
+    } else {
+        t.tail = MASK((width - 1) % LANES + 1);
+        if (width > LANES) rows_two_partial(g->m, &t);
+        else rows_one_partial(g->m, &t);
+    }
+}
+
+static TARGET void run(const fw_gemm_args *g)
+{
+    float packed[BLOCK_K * 2 * LANES] __attribute__((aligned(64)));
+    size_t p = 0;
+    do {                                       /* once at least: k == 0 leaves the bias */
+        const size_t depth = g->k - p < BLOCK_K ? g->k - p : BLOCK_K;
+        size_t j = 0;
+        for (; g->m == 1 && g->n - j >= MAX_TILE_VECTORS * LANES; j += MAX_TILE_VECTORS * LANES) {      /* one chain a vector: many at once */
+            tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
+                      .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
+            one_row_wide(&t);
+        }
+        for (; j < g->n; j += 2 * LANES) strip(g, j, p, depth, packed);
+        p += depth;
+    } while (p < g->k);
+}
