@@ -1,5 +1,7 @@
 /** Bytes on ZeroMQ: a publisher that never waits for its readers and counts every loss, a subscriber, and a pair for orders.
- *  Knows no message. The only place that includes zmq.h. */
+ *  Knows no message. This folder is the only place that includes zmq.h.
+ *  Endpoints: tcp://HOST:PORT (PORT may be *), ipc://PATH, inproc://NAME. IPv6 only when the endpoint has an [address].
+ *  Not thread-safe: a socket belongs to one thread at a time; different sockets of one fw_bus may belong to different threads. */
 #ifndef FW_BUS_BUS_H
 #define FW_BUS_BUS_H
 
@@ -11,38 +13,47 @@
 #include "common/core/status.h"
 
 #define FW_BUS_MAX_MESSAGE (16u << 20)    /* bytes: larger ones from a peer are refused by the library */
+#define FW_BUS_MAX_TOPIC   4096u          /* bytes */
 
 typedef struct fw_bus fw_bus;             /* one ZeroMQ context */
 fw_status fw_bus_create(fw_bus **out, fw_error *err);
-void      fw_bus_destroy(fw_bus **b);     /* after its sockets */
+/** Ends at once: the context itself lives until the last of its sockets is destroyed, so the order of destruction does not matter. */
+void      fw_bus_destroy(fw_bus **b);
 
-/** Publisher (XPUB, bound). produced = delivered + dropped: delivered = handed to the socket for at least one reader, or there was none
- *  to hand it to (unheard). Frames: topic, payload. */
+/** Publisher (XPUB, bound). produced = delivered + unheard + dropped: delivered = handed to the socket for at least one reader,
+ *  unheard = nobody was subscribed to the topic, dropped = a reader's queue was full. Frames: topic, payload.
+ *  A reader that stands still fills its queue, and what comes then is dropped for all until the heartbeats (3 s) end its connection. */
 typedef struct fw_publisher fw_publisher;
 typedef struct fw_publisher_opts { int high_water; /* messages a reader; 0: 100,000 */ } fw_publisher_opts;
-typedef struct fw_publisher_counts { uint64_t produced, delivered, unheard, dropped; int readers; } fw_publisher_counts;
+typedef struct fw_publisher_counts { uint64_t produced, delivered, unheard, dropped; int readers; /* subscriptions */ } fw_publisher_counts;
 fw_status fw_publisher_create(fw_publisher **out, fw_bus *b, const char *endpoint, const fw_publisher_opts *opts, fw_error *err);
-void      fw_publisher_destroy(fw_publisher **p);
+void      fw_publisher_destroy(fw_publisher **p);             /* at once: what is queued is lost; fw_publisher_close comes before */
 const char *fw_publisher_endpoint(const fw_publisher *p);      /* as bound: tcp://127.0.0.1:* becomes a real port */
 fw_status fw_publisher_wait(fw_publisher *p, int readers, fw_mono deadline, fw_error *err);   /* FW_ERR_TIMEOUT */
 /** Never blocks. FW_OK also when it was dropped: see the counts. */
 fw_status fw_publisher_send(fw_publisher *p, const char *topic, const void *payload, size_t len, fw_error *err);
 fw_publisher_counts fw_publisher_count(fw_publisher *p);
-/** Waits until everything queued has left for its readers, or the deadline; then closes. */
+/** Waits until everything queued has left for its readers, or the deadline; then closes. FW_ERR_TIMEOUT: some may not have left.
+ *  *p is NULL afterwards whatever is returned. */
 fw_status fw_publisher_close(fw_publisher **p, int linger_ms, fw_error *err);
 
-/** Subscriber (SUB, connected, reconnects by itself, heartbeats). */
+/** Subscriber (SUB, connected, reconnects by itself, heartbeats). topic_prefix NULL or "": everything. */
 typedef struct fw_subscriber fw_subscriber;
 fw_status fw_subscriber_create(fw_subscriber **out, fw_bus *b, const char *endpoint, const char *topic_prefix, fw_error *err);
+fw_status fw_subscriber_connect(fw_subscriber *s, const char *endpoint, fw_error *err);      /* one more publisher */
 void      fw_subscriber_destroy(fw_subscriber **s);
-/** The next message; valid until the next call. FW_ERR_TIMEOUT when none came in time. Messages that have not two frames are skipped and counted. */
+/** The next message; valid until the next call. FW_ERR_TIMEOUT when none came in time. Messages that have not two frames, or whose topic
+ *  holds a NUL byte or is longer than FW_BUS_MAX_TOPIC, are skipped and counted. */
 fw_status fw_subscriber_receive(fw_subscriber *s, const char **topic, const void **payload, size_t *len, fw_mono deadline, fw_error *err);
+uint64_t  fw_subscriber_skipped(const fw_subscriber *s);
 
-/** Orders: one end binds, the other connects (PAIR; inproc:// in one process, later tcp:// between processes). Whole messages, in order. */
+/** Orders: one end binds, the other connects (PAIR; inproc:// in one process, tcp:// or ipc:// between processes). Whole messages, in order.
+ *  A send with no peer, or with a peer that does not read, waits for the deadline. What was sent has up to 2 s to leave after destroy. */
 typedef struct fw_line fw_line;
 fw_status fw_line_bind(fw_line **out, fw_bus *b, const char *endpoint, fw_error *err);
 fw_status fw_line_connect(fw_line **out, fw_bus *b, const char *endpoint, fw_error *err);
 void      fw_line_destroy(fw_line **l);
+const char *fw_line_endpoint(const fw_line *l);                /* as bound or connected */
 fw_status fw_line_send(fw_line *l, const void *bytes, size_t len, fw_mono deadline, fw_error *err);
 /** Valid until the next call. FW_ERR_TIMEOUT. */
 fw_status fw_line_receive(fw_line *l, const void **bytes, size_t *len, fw_mono deadline, fw_error *err);
