@@ -47,7 +47,8 @@ fw_status fw_fail(fw_error *err, fw_status s, const char *format, ...) __attribu
 /** The same with ": <strerror(errno)>" at the end. Keeps errno. */
 fw_status fw_fail_errno(fw_error *err, fw_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/** Puts "<context>: " in front of what err already says; returns err->status (FW_ERR_INTERNAL when err is NULL). */
+/** Puts "<context>: " in front of what err already says and returns s, the status of the call that failed.
+ *  s == FW_OK stands for err->status (FW_ERR_INTERNAL when err is NULL). */
 fw_status fw_wrap(fw_error *err, fw_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define FW_TRY(call)                                     \
