@@ -13,14 +13,17 @@
 
 #include "common/data/block.h"
 
+#define FW_DATASET_KIND    "dataset"
+#define FW_DATASET_VERSION 1
+
 typedef enum fw_split { FW_TRAIN, FW_VALIDATION, FW_TEST, FW_N_SPLITS } fw_split;
 const char *fw_split_name(fw_split s);
 bool        fw_split_parse(fw_split *out, const char *name);
 
 typedef struct fw_column_stats {       /* over the whole dataset */
-    uint64_t missing, distinct;        /* distinct: category and text up to a cap of 1,000,000; number: up to the same cap */
-    double min, max, mean, stddev;     /* number (of those present) */
-    bool constant;
+    uint64_t missing, distinct;        /* distinct values present; above 65,536 an estimate (about 0.4 %) unless it is a category */
+    double min, max, mean, stddev;     /* number (of those present); stddev with the count as divisor; 0 without values */
+    bool constant;                     /* the same cell in every row, or no value at all */
 } fw_column_stats;
 
 typedef struct fw_dataset fw_dataset;
@@ -41,5 +44,7 @@ fw_status fw_dataset_read(fw_dataset *d, fw_split s, uint64_t first, size_t n, c
 
 /** Reads and checks everything. */
 fw_status fw_dataset_verify(fw_dataset *d, fw_error *err);
+/** Reads and checks blocks first, first + step, ...: the share of one of `step` ranks. */
+fw_status fw_dataset_verify_blocks(fw_dataset *d, uint64_t first, uint64_t step, fw_error *err);
 
 #endif
