@@ -30,7 +30,12 @@ typedef struct fw_block {
 fw_status fw_block_create(fw_block **out, const fw_schema *schema, size_t capacity, fw_error *err);
 void      fw_block_destroy(fw_block **b);
 void      fw_block_clear(fw_block *b);                                            /* n_rows = 0 */
-fw_status fw_block_set_text(fw_block *b, size_t column, size_t row, const char *s, size_t len, fw_error *err);  /* rows in ascending order */
+/** Room for at least `capacity` rows; the rows that are there stay. Pointers into the block change. */
+fw_status fw_block_reserve(fw_block *b, size_t capacity, fw_error *err);
+/** Every row in ascending order, a missing one as "": a row's text begins where the one before ends. */
+fw_status fw_block_set_text(fw_block *b, size_t column, size_t row, const char *s, size_t len, fw_error *err);
+/** The missing value of the column's type into one cell (text: the rows before it must be set). */
+fw_status fw_block_set_missing(fw_block *b, size_t column, size_t row, fw_error *err);
 /** Appends rows [first, first + n) of from (same columns by index) to into, whose capacity must hold them. */
 fw_status fw_block_append(fw_block *into, const fw_block *from, size_t first, size_t n, fw_error *err);
 
