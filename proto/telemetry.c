@@ -1,0 +1,303 @@
+#include "proto/telemetry.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/core/clock.h"
+#include "common/core/dict.h"
+#include "common/core/size.h"
+#include "proto/telemetry.pb-c.h"
+
+#define PUBLISHER_BYTES 16
+
+typedef struct topic_state { uint64_t sequence, rows; } topic_state;
+
+struct fw_telemetry {
+    char publisher[2 * PUBLISHER_BYTES + 1];
+    fw_dict *topics;                            /* name -> index in states */
+    topic_state *states; size_t capacity;
+};
+
+/* protobuf-c appends here; the base comes first so that the library's pointer is ours. */
+typedef struct text_buffer { ProtobufCBuffer base; fw_text *text; } text_buffer;
+
+static void append_to_text(ProtobufCBuffer *buffer, size_t len, const uint8_t *bytes)
+{
+    fw_text_add_bytes(((text_buffer *)buffer)->text, (const char *)bytes, len);
+}
+
+static text_buffer buffer_on(fw_text *text) { return (text_buffer){.base = {.append = append_to_text}, .text = text}; }
+
+/* generated structs want char * for strings that they only read */
+static char *unconst(const char *s) { return (char *)(uintptr_t)(s != NULL ? s : ""); }
+
+static bool is_text(const char *s)
+{
+    if (s == NULL) return true;
+    size_t len = strlen(s);
+    return len <= FW_TELEMETRY_MAX_TEXT && fw_utf8_valid(s, len) == len;
+}
+
+bool fw_telemetry_topic_valid(const char *topic)
+{
+    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS};
+    for (size_t i = 0; i < 2; i++)
+        if (strncmp(topic, kinds[i], strlen(kinds[i])) == 0) return topic[strlen(kinds[i])] != '\0' && is_text(topic);
+    return false;
+}
+
+static fw_status check_text(const char *s, const char *what, fw_error *err)
+{
+    if (is_text(s)) return FW_OK;
+    return fw_fail(err, FW_ERR_DATA, "telemetry: %s is not UTF-8 of at most %u bytes", what, FW_TELEMETRY_MAX_TEXT);
+}
+
+static fw_status check_row(const fw_prediction *row, size_t n_classes, fw_error *err)
+{
+    if (n_classes > 0 ? row->label >= n_classes : row->label != 0)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has label %u of %zu classes", (unsigned long long)row->row, row->label, n_classes);
+    if (row->n_probabilities != 0 && row->n_probabilities != n_classes)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has %zu probabilities for %zu classes", (unsigned long long)row->row, row->n_probabilities, n_classes);
+    bool finite = isfinite(row->confidence) && isfinite(row->value);
+    for (size_t i = 0; i < row->n_probabilities && finite; i++) finite = isfinite(row->probabilities[i]);
+    if (!finite) return fw_fail(err, FW_ERR_NUMERIC, "telemetry: the prediction of row %llu is not finite", (unsigned long long)row->row);
+    if (!is_text(row->id))
+        return fw_fail(err, FW_ERR_DATA, "telemetry: the id of row %llu is not UTF-8 of at most %u bytes", (unsigned long long)row->row, FW_TELEMETRY_MAX_TEXT);
+    return FW_OK;
+}
+
+static fw_status check_predictions(const char *model, const char *digest, const char *const *classes, size_t n_classes, const fw_prediction *rows,
+                                   size_t n, fw_error *err)
+{
+    if (n > FW_TELEMETRY_MAX_ROWS || n_classes > FW_TELEMETRY_MAX_CLASSES)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u fit", n, n_classes, FW_TELEMETRY_MAX_ROWS,
+                       FW_TELEMETRY_MAX_CLASSES);
+    if (model == NULL || *model == '\0') return fw_fail(err, FW_ERR_ARG, "telemetry: predictions of a model without a name");
+    FW_TRY(check_text(model, "the model's name", err));
+    FW_TRY(check_text(digest, "the model's digest", err));
+    for (size_t i = 0; i < n_classes; i++) FW_TRY(check_text(classes[i], "a class name", err));
+    for (size_t i = 0; i < n; i++) FW_TRY(check_row(&rows[i], n_classes, err));
+    return FW_OK;
+}
+
+static void fill_row(Flywheel__Prediction *to, const fw_prediction *from)
+{
+    flywheel__prediction__init(to);
+    to->row = from->row;
+    to->id = unconst(from->id);
+    to->label = from->label;
+    to->confidence = from->confidence;
+    to->n_probabilities = from->n_probabilities;
+    to->probabilities = (float *)(uintptr_t)from->probabilities;
+    to->value = from->value;
+}
+
+static fw_status check_packed(const fw_text *out, size_t before, fw_error *err)
+{
+    FW_TRY(fw_text_check(out, err));
+    if (out->len - before > FW_TELEMETRY_MAX_BYTES)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu bytes is larger than %u; publish fewer rows at once", out->len - before, FW_TELEMETRY_MAX_BYTES);
+    return FW_OK;
+}
+
+fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *digest, const char *const *classes, size_t n_classes,
+                                 const fw_prediction *rows, size_t n, fw_error *err)
+{
+    FW_TRY(check_predictions(model, digest, classes, n_classes, rows, n, err));
+    FW_FREE void *space = NULL;
+    FW_FREE void *list = NULL;
+    FW_TRY(fw_alloc_zeroed(&space, n, sizeof(Flywheel__Prediction), "telemetry rows", err));
+    FW_TRY(fw_alloc_zeroed(&list, n, sizeof(Flywheel__Prediction *), "telemetry rows", err));
+    Flywheel__Prediction *filled = space, **pointers = list;
+    for (size_t i = 0; i < n; i++) {
+        fill_row(&filled[i], &rows[i]);
+        pointers[i] = &filled[i];
+    }
+    Flywheel__Predictions message;
+    flywheel__predictions__init(&message);
+    message.model = unconst(model);
+    message.digest = unconst(digest);
+    message.n_classes = n_classes;
+    message.classes = (char **)(uintptr_t)classes;
+    message.n_rows = n;
+    message.rows = pointers;
+
+    size_t before = out->len;
+    text_buffer buffer = buffer_on(out);
+    flywheel__predictions__pack_to_buffer(&message, &buffer.base);
+    fw_status status = check_packed(out, before, err);
+    if (status < 0 && !out->failed) {
+        out->len = before;
+        if (out->data != NULL) out->data[before] = '\0';
+    }
+    return status;
+}
+
+static fw_status choose_name(char out[static 2 * PUBLISHER_BYTES + 1], fw_error *err)
+{
+    unsigned char random[PUBLISHER_BYTES];
+    ssize_t n;
+    do n = getrandom(random, sizeof random, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof random) return fw_fail_errno(err, FW_ERR_IO, "telemetry: no random bytes from the system for the publisher's name");
+    for (size_t i = 0; i < sizeof random; i++) snprintf(out + 2 * i, 3, "%02x", random[i]);
+    return FW_OK;
+}
+
+fw_status fw_telemetry_create(fw_telemetry **out, fw_error *err)
+{
+    FW_AUTO(fw_telemetry) *t = calloc(1, sizeof *t);
+    if (t == NULL) return fw_fail(err, FW_ERR_NOMEM, "telemetry: publisher");
+    FW_TRY(choose_name(t->publisher, err));
+    FW_TRY(fw_dict_create(&t->topics, err));
+    *out = t;
+    t = NULL;
+    return FW_OK;
+}
+
+void fw_telemetry_destroy(fw_telemetry **t)
+{
+    if (t == NULL || *t == NULL) return;
+    fw_dict_destroy(&(*t)->topics);
+    free((*t)->states);
+    free(*t);
+    *t = NULL;
+}
+
+const char *fw_telemetry_publisher(const fw_telemetry *t) { return t->publisher; }
+
+static fw_status state_of(topic_state **out, fw_telemetry *t, const char *topic, fw_error *err)
+{
+    if (!fw_telemetry_topic_valid(topic))
+        return fw_fail(err, FW_ERR_ARG, "telemetry: topic '%.100s' is not %sNAME or %sNAME", topic, FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS);
+    int32_t code = fw_dict_find(t->topics, topic, strlen(topic));
+    if (code < 0) {
+        size_t n = fw_dict_size(t->topics);
+        FW_TRY(fw_grow((void **)&t->states, &t->capacity, n + 1, sizeof *t->states, "telemetry topics", err));
+        FW_TRY(fw_dict_add(&code, t->topics, topic, strlen(topic), err));
+        t->states[code] = (topic_state){0};
+    }
+    *out = &t->states[code];
+    return FW_OK;
+}
+
+static Flywheel__TelemetryBatch batch_of(const fw_telemetry *t, const topic_state *state)
+{
+    Flywheel__TelemetryBatch batch;
+    flywheel__telemetry_batch__init(&batch);
+    batch.publisher = unconst(t->publisher);
+    batch.sequence = state->sequence + 1;
+    batch.time_us = fw_utc_now_us();
+    return batch;
+}
+
+static void add_varint(fw_text *out, uint64_t v)
+{
+    char bytes[10];
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7) bytes[n++] = (char)(unsigned char)(0x80 | (v & 0x7f));
+    bytes[n++] = (char)(unsigned char)v;
+    fw_text_add_bytes(out, bytes, n);
+}
+
+/** The encoding of a message is the concatenation of its fields: header fields, then field 10 with the packed bytes as they are.
+ *      publisher, sequence, time_us | 0x52 (field 10, length-delimited) | varint len | packed */
+fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err)
+{
+    topic_state *state = NULL;
+    FW_TRY(state_of(&state, t, topic, err));
+    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    fw_text_clear(out);
+    text_buffer buffer = buffer_on(out);
+    flywheel__telemetry_batch__pack_to_buffer(&batch, &buffer.base);
+    fw_text_add_bytes(out, "\x52", 1);
+    add_varint(out, len);
+    fw_text_add_bytes(out, packed, len);
+    FW_TRY(check_packed(out, 0, err));
+    state->sequence++;
+    state->rows += n_rows;
+    return FW_OK;
+}
+
+static fw_status pack_batch(fw_text *out, const Flywheel__TelemetryBatch *batch, topic_state *state, fw_error *err)
+{
+    fw_text_clear(out);
+    text_buffer buffer = buffer_on(out);
+    flywheel__telemetry_batch__pack_to_buffer(batch, &buffer.base);
+    FW_TRY(check_packed(out, 0, err));
+    state->sequence++;
+    return FW_OK;
+}
+
+static fw_status check_progress(const fw_progress *p, fw_error *err)
+{
+    FW_TRY(check_text(p->project, "the project's name", err));
+    FW_TRY(check_text(p->run, "the run's name", err));
+    FW_TRY(check_text(p->event, "the event's name", err));
+    if (p->n_validation > FW_TELEMETRY_MAX_VALUES)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: %zu validation metrics; at most %u fit", p->n_validation, FW_TELEMETRY_MAX_VALUES);
+    for (size_t i = 0; i < p->n_validation; i++) FW_TRY(check_text(p->validation[i].name, "a metric's name", err));
+    if (!isfinite(p->train_loss) || !isfinite(p->rows_per_s))
+        return fw_fail(err, FW_ERR_NUMERIC, "telemetry: the loss or the speed of round %llu is not finite", (unsigned long long)p->round);
+    return FW_OK;
+}
+
+static size_t fill_validation(Flywheel__Progress__ValidationEntry *entries, Flywheel__Progress__ValidationEntry **pointers, const fw_progress *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_validation; i++) {
+        if (!isfinite(p->validation[i].value)) continue;
+        flywheel__progress__validation_entry__init(&entries[n]);
+        entries[n].key = unconst(p->validation[i].name);
+        entries[n].value = p->validation[i].value;
+        pointers[n] = &entries[n];
+        n++;
+    }
+    return n;
+}
+
+fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic, const fw_progress *p, fw_error *err)
+{
+    topic_state *state = NULL;
+    FW_TRY(state_of(&state, t, topic, err));
+    FW_TRY(check_progress(p, err));
+    FW_FREE void *entries = NULL;
+    FW_FREE void *pointers = NULL;
+    FW_TRY(fw_alloc_zeroed(&entries, p->n_validation, sizeof(Flywheel__Progress__ValidationEntry), "telemetry metrics", err));
+    FW_TRY(fw_alloc_zeroed(&pointers, p->n_validation, sizeof(Flywheel__Progress__ValidationEntry *), "telemetry metrics", err));
+    Flywheel__Progress body;
+    flywheel__progress__init(&body);
+    body.project = unconst(p->project);
+    body.run = unconst(p->run);
+    body.event = unconst(p->event);
+    body.round = p->round;
+    body.step = p->step;
+    body.rows = p->rows;
+    body.rows_per_s = p->rows_per_s;
+    body.train_loss = p->train_loss;
+    body.n_validation = fill_validation(entries, pointers, p);
+    body.validation = pointers;
+    body.ranks = p->ranks;
+    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_PROGRESS;
+    batch.progress = &body;
+    return pack_batch(out, &batch, state, err);
+}
+
+fw_status fw_telemetry_end(fw_telemetry *t, fw_text *out, const char *topic, fw_error *err)
+{
+    topic_state *state = NULL;
+    FW_TRY(state_of(&state, t, topic, err));
+    Flywheel__End body;
+    flywheel__end__init(&body);
+    body.produced = state->sequence;
+    body.rows = state->rows;
+    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_END;
+    batch.end = &body;
+    return pack_batch(out, &batch, state, err);
+}

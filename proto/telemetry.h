@@ -1,0 +1,90 @@
+/** Telemetry: bytes on the bus <-> checked structs. telemetry.proto is the contract on the wire; its generated types stay in here.
+ *  Encoding is in two steps, so that under MPI any rank can do the costly one: fw_telemetry_pack_rows on the rank that predicted,
+ *  fw_telemetry_wrap on the one that publishes, which alone knows the publisher and the numbering.
+ *  Does not send: what `out` holds after wrap, progress or end is the payload for fw_publisher_send under the same topic. */
+#ifndef FW_PROTO_TELEMETRY_H
+#define FW_PROTO_TELEMETRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/status.h"
+#include "common/core/text.h"
+
+#define FW_TELEMETRY_MAX_BYTES   (16u << 20)    /* one batch */
+#define FW_TELEMETRY_MAX_ROWS    1000000u
+#define FW_TELEMETRY_MAX_CLASSES 100000u
+#define FW_TELEMETRY_MAX_TEXT    4096u          /* bytes of any one string */
+#define FW_TELEMETRY_MAX_VALUES  1000u          /* validation metrics of one progress event */
+#define FW_TELEMETRY_MAX_NUMBER  (UINT64_C(1) << 53)      /* sequence: exact in JSON too */
+
+/* Topics are one of these and a name that is not empty: "prediction/adult". */
+#define FW_TOPIC_PREDICTION "prediction/"
+#define FW_TOPIC_PROGRESS   "progress/"
+
+/** One row. Classification: label < n_classes; probabilities of all classes, or none (n_probabilities 0). Regression: value. */
+typedef struct fw_prediction {
+    uint64_t row;                               /* number in the input, from 0 */
+    const char *id;                             /* NULL or "": there is no id column */
+    uint32_t label;
+    float confidence;
+    const float *probabilities; size_t n_probabilities;
+    double value;
+} fw_prediction;
+
+typedef struct fw_named_number { const char *name; double value; } fw_named_number;
+
+typedef struct fw_progress {
+    const char *project, *run, *event;          /* event: start, round, checkpoint, resume, stop, done */
+    uint64_t round, step, rows;
+    double rows_per_s, train_loss;
+    const fw_named_number *validation; size_t n_validation;
+    uint32_t ranks;
+} fw_progress;
+
+/** Appends one encoded Predictions message to out: at most FW_TELEMETRY_MAX_ROWS rows and FW_TELEMETRY_MAX_BYTES. Local, no state.
+ *  FW_ERR_ARG: over a limit, or a label without a class; FW_ERR_DATA: an id or name that is not UTF-8; FW_ERR_NUMERIC: not finite.
+ *  On error out is as it was. */
+fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *digest, const char *const *classes, size_t n_classes,
+                                 const fw_prediction *rows, size_t n, fw_error *err);
+
+/** A publisher: a random name of its own and a numbering for each topic. One for each run. */
+typedef struct fw_telemetry fw_telemetry;
+fw_status   fw_telemetry_create(fw_telemetry **out, fw_error *err);
+void        fw_telemetry_destroy(fw_telemetry **t);
+const char *fw_telemetry_publisher(const fw_telemetry *t);      /* 32 hex digits */
+
+/** Replace what out holds by the next TelemetryBatch of the topic. A failed call takes no number.
+ *  wrap: `packed` is what pack_rows gave for n_rows rows. end: the last of the topic, with the counts of batches and rows before it.
+ *  progress: validation metrics that are not finite are left out (absent is how the stream says "not defined"). */
+fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err);
+fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic, const fw_progress *progress, fw_error *err);
+fw_status fw_telemetry_end(fw_telemetry *t, fw_text *out, const char *topic, fw_error *err);
+
+typedef enum fw_telemetry_kind { FW_TELEMETRY_PREDICTIONS, FW_TELEMETRY_PROGRESS, FW_TELEMETRY_END } fw_telemetry_kind;
+
+/** A checked batch. Strings are never NULL. Everything in it belongs to it. */
+typedef struct fw_telemetry_batch {
+    const char *publisher;
+    uint64_t sequence;                          /* from 1 */
+    int64_t time_us;
+    fw_telemetry_kind kind;                     /* which of the three below is set */
+    struct {
+        const char *model, *digest;
+        const char *const *classes; size_t n_classes;
+        const fw_prediction *rows; size_t n_rows;
+    } predictions;
+    fw_progress progress;
+    struct { uint64_t batches, rows; } end;
+} fw_telemetry_batch;
+
+/** Bytes from anywhere. FW_ERR_FORMAT: not a batch, or it breaks one of the limits above, or its kind is not the topic's
+ *  (topic NULL: not asked). An end may be under both kinds of topic. */
+fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const void *bytes, size_t len, fw_error *err);
+void      fw_telemetry_batch_destroy(fw_telemetry_batch **b);
+
+/** Whether the text is a topic as above, in UTF-8 of at most FW_TELEMETRY_MAX_TEXT bytes. */
+bool fw_telemetry_topic_valid(const char *topic);
+
+#endif

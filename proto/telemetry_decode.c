@@ -1,0 +1,186 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "proto/telemetry.h"
+#include "proto/telemetry.pb-c.h"
+
+/* What one batch may become in memory. A hostile 16 MiB could unfold to 40 times its size; an honest full one needs about 200 MiB. */
+#define MEMORY_LIMIT ((size_t)256 << 20)
+#define LAST_TIME_US INT64_C(253402300799999999)      /* the end of the year 9999 */
+#define MAX_PUBLISHER 64
+
+/** The public part comes first: the caller's pointer is ours. */
+typedef struct decoded {
+    fw_telemetry_batch batch;
+    Flywheel__TelemetryBatch *message;                /* owns every text */
+    fw_prediction *rows;
+    fw_named_number *validation;
+} decoded;
+
+static void *limited_alloc(void *left, size_t bytes)
+{
+    size_t *budget = left;
+    if (bytes > *budget) return NULL;
+    *budget -= bytes;
+    return malloc(bytes);
+}
+
+static void limited_free(void *left, void *pointer)
+{
+    (void)left;
+    free(pointer);
+}
+
+static ProtobufCAllocator allocator_on(size_t *budget)
+{
+    return (ProtobufCAllocator){.alloc = limited_alloc, .free = limited_free, .allocator_data = budget};
+}
+
+static void decoded_destroy(decoded **d)
+{
+    if (*d == NULL) return;
+    size_t none = 0;
+    ProtobufCAllocator allocator = allocator_on(&none);
+    if ((*d)->message != NULL) flywheel__telemetry_batch__free_unpacked((*d)->message, &allocator);
+    free((*d)->rows);
+    free((*d)->validation);
+    free(*d);
+    *d = NULL;
+}
+
+void fw_telemetry_batch_destroy(fw_telemetry_batch **b)
+{
+    if (b == NULL || *b == NULL) return;
+    decoded *d = (decoded *)*b;
+    decoded_destroy(&d);
+    *b = NULL;
+}
+
+static fw_status check_text(const char *s, const char *what, fw_error *err)
+{
+    size_t len = strlen(s);
+    if (len > FW_TELEMETRY_MAX_TEXT) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %s of %zu bytes; at most %u are accepted", what, len, FW_TELEMETRY_MAX_TEXT);
+    if (fw_utf8_valid(s, len) != len) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %s is not UTF-8", what);
+    return FW_OK;
+}
+
+static fw_status check_header(fw_telemetry_batch *to, const Flywheel__TelemetryBatch *m, fw_error *err)
+{
+    size_t len = strlen(m->publisher);
+    if (len == 0 || len > MAX_PUBLISHER || strspn(m->publisher, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:_-") != len)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: the publisher's name is not 1 to %d letters, digits or .:_-", MAX_PUBLISHER);
+    if (m->sequence == 0 || m->sequence > FW_TELEMETRY_MAX_NUMBER)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: sequence %llu is not in 1..2^53", (unsigned long long)m->sequence);
+    if (m->time_us < 0 || m->time_us > LAST_TIME_US)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: time %lld us is not in the years 1970 to 9999", (long long)m->time_us);
+    to->publisher = m->publisher;
+    to->sequence = m->sequence;
+    to->time_us = m->time_us;
+    return FW_OK;
+}
+
+static fw_status check_row(fw_prediction *to, const Flywheel__Prediction *p, size_t n_classes, fw_error *err)
+{
+    unsigned long long row = p->row;
+    if (n_classes > 0 ? p->label >= n_classes : p->label != 0)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has label %u of %zu classes", row, p->label, n_classes);
+    if (p->n_probabilities != 0 && p->n_probabilities != n_classes)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has %zu probabilities for %zu classes", row, p->n_probabilities, n_classes);
+    bool finite = isfinite(p->confidence) && isfinite(p->value);
+    for (size_t i = 0; i < p->n_probabilities && finite; i++) finite = isfinite(p->probabilities[i]);
+    if (!finite) return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has a number that is not finite", row);
+    FW_TRY(check_text(p->id, "the id of a row", err));
+    *to = (fw_prediction){.row = p->row, .id = p->id, .label = p->label, .confidence = p->confidence, .probabilities = p->probabilities,
+                          .n_probabilities = p->n_probabilities, .value = p->value};
+    return FW_OK;
+}
+
+static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, fw_error *err)
+{
+    if (m->n_rows > FW_TELEMETRY_MAX_ROWS || m->n_classes > FW_TELEMETRY_MAX_CLASSES)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u are accepted", m->n_rows, m->n_classes,
+                       FW_TELEMETRY_MAX_ROWS, FW_TELEMETRY_MAX_CLASSES);
+    if (*m->model == '\0') return fw_fail(err, FW_ERR_FORMAT, "telemetry: the model has no name");
+    FW_TRY(check_text(m->model, "the model's name", err));
+    FW_TRY(check_text(m->digest, "the model's digest", err));
+    for (size_t i = 0; i < m->n_classes; i++) FW_TRY(check_text(m->classes[i], "a class name", err));
+    FW_TRY(fw_alloc_zeroed((void **)&d->rows, m->n_rows, sizeof *d->rows, "telemetry rows", err));
+    for (size_t i = 0; i < m->n_rows; i++) FW_TRY(check_row(&d->rows[i], m->rows[i], m->n_classes, err));
+    d->batch.kind = FW_TELEMETRY_PREDICTIONS;
+    d->batch.predictions.model = m->model;
+    d->batch.predictions.digest = m->digest;
+    d->batch.predictions.classes = (const char *const *)m->classes;
+    d->batch.predictions.n_classes = m->n_classes;
+    d->batch.predictions.rows = d->rows;
+    d->batch.predictions.n_rows = m->n_rows;
+    return FW_OK;
+}
+
+static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_error *err)
+{
+    FW_TRY(check_text(m->project, "the project's name", err));
+    FW_TRY(check_text(m->run, "the run's name", err));
+    FW_TRY(check_text(m->event, "the event's name", err));
+    if (!isfinite(m->rows_per_s) || !isfinite(m->train_loss)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: progress with a number that is not finite");
+    if (m->n_validation > FW_TELEMETRY_MAX_VALUES)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: %zu validation metrics; at most %u are accepted", m->n_validation, FW_TELEMETRY_MAX_VALUES);
+    FW_TRY(fw_alloc_zeroed((void **)&d->validation, m->n_validation, sizeof *d->validation, "telemetry metrics", err));
+    for (size_t i = 0; i < m->n_validation; i++) {
+        const Flywheel__Progress__ValidationEntry *entry = m->validation[i];
+        FW_TRY(check_text(entry->key, "a metric's name", err));
+        if (!isfinite(entry->value)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the metric '%.100s' is not finite", entry->key);
+        d->validation[i] = (fw_named_number){.name = entry->key, .value = entry->value};
+    }
+    d->batch.kind = FW_TELEMETRY_PROGRESS;
+    d->batch.progress = (fw_progress){.project = m->project, .run = m->run, .event = m->event, .round = m->round, .step = m->step, .rows = m->rows,
+                                      .rows_per_s = m->rows_per_s, .train_loss = m->train_loss, .validation = d->validation,
+                                      .n_validation = m->n_validation, .ranks = m->ranks};
+    return FW_OK;
+}
+
+static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_error *err)
+{
+    switch (m->body_case) {
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_PREDICTIONS:
+        return check_predictions(d, m->predictions, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_PROGRESS:
+        return check_progress(d, m->progress, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_END:
+        d->batch.kind = FW_TELEMETRY_END;
+        d->batch.end.batches = m->end->produced;
+        d->batch.end.rows = m->end->rows;
+        return FW_OK;
+    case FLYWHEEL__TELEMETRY_BATCH__BODY__NOT_SET:
+    case _FLYWHEEL__TELEMETRY_BATCH__BODY__CASE_IS_INT_SIZE:
+        break;
+    }
+    return fw_fail(err, FW_ERR_FORMAT, "telemetry: a batch without a body that is known here");
+}
+
+static fw_status check_topic(const char *topic, fw_telemetry_kind kind, fw_error *err)
+{
+    if (!fw_telemetry_topic_valid(topic)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME or %sNAME", FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS);
+    bool of_predictions = strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) == 0;
+    if (kind != FW_TELEMETRY_END && of_predictions != (kind == FW_TELEMETRY_PREDICTIONS))
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: the body is not of the kind that the topic '%.100s' says", topic);
+    return FW_OK;
+}
+
+fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const void *bytes, size_t len, fw_error *err)
+{
+    if (len > FW_TELEMETRY_MAX_BYTES) return fw_fail(err, FW_ERR_FORMAT, "telemetry: a batch of %zu bytes; at most %u are accepted", len, FW_TELEMETRY_MAX_BYTES);
+    FW_AUTO(decoded) *d = calloc(1, sizeof *d);
+    if (d == NULL) return fw_fail(err, FW_ERR_NOMEM, "telemetry: batch");
+    size_t budget = MEMORY_LIMIT;
+    ProtobufCAllocator allocator = allocator_on(&budget);
+    d->message = flywheel__telemetry_batch__unpack(&allocator, len, bytes);
+    if (d->message == NULL) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %zu bytes that are not a TelemetryBatch", len);
+    FW_TRY(check_header(&d->batch, d->message, err));
+    FW_TRY(check_body(d, d->message, err));
+    if (topic != NULL) FW_TRY(check_topic(topic, d->batch.kind, err));
+    *out = &d->batch;
+    d = NULL;
+    return FW_OK;
+}
