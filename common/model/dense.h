@@ -28,9 +28,13 @@ fw_status fw_dense_make(fw_dense *out, size_t n_in, const size_t *hidden, size_t
 size_t fw_dense_scratch(const fw_dense *net, size_t n);
 void   fw_dense_predict(const fw_dense *net, const float *params, const float *x, size_t ld, size_t n, float *out, float *scratch);
 
+/** In place, element by element; relu keeps NaN. What training runs between the layers too. */
+void fw_activate(fw_activation a, float *x, size_t n);
+
 const char *fw_activation_name(fw_activation a);
+const char *fw_link_name(fw_link link);
 int         fw_activation_parse(fw_activation *out, const char *name);     /* 0: unknown */
 fw_status   fw_dense_to_json(json_t **out, const fw_dense *net, fw_error *err);
-fw_status   fw_dense_from_json(fw_dense *out, const json_t *j, fw_error *err);
+fw_status   fw_dense_from_json(fw_dense *out, const json_t *j, fw_error *err);      /* FW_ERR_FORMAT */
 
 #endif
