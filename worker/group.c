@@ -1,0 +1,360 @@
+#include "worker/group.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/clock.h"
+#include "common/core/size.h"
+#include "worker/group_board.h"
+#include "worker/group_mpi.h"
+
+#define SPINS_BEFORE_YIELD 4000
+
+#if defined(__x86_64__)
+#define fw_pause() __builtin_ia32_pause()
+#else
+#define fw_pause() atomic_signal_fence(memory_order_seq_cst)
+#endif
+
+#define MPI_PIECE (1u << 30)          /* MPI counts are int: larger messages go in pieces */
+
+struct worker_group {
+    MPI_Comm all, node, leaders;
+    int rank, size, node_rank, node_size, nodes;
+    char host[MPI_MAX_PROCESSOR_NAME];
+    fw_reduce reduce;
+    worker_shared *board_memory;
+    worker_board *board;
+    uint32_t generation;
+    int spins;
+    worker_watcher watcher;
+};
+
+struct worker_shared { MPI_Win window; void *base; };
+
+static fw_status mpi_check(int rc, const char *what, fw_error *err)
+{
+    if (rc == MPI_SUCCESS) return FW_OK;
+    char text[MPI_MAX_ERROR_STRING];
+    int len = 0;
+    MPI_Error_string(rc, text, &len);
+    return fw_fail(err, FW_ERR_MPI, "%s: %.*s", what, len, text);
+}
+
+/* ---- exact merges -------------------------------------------------------------------------------------------------------------- */
+
+static fw_status all_reduce(worker_group *g, void *v, size_t n, size_t element, MPI_Datatype type, MPI_Op op, fw_error *err)
+{
+    char *at = v;
+    while (n > 0) {
+        int piece = (int)FW_MIN(n, (size_t)MPI_PIECE / element);
+        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, at, piece, type, op, g->all), "merging over ranks", err));
+        at += (size_t)piece * element;
+        n -= (size_t)piece;
+    }
+    return FW_OK;
+}
+
+static fw_status reduce_sum_i64(void *context, int64_t *v, size_t n, fw_error *err)
+{
+    return all_reduce(context, v, n, sizeof *v, MPI_INT64_T, MPI_SUM, err);
+}
+
+static fw_status reduce_max_f64(void *context, double *v, size_t n, fw_error *err)
+{
+    return all_reduce(context, v, n, sizeof *v, MPI_DOUBLE, MPI_MAX, err);
+}
+
+static fw_status reduce_min_f64(void *context, double *v, size_t n, fw_error *err)
+{
+    return all_reduce(context, v, n, sizeof *v, MPI_DOUBLE, MPI_MIN, err);
+}
+
+/* Lengths of all ranks' parts, checked to fit one MPI message each and in sum. */
+static fw_status part_lengths(worker_group *g, size_t len, int **lengths, int **starts, size_t *offset, fw_error *err)
+{
+    uint64_t mine = len, *all = NULL;
+    FW_TRY(fw_alloc_zeroed((void **)&all, (size_t)g->size, sizeof *all, "lengths", err));
+    fw_status s = mpi_check(MPI_Allgather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, g->all), "gathering lengths", err);
+    if (s == FW_OK) s = fw_alloc_zeroed((void **)lengths, 2 * (size_t)g->size, sizeof **lengths, "lengths", err);
+    if (s == FW_OK) {
+        *starts = *lengths + g->size;
+        uint64_t sum = 0;
+        for (int r = 0; r < g->size; r++) {
+            offset[r] = (size_t)sum;
+            (*lengths)[r] = (int)FW_MIN(all[r], (uint64_t)INT32_MAX);
+            (*starts)[r] = (int)FW_MIN(sum, (uint64_t)INT32_MAX);
+            sum += all[r];
+        }
+        offset[g->size] = (size_t)sum;
+        if (sum > INT32_MAX) {
+            free(*lengths);
+            *lengths = NULL;
+            s = fw_fail(err, FW_ERR_NOMEM, "gathering %llu bytes at one rank: more than 2 GiB", (unsigned long long)sum);
+        }
+    }
+    free(all);
+    return s;
+}
+
+static fw_status reduce_gather_all(void *context, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err)
+{
+    worker_group *g = context;
+    int *lengths = NULL, *starts = NULL;
+    FW_TRY(part_lengths(g, len, &lengths, &starts, offset, err));
+    char *all = malloc(offset[g->size] + 1);
+    fw_status s = g->reduce.agree(g, all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", offset[g->size]) : FW_OK, err);
+    if (s == FW_OK)
+        s = mpi_check(MPI_Allgatherv(bytes, (int)len, MPI_BYTE, all, lengths, starts, MPI_BYTE, g->all), "gathering", err);
+    free(lengths);
+    if (s != FW_OK) {
+        free(all);
+        return s;
+    }
+    all[offset[g->size]] = '\0';
+    *out = all;
+    return FW_OK;
+}
+
+static fw_status reduce_agree(void *context, fw_status mine, fw_error *err)
+{
+    worker_group *g = context;
+    int failing = mine < 0 ? g->rank : g->size, first = 0;
+    FW_TRY(mpi_check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, g->all), "agreeing", err));
+    if (first == g->size) return mine;                         /* nobody failed */
+    fw_error told = {.status = mine};
+    if (err != NULL && g->rank == first) told = *err;
+    FW_TRY(mpi_check(MPI_Bcast(&told, sizeof told, MPI_BYTE, first, g->all), "agreeing", err));
+    if (err != NULL) *err = told;
+    return told.status < 0 ? told.status : FW_ERR_INTERNAL;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Ranks that share memory. FW_TEST_NODE_RANKS=k cuts a host into virtual nodes of k ranks, so that a test reaches the code between nodes. */
+static fw_status split_nodes(worker_group *g, fw_error *err)
+{
+    const char *virtual = getenv("FW_TEST_NODE_RANKS");
+    int k = virtual != NULL ? atoi(virtual) : 0;
+    MPI_Comm host = MPI_COMM_NULL;
+    FW_TRY(mpi_check(MPI_Comm_split_type(g->all, MPI_COMM_TYPE_SHARED, g->rank, MPI_INFO_NULL, &host), "finding the node's ranks", err));
+    int host_rank = 0;
+    MPI_Comm_rank(host, &host_rank);
+    fw_status s = mpi_check(MPI_Comm_split(host, k > 0 ? host_rank / k : 0, g->rank, &g->node), "finding the node's ranks", err);
+    MPI_Comm_free(&host);
+    FW_TRY(s);
+    MPI_Comm_rank(g->node, &g->node_rank);
+    MPI_Comm_size(g->node, &g->node_size);
+    FW_TRY(mpi_check(MPI_Comm_split(g->all, g->node_rank == 0 ? 0 : MPI_UNDEFINED, g->rank, &g->leaders), "finding the leaders", err));
+    if (g->leaders != MPI_COMM_NULL) MPI_Comm_size(g->leaders, &g->nodes);
+    return mpi_check(MPI_Bcast(&g->nodes, 1, MPI_INT, 0, g->node), "counting nodes", err);
+}
+
+static fw_status start_board(worker_group *g, fw_error *err)
+{
+    size_t bytes = sizeof(worker_board) + (size_t)g->node_size * sizeof(worker_board_slot);
+    FW_TRY(worker_shared_create(&g->board_memory, g, bytes, "the board", err));
+    g->board = worker_shared_base(g->board_memory);
+    g->board->slot[g->node_rank].rank = g->rank;
+    atomic_store(&g->board->slot[g->node_rank].pid, (int32_t)getpid());
+    worker_group_note(g, "start", 0, 0);
+    FW_TRY(worker_group_barrier(g, err));
+    if (worker_watcher_start(&g->watcher, g->board, g->node_rank, g->node_size, g->host) != 0)
+        return fw_fail(err, FW_ERR_NOMEM, "the watcher thread did not start");
+    return FW_OK;
+}
+
+fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err)
+{
+    int provided = 0;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
+        return fw_fail(err, FW_ERR_MPI, "MPI did not start with MPI_THREAD_FUNNELED");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    worker_group *g = calloc(1, sizeof *g);
+    if (g == NULL) return fw_fail(err, FW_ERR_NOMEM, "group");
+    FW_TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &g->all), "making the group", err));
+    MPI_Comm_rank(g->all, &g->rank);
+    MPI_Comm_size(g->all, &g->size);
+    int len = 0;
+    MPI_Get_processor_name(g->host, &len);
+    g->reduce = (fw_reduce){g, g->rank, g->size, reduce_sum_i64, reduce_max_f64, reduce_min_f64, reduce_gather_all, reduce_agree};
+    FW_TRY(split_nodes(g, err));
+    cpu_set_t cpus;
+    int cores = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    bool bound = cores < g->node_size && online >= g->node_size;      /* each rank has cores of its own */
+    g->spins = cores >= g->node_size || bound ? SPINS_BEFORE_YIELD : 0;
+    FW_TRY(start_board(g, err));
+    *out = g;
+    return FW_OK;
+}
+
+void worker_group_stop(worker_group **group, bool lost)
+{
+    worker_group *g = *group;
+    if (g == NULL) return;
+    if (!lost) {
+        MPI_Barrier(g->all);                           /* nobody watches a rank that has begun to leave */
+        worker_watcher_stop(&g->watcher);
+        atomic_store(&g->board->slot[g->node_rank].pid, -1);
+        worker_shared_release(&g->board_memory);
+        if (g->leaders != MPI_COMM_NULL) MPI_Comm_free(&g->leaders);
+        MPI_Comm_free(&g->node);
+        MPI_Comm_free(&g->all);
+        MPI_Finalize();
+    }
+    free(g);
+    *group = NULL;
+}
+
+int worker_group_rank(const worker_group *g) { return g->rank; }
+int worker_group_size(const worker_group *g) { return g->size; }
+int worker_group_node_rank(const worker_group *g) { return g->node_rank; }
+int worker_group_node_size(const worker_group *g) { return g->node_size; }
+int worker_group_nodes(const worker_group *g) { return g->nodes; }
+const char *worker_group_host(const worker_group *g) { return g->host; }
+const fw_reduce *worker_group_reduce(const worker_group *g) { return &g->reduce; }
+MPI_Comm worker_group_comm(const worker_group *g) { return g->all; }
+
+/* ---- bytes --------------------------------------------------------------------------------------------------------------------- */
+
+fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_error *err)
+{
+    uint64_t n = *len;
+    FW_TRY(mpi_check(MPI_Bcast(&n, 1, MPI_UINT64_T, 0, g->all), "broadcasting", err));
+    if (g->rank != 0) {
+        *bytes = malloc(n + 1);
+        *len = n;
+    }
+    FW_TRY(g->reduce.agree(g, *bytes == NULL ? fw_fail(err, FW_ERR_NOMEM, "broadcast of %llu bytes", (unsigned long long)n) : FW_OK, err));
+    for (size_t at = 0; at < n; at += MPI_PIECE)
+        FW_TRY(mpi_check(MPI_Bcast((char *)*bytes + at, (int)FW_MIN(n - at, (size_t)MPI_PIECE), MPI_BYTE, 0, g->all), "broadcasting", err));
+    return FW_OK;
+}
+
+fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err)
+{
+    int *lengths = NULL, *starts = NULL;
+    FW_FREE size_t *scratch = malloc(((size_t)g->size + 1) * sizeof *scratch);
+    if (scratch == NULL) return fw_fail(err, FW_ERR_NOMEM, "gather");
+    size_t *at = g->rank == 0 ? offset : scratch;
+    FW_TRY(part_lengths(g, len, &lengths, &starts, at, err));
+    char *all = g->rank == 0 ? malloc(at[g->size] + 1) : NULL;
+    fw_status s = g->reduce.agree(g, g->rank == 0 && all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", at[g->size]) : FW_OK, err);
+    if (s == FW_OK) s = mpi_check(MPI_Gatherv(bytes, (int)len, MPI_BYTE, all, lengths, starts, MPI_BYTE, 0, g->all), "gathering", err);
+    free(lengths);
+    if (s != FW_OK) {
+        free(all);
+        return s;
+    }
+    if (all != NULL) all[at[g->size]] = '\0';
+    *out = all;
+    return FW_OK;
+}
+
+fw_status worker_group_barrier(worker_group *g, fw_error *err)
+{
+    return mpi_check(MPI_Barrier(g->all), "barrier", err);
+}
+
+fw_status worker_group_nodes_sum_i64(worker_group *g, int64_t *v, size_t n, fw_error *err)
+{
+    if (g->leaders == MPI_COMM_NULL || g->nodes == 1) return FW_OK;
+    for (size_t at = 0; at < n; at += MPI_PIECE / sizeof *v)
+        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, v + at, (int)FW_MIN(n - at, MPI_PIECE / sizeof *v), MPI_INT64_T, MPI_SUM, g->leaders), "summing over nodes", err));
+    return FW_OK;
+}
+
+fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_error *err)
+{
+    if (g->leaders == MPI_COMM_NULL || g->nodes == 1) return FW_OK;
+    return mpi_check(MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_UINT32_T, MPI_MAX, g->leaders), "maximum over nodes", err);
+}
+
+/* ---- shared memory ------------------------------------------------------------------------------------------------------------- */
+
+fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)
+{
+    worker_shared *s = calloc(1, sizeof *s);
+    void *mine = NULL;
+    MPI_Aint mine_bytes = g->node_rank == 0 ? (MPI_Aint)(bytes + FW_ALIGN) : 0;
+    FW_TRY(g->reduce.agree(g, s == NULL ? fw_fail(err, FW_ERR_NOMEM, "%s", what) : FW_OK, err));
+    fw_status status = mpi_check(MPI_Win_allocate_shared(mine_bytes, 1, MPI_INFO_NULL, g->node, &mine, &s->window), what, err);
+    status = g->reduce.agree(g, status, err);
+    if (status != FW_OK) {
+        free(s);
+        return fw_wrap(err, status, "%s: %zu bytes of memory shared by the ranks of a node (is /dev/shm large enough?)", what, bytes);
+    }
+    MPI_Aint size = 0;
+    int unit = 0;
+    MPI_Win_shared_query(s->window, 0, &size, &unit, &s->base);
+    s->base = (void *)(((uintptr_t)s->base + FW_ALIGN - 1) & ~(uintptr_t)(FW_ALIGN - 1));
+    if (g->node_rank == 0) memset(s->base, 0, bytes);
+    MPI_Barrier(g->node);
+    *out = s;
+    return FW_OK;
+}
+
+void worker_shared_release(worker_shared **s)
+{
+    if (*s == NULL) return;
+    MPI_Win_free(&(*s)->window);
+    free(*s);
+    *s = NULL;
+}
+
+void *worker_shared_base(const worker_shared *s) { return s->base; }
+
+void worker_group_meet(worker_group *g, double *waited_s)
+{
+    if (g->node_size == 1) return;
+    worker_board *b = g->board;
+    uint32_t now = g->generation++;
+    if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == (uint32_t)g->node_size) {
+        atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->generation, now + 1, memory_order_release);
+        return;
+    }
+    fw_mono start = fw_mono_now();
+    for (int spin = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == now; spin++) {
+        if (spin < g->spins)
+            fw_pause();
+        else
+            sched_yield();                             /* a dead rank: the watcher ends the process */
+    }
+    if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());
+}
+
+/* ---- notes and signals --------------------------------------------------------------------------------------------------------- */
+
+void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint64_t step)
+{
+    worker_board_slot *s = &g->board->slot[g->node_rank];
+    if (phase != NULL) snprintf(s->phase, sizeof s->phase, "%s", phase);
+    atomic_store_explicit(&s->round, round, memory_order_relaxed);
+    atomic_store_explicit(&s->step, step, memory_order_relaxed);
+}
+
+void worker_group_note_checkpoint(worker_group *g, const char *path)
+{
+    if (g->node_rank == 0) snprintf(g->board->checkpoint, sizeof g->board->checkpoint, "%s", path);
+}
+
+static volatile sig_atomic_t pending_signal;
+
+static void on_signal(int number) { pending_signal = number; }
+
+void worker_signals_install(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+int worker_signal_pending(void) { return pending_signal; }

@@ -1,0 +1,54 @@
+/** The ranks that train one trial. With sums.c and ingest the only place that knows MPI: everybody else sees ranks, exact merges, broadcasts,
+ *  and memory that the ranks of a node share. "Collective" functions are entered by every rank of the group. */
+#ifndef WORKER_GROUP_H
+#define WORKER_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/stats/reduce.h"
+
+typedef struct worker_group worker_group;
+
+/** Starts MPI (once a process, main thread) and makes the group of all ranks. Collective. */
+fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err);
+/** Ends MPI. Collective, unless `lost`: then the process only forgets. */
+void      worker_group_stop(worker_group **g, bool lost);
+
+int  worker_group_rank(const worker_group *g);
+int  worker_group_size(const worker_group *g);
+int  worker_group_node_rank(const worker_group *g);       /* among the ranks of this node */
+int  worker_group_node_size(const worker_group *g);
+int  worker_group_nodes(const worker_group *g);
+const char *worker_group_host(const worker_group *g);
+const fw_reduce *worker_group_reduce(const worker_group *g);
+
+/** Collective: rank 0's bytes at every rank; *bytes malloc'ed on the others (rank 0 keeps its own pointer). */
+fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_error *err);
+/** Collective: every rank's bytes at rank 0 in rank order; there *out is malloc'ed and offset (size + 1) filled. */
+fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err);
+fw_status worker_group_barrier(worker_group *g, fw_error *err);
+/** Collective over the leaders of nodes (others return at once): element-wise sum or maximum over the nodes. */
+fw_status worker_group_nodes_sum_i64(worker_group *g, int64_t *v, size_t n, fw_error *err);
+fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_error *err);
+
+/** Memory shared by the ranks of a node, zeroed, FW_ALIGN-aligned, one copy a node. Collective. Freed by release (Collective). */
+typedef struct worker_shared worker_shared;
+fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err);
+void      worker_shared_release(worker_shared **s);
+void     *worker_shared_base(const worker_shared *s);
+
+/** Barrier of the ranks of a node in shared memory: about 0.2 us; yields when ranks outnumber cores. *waited_s grows by the time spent. */
+void worker_group_meet(worker_group *g, double *waited_s);
+
+/** What each rank is doing, where its node's watcher can see it. */
+void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint64_t step);
+/** Text about the checkpoint to go on from, for the error block when a rank is lost. */
+void worker_group_note_checkpoint(worker_group *g, const char *path);
+
+/** Signals: SIGUSR1, SIGTERM, SIGINT ask for a stop at the next step boundary. */
+void worker_signals_install(void);
+int  worker_signal_pending(void);     /* the signal's number, or 0 */
+
+#endif

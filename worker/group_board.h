@@ -1,0 +1,31 @@
+/** The board: a page a node on which each rank writes what it does, and the watcher thread that looks whether the ranks still live.
+ *  A rank that dies under Open MPI 4.1 leaves the others hanging in a collective until mpirun kills them a second later: the watcher
+ *  says in that second which rank was lost, where, and which checkpoint is valid (one block, by the lowest living rank of the node). */
+#ifndef WORKER_GROUP_BOARD_H
+#define WORKER_GROUP_BOARD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct worker_board_slot {
+    _Atomic int32_t pid;              /* 0: not there yet; -1: left in good order */
+    int32_t rank;
+    _Atomic uint64_t round, step;
+    char phase[32];
+} worker_board_slot;
+
+typedef struct worker_board {
+    _Atomic uint32_t arrived, generation;      /* of worker_group_meet */
+    char padding[56];
+    char checkpoint[1024];
+    worker_board_slot slot[];                  /* node_size */
+} worker_board;
+
+typedef struct worker_watcher { pthread_t thread; _Atomic bool stop; bool running; worker_board *board; int node_size, node_rank; const char *host; } worker_watcher;
+
+int  worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, int node_size, const char *host);   /* 0: running */
+void worker_watcher_stop(worker_watcher *w);
+
+#endif

@@ -1,0 +1,136 @@
+#include "worker/kernels/fixed.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TARGETS
+#endif
+
+static uint32_t bits_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u & 0x7fffffffu;
+}
+
+static uint32_t add_portable(int64_t *sum, const float *g, size_t n, float scale, bool first)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t u = bits_of(g[i]);
+        if (u > largest) largest = u;
+        double v = (double)g[i] * (double)scale;
+        int64_t fixed = v > -0x1p62 && v < 0x1p62 ? (int64_t)rint(v) : 0;       /* out of range: the step is redone */
+        sum[i] = first ? fixed : sum[i] + fixed;
+    }
+    return largest;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512dq")))
+static uint32_t add_avx512(int64_t *sum, const float *g, size_t n, float scale, bool first)
+{
+    const __m512 s = _mm512_set1_ps(scale);
+    const __m512i sign = _mm512_set1_epi32(0x7fffffff);
+    __m512i largest = _mm512_setzero_si512();
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512 x = _mm512_loadu_ps(g + i);
+        largest = _mm512_max_epu32(largest, _mm512_and_si512(_mm512_castps_si512(x), sign));
+        x = _mm512_mul_ps(x, s);
+        __m512i lo = _mm512_cvtps_epi64(_mm512_castps512_ps256(x));
+        __m512i hi = _mm512_cvtps_epi64(_mm512_extractf32x8_ps(x, 1));
+        if (!first) {
+            lo = _mm512_add_epi64(lo, _mm512_loadu_si512(sum + i));
+            hi = _mm512_add_epi64(hi, _mm512_loadu_si512(sum + i + 8));
+        }
+        _mm512_storeu_si512(sum + i, lo);
+        _mm512_storeu_si512(sum + i + 8, hi);
+    }
+    uint32_t rest = add_portable(sum + i, g + i, n - i, scale, first), vector = _mm512_reduce_max_epu32(largest);
+    return vector > rest ? vector : rest;
+}
+
+/* |v| < 2^51: adding 1.5 * 2^52 leaves the rounded integer in the low bits of the double. */
+__attribute__((target("avx2")))
+static uint32_t add_avx2(int64_t *sum, const float *g, size_t n, float scale, bool first)
+{
+    const __m256d s = _mm256_set1_pd((double)scale), magic = _mm256_set1_pd(0x1.8p52);
+    const __m128i sign = _mm_set1_epi32(0x7fffffff);
+    __m128i largest = _mm_setzero_si128();
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128 x = _mm_loadu_ps(g + i);
+        largest = _mm_max_epu32(largest, _mm_and_si128(_mm_castps_si128(x), sign));
+        __m256d v = _mm256_add_pd(_mm256_mul_pd(_mm256_cvtps_pd(x), s), magic);
+        __m256i fixed = _mm256_sub_epi64(_mm256_castpd_si256(v), _mm256_castpd_si256(magic));
+        if (!first) fixed = _mm256_add_epi64(fixed, _mm256_loadu_si256((const __m256i *)(const void *)(sum + i)));
+        _mm256_storeu_si256((__m256i *)(void *)(sum + i), fixed);
+    }
+    uint32_t lane[4], most = add_portable(sum + i, g + i, n - i, scale, first);
+    _mm_storeu_si128((__m128i *)(void *)lane, largest);
+    for (int k = 0; k < 4; k++)
+        if (lane[k] > most) most = lane[k];
+    return most;
+}
+#endif
+
+bool worker_fixed_add_named(const char *kernel, uint32_t *largest, int64_t *sum, const float *g, size_t n, float scale, bool first)
+{
+#if defined(__x86_64__)
+    if (strcmp(kernel, "avx512") == 0) {
+        if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return false;
+        *largest = add_avx512(sum, g, n, scale, first);
+        return true;
+    }
+    if (strcmp(kernel, "avx2") == 0) {
+        if (!__builtin_cpu_supports("avx2")) return false;
+        *largest = add_avx2(sum, g, n, scale, first);
+        return true;
+    }
+#endif
+    if (strcmp(kernel, "portable") != 0) return false;
+    *largest = add_portable(sum, g, n, scale, first);
+    return true;
+}
+
+uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, bool first)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return add_avx512(sum, g, n, scale, first);
+    if (__builtin_cpu_supports("avx2")) return add_avx2(sum, g, n, scale, first);
+#endif
+    return add_portable(sum, g, n, scale, first);
+}
+
+/* |total| < 2^50: the same trick the other way round turns integers into doubles exactly, and vectorises without AVX-512DQ. */
+TARGETS static void to_float(float *restrict g, const int64_t *restrict total, size_t n, double back)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t shifted = total[i] + 0x4338000000000000;       /* the bits of 1.5 * 2^52 */
+        double d;
+        memcpy(&d, &shifted, sizeof d);
+        g[i] = (float)((d - 0x1.8p52) * back);
+    }
+}
+
+TARGETS static void add_parts(int64_t *restrict total, const int64_t *restrict part, size_t n)
+{
+    for (size_t i = 0; i < n; i++) total[i] += part[i];
+}
+
+#define COLLECT_PIECE 1024
+void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
+{
+    int64_t total[COLLECT_PIECE];
+    for (size_t done = 0; done < n; done += COLLECT_PIECE) {
+        size_t piece = n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE;
+        memcpy(total, part[0] + at + done, piece * sizeof *total);
+        for (size_t p = 1; p < n_parts; p++) add_parts(total, part[p] + at + done, piece);
+        to_float(g + done, total, piece, back);
+    }
+}

@@ -1,0 +1,70 @@
+#include "worker/kernels/layer.h"
+
+#include <string.h>
+
+#include "common/core/random.h"
+#include "common/model/elementary.h"
+
+#if defined(__x86_64__)
+#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TARGETS
+#endif
+
+TARGETS void worker_layer_bias(float *z, const float *b, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++) z[r * n + j] += b[j];
+}
+
+TARGETS void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++) {
+            float v = z[r * n + j] + b[j];
+            z[r * n + j] = v > 0.0f || v != v ? v : 0.0f;      /* a NaN must not turn into a zero: it is an event */
+        }
+}
+
+TARGETS void worker_layer_slope_relu(float *restrict d, const float *restrict y, size_t count)
+{
+    for (size_t i = 0; i < count; i++) d[i] = y[i] > 0.0f ? d[i] : 0.0f;
+}
+
+TARGETS void worker_layer_slope_tanh(float *restrict d, const float *restrict y, size_t count)
+{
+    for (size_t i = 0; i < count; i++) d[i] *= 1.0f - y[i] * y[i];
+}
+
+void worker_layer_slope_gelu(float *d, const float *z, size_t count)
+{
+    for (size_t i = 0; i < count; i++) d[i] *= fw_gelu_slopef(z[i]);
+}
+
+/* Eight units share one counter: 16 bits each decide. */
+void worker_layer_dropout(float *y, float *mask, size_t n, double drop, uint64_t seed, uint32_t epoch, uint64_t row, uint32_t layer)
+{
+    const uint32_t threshold = (uint32_t)(drop * 65536.0 + 0.5);
+    const float scale = (float)(1.0 / (1.0 - drop));
+    for (size_t j = 0; j < n; j += 8) {
+        fw_philox r = fw_random(seed, FW_RANDOM_DROPOUT, epoch, row, (layer << 24) | (uint32_t)(j / 8));
+        size_t units = n - j < 8 ? n - j : 8;
+        for (size_t u = 0; u < units; u++) {
+            uint32_t sixteen = (r.word[u / 2] >> (16 * (u % 2))) & 0xffffu;
+            mask[j + u] = sixteen >= threshold ? scale : 0.0f;
+            y[j + u] *= mask[j + u];
+        }
+    }
+}
+
+TARGETS void worker_layer_mask(float *restrict d, const float *restrict mask, size_t count)
+{
+    for (size_t i = 0; i < count; i++) d[i] *= mask[i];
+}
+
+TARGETS void worker_layer_column_sums(float *restrict sum, const float *restrict d, size_t rows, size_t n)
+{
+    memset(sum, 0, n * sizeof *sum);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++) sum[j] += d[r * n + j];
+}

@@ -1,0 +1,300 @@
+#include "worker/learners/leaves.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/clock.h"
+#include "common/core/size.h"
+#include "common/model/elementary.h"
+#include "worker/kernels/layer.h"
+#include "worker/kernels/product.h"
+
+#define PANEL_FLOATS 32768        /* of dW at a time: stays in the cache between product and sum */
+#define LOSS_MAX     1e9          /* a row's loss above this is as good as infinite */
+
+struct worker_leaves {
+    const worker_task *task;
+    const fw_dense *net;
+    size_t leaf_rows, n_leaves, ld;
+    double dropout;
+    uint64_t seed;
+    float *x;                                  /* (n_leaves * leaf_rows, ld) */
+    float *out[FW_DENSE_MAX_LAYERS];           /* (n_leaves * leaf_rows, out) after activation and dropout */
+    float *kept[FW_DENSE_MAX_LAYERS];          /* gelu: before it; tanh with dropout: after it; else NULL */
+    float *mask[FW_DENSE_MAX_LAYERS];          /* of dropout; NULL without */
+    float *delta, *delta_below;                /* (n_leaves * leaf_rows, widest) */
+    float *panel;                              /* PANEL_FLOATS or one row of dW */
+    uint64_t *row;                             /* (n_leaves * leaf_rows) row of the training split */
+    size_t *n_rows;                            /* (n_leaves) */
+};
+
+static bool is_hidden(const worker_leaves *l, size_t layer) { return layer + 1 < l->net->n_layers; }
+
+static fw_status make_layer(worker_leaves *l, size_t i, size_t rows, fw_error *err)
+{
+    const fw_dense_layer *layer = &l->net->layers[i];
+    size_t n = 0;
+    FW_TRY(fw_size_mul(&n, rows, layer->out, "activations", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->out[i], n, sizeof(float), "activations", err));
+    if (!is_hidden(l, i)) return FW_OK;
+    bool keep = layer->activation == FW_GELU || (layer->activation == FW_TANH && l->dropout > 0.0);
+    if (keep) FW_TRY(fw_alloc_zeroed((void **)&l->kept[i], n, sizeof(float), "activations", err));
+    if (l->dropout > 0.0) FW_TRY(fw_alloc_zeroed((void **)&l->mask[i], n, sizeof(float), "dropout masks", err));
+    return FW_OK;
+}
+
+fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, const fw_dense *net, size_t leaf_rows, size_t n_leaves, fw_error *err)
+{
+    FW_AUTO(worker_leaves) *l = calloc(1, sizeof *l);
+    if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "leaves");
+    *l = (worker_leaves){.task = task, .net = net, .leaf_rows = leaf_rows, .n_leaves = n_leaves, .ld = task->train.ld,
+                         .dropout = task->project->model.dropout, .seed = task->project->train.seed};
+    size_t rows = 0, n = 0, widest_out = 1;
+    FW_TRY(fw_size_mul(&rows, leaf_rows, n_leaves, "rows of a step", err));
+    FW_TRY(fw_size_mul(&n, rows, l->ld, "rows of a step", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->x, n, sizeof(float), "rows of a step", err));
+    for (size_t i = 0; i < net->n_layers; i++) {
+        FW_TRY(make_layer(l, i, rows, err));
+        widest_out = FW_MAX(widest_out, net->layers[i].out);
+    }
+    FW_TRY(fw_size_mul(&n, rows, widest_out, "deltas", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->delta, n, sizeof(float), "deltas", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->delta_below, n, sizeof(float), "deltas", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->panel, FW_MAX((size_t)PANEL_FLOATS, widest_out), sizeof(float), "a panel", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->row, rows, sizeof *l->row, "row numbers", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->n_rows, n_leaves, sizeof *l->n_rows, "leaf sizes", err));
+    *out = l;
+    l = NULL;
+    return FW_OK;
+}
+
+void worker_leaves_destroy(worker_leaves **leaves)
+{
+    worker_leaves *l = *leaves;
+    if (l == NULL) return;
+    for (size_t i = 0; i < FW_DENSE_MAX_LAYERS; i++) {
+        free(l->out[i]);
+        free(l->kept[i]);
+        free(l->mask[i]);
+    }
+    free(l->x);
+    free(l->delta);
+    free(l->delta_below);
+    free(l->panel);
+    free(l->row);
+    free(l->n_rows);
+    free(l);
+    *leaves = NULL;
+}
+
+void worker_leaves_load(worker_leaves *l, size_t slot, const uint64_t *row, size_t n)
+{
+    const size_t first = slot * l->leaf_rows;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(l->x + (first + i) * l->ld, l->task->train.x + row[i] * l->ld, l->ld * sizeof(float));
+        l->row[first + i] = row[i];
+    }
+    memset(l->x + (first + n) * l->ld, 0, (l->leaf_rows - n) * l->ld * sizeof(float));
+    l->n_rows[slot] = n;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------------- */
+
+static void drop_rows(worker_leaves *l, size_t layer, size_t slot, uint32_t epoch)
+{
+    const size_t width = l->net->layers[layer].out, first = slot * l->leaf_rows;
+    for (size_t i = 0; i < l->n_rows[slot]; i++) {
+        size_t at = (first + i) * width;
+        worker_layer_dropout(l->out[layer] + at, l->mask[layer] + at, width, l->dropout, l->seed, epoch, l->row[first + i], (uint32_t)layer);
+    }
+}
+
+static void activate(worker_leaves *l, size_t i, const float *bias, size_t slot, uint32_t epoch)
+{
+    const fw_dense_layer *layer = &l->net->layers[i];
+    const size_t at = slot * l->leaf_rows * layer->out, count = l->leaf_rows * layer->out;
+    float *z = l->out[i] + at;
+    switch (layer->activation) {
+    case FW_RELU:
+        worker_layer_bias_relu(z, bias, l->leaf_rows, layer->out);
+        break;
+    case FW_TANH:
+        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
+        fw_vec_tanh(z, z, count);
+        if (l->kept[i] != NULL) memcpy(l->kept[i] + at, z, count * sizeof *z);
+        break;
+    case FW_GELU:
+        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
+        memcpy(l->kept[i] + at, z, count * sizeof *z);
+        fw_vec_gelu(z, z, count);
+        break;
+    case FW_IDENTITY:
+        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
+        break;
+    }
+    if (l->mask[i] != NULL) drop_rows(l, i, slot, epoch);
+}
+
+static void forward(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch)
+{
+    for (size_t i = 0; i < l->net->n_layers; i++) {
+        const fw_dense_layer *layer = &l->net->layers[i];
+        const float *below = i == 0 ? l->x : l->out[i - 1];
+        const size_t ld = i == 0 ? l->ld : layer->in;
+        for (size_t s = 0; s < n_slots; s++) {
+            size_t first = s * l->leaf_rows;
+            worker_product(l->leaf_rows, layer->out, layer->in, below + first * ld, ld, params + layer->w_at, layer->out,
+                           l->out[i] + first * layer->out, layer->out);
+            activate(l, i, params + layer->b_at, s, epoch);
+        }
+    }
+}
+
+/* ---- loss: delta (rows, n_out) of the last layer's input --------------------------------------------------------------------------- */
+
+static double softmax_row(float *delta, const float *z, size_t k, int32_t label, float weight)
+{
+    fw_softmax(delta, z, k);
+    float p = delta[label];
+    double loss = p == p ? -(double)fw_logf(p > 1e-37f ? p : 1e-37f) : (double)NAN;
+    delta[label] -= 1.0f;
+    if (weight != 1.0f)
+        for (size_t j = 0; j < k; j++) delta[j] *= weight;
+    return loss * (double)weight;
+}
+
+static double sigmoid_row(float *delta, float z, int32_t label, float weight)
+{
+    float y = (float)label, size = z < 0.0f ? -z : z;
+    float loss = (z > 0.0f ? z : 0.0f) - z * y + fw_logf(1.0f + fw_expf(-size));
+    delta[0] = (fw_sigmoidf(z) - y) * weight;
+    return (double)loss * (double)weight;
+}
+
+static double square_row(float *delta, float z, double truth, const worker_task *task)
+{
+    float d = z - (float)((truth - task->target_mean) / task->target_scale);
+    delta[0] = d;
+    return (double)d * (double)d;
+}
+
+static double row_loss(worker_leaves *l, size_t i)
+{
+    const worker_task *t = l->task;
+    const size_t k = t->n_out;
+    const float *z = l->out[l->net->n_layers - 1] + i * k;
+    float *delta = l->delta + i * k;
+    const uint64_t row = l->row[i];
+    switch (t->link) {
+    case FW_LINK_SOFTMAX:
+        return softmax_row(delta, z, k, t->train.label[row], t->class_weight[t->train.label[row]]);
+    case FW_LINK_SIGMOID:
+        return sigmoid_row(delta, z[0], t->train.label[row], t->class_weight[t->train.label[row]]);
+    case FW_LINK_IDENTITY:
+        return square_row(delta, z[0], t->train.truth[row], t);
+    }
+    return 0.0;
+}
+
+/* False when a loss is not finite. */
+static bool losses(worker_leaves *l, size_t n_slots, int64_t *loss_fixed)
+{
+    const size_t k = l->task->n_out;
+    bool good = true;
+    for (size_t s = 0; s < n_slots; s++) {
+        const size_t first = s * l->leaf_rows;
+        for (size_t i = first; i < first + l->n_rows[s]; i++) {
+            double loss = row_loss(l, i);
+            if (loss < LOSS_MAX) *loss_fixed += (int64_t)rint(loss / WORKER_LOSS_UNIT);
+            else good = false;                      /* also NaN */
+        }
+        memset(l->delta + (first + l->n_rows[s]) * k, 0, (l->leaf_rows - l->n_rows[s]) * k * sizeof(float));
+    }
+    return good;
+}
+
+static bool all_finite(const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
+}
+
+/* Only after something went wrong: where it began. */
+static int first_bad_layer(const worker_leaves *l, size_t n_slots)
+{
+    for (size_t i = 0; i < l->net->n_layers; i++)
+        if (!all_finite(l->out[i], n_slots * l->leaf_rows * l->net->layers[i].out)) return (int)i;
+    return (int)l->net->n_layers - 1;
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------------------------------- */
+
+/* dW in panels of rows of W: a fixed cut, so that every product's shape is fixed. */
+static bool weight_gradient(worker_leaves *l, size_t i, size_t slot, worker_sums *sums, worker_seconds *seconds)
+{
+    const fw_dense_layer *layer = &l->net->layers[i];
+    const size_t ld = i == 0 ? l->ld : layer->in, first = slot * l->leaf_rows;
+    const float *below = (i == 0 ? l->x : l->out[i - 1]) + first * ld, *delta = l->delta + first * layer->out;
+    const size_t most = FW_MAX((size_t)PANEL_FLOATS / layer->out, (size_t)1), rows = most >= 16 ? most / 16 * 16 : most;
+    bool finite = true;
+    for (size_t at = 0; at < layer->in; at += rows) {
+        size_t n = FW_MIN(rows, layer->in - at);
+        worker_product_ta(n, layer->out, l->leaf_rows, below + at, ld, delta, layer->out, l->panel, layer->out);
+        fw_mono start = fw_mono_now();
+        finite = worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, n * layer->out) && finite;
+        seconds->sum += fw_mono_seconds(start, fw_mono_now());
+    }
+    worker_layer_column_sums(l->panel, delta, l->leaf_rows, layer->out);
+    return worker_sums_add(sums, layer->b_at, l->panel, layer->out) && finite;
+}
+
+/* delta of the layer below: through W, then dropout, then the activation's slope. */
+static void delta_below(worker_leaves *l, size_t i, const float *params, size_t slot)
+{
+    const fw_dense_layer *layer = &l->net->layers[i], *lower = &l->net->layers[i - 1];
+    const size_t first = slot * l->leaf_rows, at = first * lower->out, count = l->leaf_rows * lower->out;
+    float *d = l->delta_below + at;
+    worker_product_tb(l->leaf_rows, layer->in, layer->out, l->delta + first * layer->out, layer->out, params + layer->w_at, layer->out, d, layer->in);
+    if (l->mask[i - 1] != NULL) worker_layer_mask(d, l->mask[i - 1] + at, count);
+    switch (lower->activation) {
+    case FW_RELU:
+        worker_layer_slope_relu(d, l->out[i - 1] + at, count);
+        break;
+    case FW_TANH:
+        worker_layer_slope_tanh(d, (l->kept[i - 1] != NULL ? l->kept[i - 1] : l->out[i - 1]) + at, count);
+        break;
+    case FW_GELU:
+        worker_layer_slope_gelu(d, l->kept[i - 1] + at, count);
+        break;
+    case FW_IDENTITY:
+        break;
+    }
+}
+
+void worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_sums *sums, worker_leaves_result *result,
+                       worker_seconds *seconds)
+{
+    *result = (worker_leaves_result){.bad_layer = -1};
+    fw_mono start = fw_mono_now();
+    forward(l, params, n_slots, epoch);
+    if (!losses(l, n_slots, &result->loss_fixed)) {
+        result->bad_loss = true;
+        result->bad_layer = first_bad_layer(l, n_slots);
+    }
+    fw_mono middle = fw_mono_now();
+    double sum_before = seconds->sum;
+    for (size_t i = l->net->n_layers; i-- > 0;) {
+        for (size_t s = 0; s < n_slots; s++) {
+            bool finite = weight_gradient(l, i, s, sums, seconds);
+            if (!finite && result->bad_layer < 0) result->bad_layer = (int)i;
+            if (i > 0) delta_below(l, i, params, s);
+        }
+        float *swap = l->delta;
+        l->delta = l->delta_below;
+        l->delta_below = swap;
+    }
+    seconds->forward += fw_mono_seconds(start, middle);
+    seconds->backward += fw_mono_seconds(middle, fw_mono_now()) - (seconds->sum - sum_before);
+}

@@ -1,0 +1,247 @@
+#include "worker/sums.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "worker/kernels/fixed.h"
+
+#define BLOCK        WORKER_SUMS_BLOCK
+#define EXPONENT_MIN (-60)        /* keeps 2^shift a float */
+#define HEADROOM     8            /* a block's gradients may grow 256-fold in a step without a redo */
+#define NOT_FINITE   0x7f800000u
+
+/* Each rank's corner of the node's shared memory: what it brings to a meeting. */
+typedef struct corner { _Atomic uint32_t *word; /* flags; whether it brings sums */ uint32_t *largest; int64_t *sum; } corner;
+
+struct worker_sums {
+    worker_group *group;
+    worker_shared *memory;
+    size_t n, n_blocks;
+    int leaf_bits, node_rank, node_size, nodes;
+    corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
+    int64_t *total;               /* shared, only between nodes: the node's sums, then all nodes' */
+    uint32_t *agreed;             /* shared, only between nodes: largest per block, then flags */
+    const int64_t **parts;        /* scratch: sums of the active ranks */
+    size_t n_parts;
+    int64_t *exponent;            /* n_blocks, the same at every rank */
+    float *scale;                 /* n_blocks */
+    bool *touched;                /* n_blocks: this rank added to the block in this step */
+    uint32_t *largest;            /* n_blocks, of all ranks, after the meeting */
+    uint32_t flags;
+    uint64_t redone;
+};
+
+static size_t round_up(size_t bytes) { return (bytes + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN; }
+
+static void set_scales(worker_sums *s)
+{
+    for (size_t b = 0; b < s->n_blocks; b++)
+        s->scale[b] = (float)ldexp(1.0, WORKER_FIXED_BITS - s->leaf_bits - (int)s->exponent[b]);
+}
+
+/* The smallest e with x < 2^e, for float bits x. */
+static int64_t exponent_above(uint32_t bits)
+{
+    int64_t e = (int64_t)(bits >> 23) - 126;
+    return FW_MAX(e, (int64_t)EXPONENT_MIN);
+}
+
+static void place_corners(worker_sums *s)
+{
+    char *at = worker_shared_base(s->memory);
+    size_t flags_bytes = round_up(2 * sizeof(uint32_t)), largest_bytes = round_up(s->n_blocks * sizeof(uint32_t));
+    size_t sum_bytes = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
+    for (int r = 0; r < s->node_size; r++) {
+        s->corners[r].word = (_Atomic uint32_t *)(void *)at;
+        s->corners[r].largest = (uint32_t *)(void *)(at + flags_bytes);
+        s->corners[r].sum = (int64_t *)(void *)(at + flags_bytes + largest_bytes);
+        at += flags_bytes + largest_bytes + sum_bytes;
+    }
+    s->agreed = (uint32_t *)(void *)at;
+    s->total = (int64_t *)(void *)(at + round_up((s->n_blocks + 1) * sizeof(uint32_t)));
+}
+
+fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err)
+{
+    worker_sums *s = calloc(1, sizeof *s);
+    if (s == NULL) return fw_fail(err, FW_ERR_NOMEM, "sums");
+    s->group = g;
+    s->n = n;
+    s->n_blocks = (n + BLOCK - 1) / BLOCK;
+    s->node_rank = worker_group_node_rank(g);
+    s->node_size = worker_group_node_size(g);
+    s->nodes = worker_group_nodes(g);
+    while ((1ull << s->leaf_bits) < n_leaves) s->leaf_bits++;
+    size_t slab = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
+    size_t corner_bytes = round_up(8) + round_up(s->n_blocks * sizeof(uint32_t)) + slab;
+    size_t bytes = (size_t)s->node_size * corner_bytes + round_up((s->n_blocks + 1) * sizeof(uint32_t)) + (s->nodes > 1 ? slab : 0);
+    s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
+    s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
+    s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
+    s->scale = calloc(s->n_blocks, sizeof *s->scale);
+    s->touched = calloc(s->n_blocks, sizeof *s->touched);
+    s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
+    bool memory = s->corners && s->parts && s->exponent && s->scale && s->touched && s->largest;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_status status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
+    if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
+    if (status != FW_OK) {
+        worker_sums_release(&s);
+        return status;
+    }
+    place_corners(s);
+    for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = EXPONENT_MIN;
+    *out = s;
+    return FW_OK;
+}
+
+void worker_sums_release(worker_sums **sums)
+{
+    worker_sums *s = *sums;
+    if (s == NULL) return;
+    worker_shared_release(&s->memory);
+    free(s->corners);
+    free(s->parts);
+    free(s->exponent);
+    free(s->scale);
+    free(s->touched);
+    free(s->largest);
+    free(s);
+    *sums = NULL;
+}
+
+void worker_sums_begin(worker_sums *s)
+{
+    set_scales(s);
+    memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
+    memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
+    atomic_store_explicit(&s->corners[s->node_rank].word[0], 0, memory_order_relaxed);
+    atomic_store_explicit(&s->corners[s->node_rank].word[1], 0, memory_order_relaxed);
+}
+
+/* A block that this rank touches for the first time is cleared where the run does not cover it. */
+static void first_touch(worker_sums *s, size_t block, size_t from, size_t n)
+{
+    int64_t *sum = s->corners[s->node_rank].sum + block * BLOCK;
+    s->touched[block] = true;
+    memset(sum, 0, from * sizeof *sum);
+    memset(sum + from + n, 0, (BLOCK - from - n) * sizeof *sum);
+}
+
+bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
+{
+    corner *mine = &s->corners[s->node_rank];
+    bool finite = true;
+    while (n > 0) {
+        size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from);
+        bool first = !s->touched[block];
+        if (first) first_touch(s, block, from, run);
+        uint32_t largest = worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
+        if (largest > mine->largest[block]) mine->largest[block] = largest;
+        finite = finite && largest < NOT_FINITE;
+        at += run;
+        g += run;
+        n -= run;
+    }
+    atomic_store_explicit(&s->corners[s->node_rank].word[1], 1, memory_order_relaxed);
+    return finite;
+}
+
+void worker_sums_flag(worker_sums *s, uint32_t flags)
+{
+    atomic_fetch_or_explicit(&s->corners[s->node_rank].word[0], flags, memory_order_relaxed);
+}
+
+/* Largest values and flags of the node's ranks; the list of ranks that brought sums. */
+static void look_around(worker_sums *s)
+{
+    memset(s->largest, 0, (s->n_blocks + 1) * sizeof *s->largest);
+    s->flags = 0;
+    s->n_parts = 0;
+    for (int r = 0; r < s->node_size; r++) {
+        s->flags |= atomic_load_explicit(&s->corners[r].word[0], memory_order_relaxed);
+        if (!atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed)) continue;
+        s->parts[s->n_parts++] = s->corners[r].sum;
+        for (size_t b = 0; b < s->n_blocks; b++) s->largest[b] = FW_MAX(s->largest[b], s->corners[r].largest[b]);
+    }
+}
+
+/* Between nodes: every rank adds up its share of the node's sums, the leader merges nodes, everybody reads the result. */
+static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
+{
+    size_t first = 0, n = 0;
+    worker_sums_share(s, &first, &n);
+    memset(s->total + first, 0, n * sizeof *s->total);
+    for (size_t p = 0; p < s->n_parts; p++)
+        for (size_t i = first; i < first + n; i++) s->total[i] += s->parts[p][i];
+    if (s->node_rank == 0) memcpy(s->agreed, s->largest, s->n_blocks * sizeof *s->agreed);
+    worker_group_meet(s->group, waited_s);
+    if (s->node_rank == 0) {
+        uint32_t bit[3] = {s->flags & 1u, (s->flags >> 1) & 1u, (s->flags >> 2) & 1u};
+        FW_TRY(worker_group_nodes_max_u32(s->group, s->agreed, s->n_blocks, err));
+        FW_TRY(worker_group_nodes_max_u32(s->group, bit, 3, err));
+        FW_TRY(worker_group_nodes_sum_i64(s->group, s->total, s->n_blocks * BLOCK, err));
+        s->agreed[s->n_blocks] = bit[0] | bit[1] << 1 | bit[2] << 2;
+    }
+    worker_group_meet(s->group, waited_s);
+    memcpy(s->largest, s->agreed, s->n_blocks * sizeof *s->largest);
+    s->flags = s->agreed[s->n_blocks];
+    s->parts[0] = s->total;
+    s->n_parts = 1;
+    return FW_OK;
+}
+
+fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err)
+{
+    corner *mine = &s->corners[s->node_rank];
+    for (size_t b = 0; b < s->n_blocks; b++)      /* every active rank's block is readable, also one it had nothing for */
+        if (!s->touched[b] && atomic_load_explicit(&s->corners[s->node_rank].word[1], memory_order_relaxed))
+            memset(mine->sum + b * BLOCK, 0, BLOCK * sizeof *mine->sum);
+    worker_group_meet(s->group, waited_s);
+    look_around(s);
+    if (s->nodes > 1) FW_TRY(merge_nodes(s, waited_s, err));
+    bool grew = false;
+    for (size_t b = 0; b < s->n_blocks; b++) {
+        if (s->largest[b] >= NOT_FINITE) s->flags |= WORKER_FLAG_NOT_FINITE;
+        else if (exponent_above(s->largest[b]) > s->exponent[b]) grew = true;
+    }
+    *flags = s->flags;
+    *redo = grew && !(s->flags & WORKER_FLAG_NOT_FINITE);
+    if (!*redo) return FW_OK;
+    s->redone++;
+    worker_sums_done(s, waited_s);
+    return FW_OK;
+}
+
+void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n, double factor)
+{
+    while (n > 0) {
+        size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
+        double back = ldexp(factor, (int)s->exponent[block] + s->leaf_bits - WORKER_FIXED_BITS);
+        worker_fixed_collect(g, s->parts, s->n_parts, at, run, back);
+        at += run;
+        g += run;
+        n -= run;
+    }
+}
+
+/* Exponents follow the largest values of the step that ended: the same at every rank. */
+void worker_sums_done(worker_sums *s, double *waited_s)
+{
+    for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = FW_MIN(exponent_above(s->largest[b]) + HEADROOM, (int64_t)127);
+    worker_group_meet(s->group, waited_s);
+}
+
+void worker_sums_share(const worker_sums *s, size_t *first, size_t *n)
+{
+    size_t lo = s->n_blocks * (size_t)s->node_rank / (size_t)s->node_size, hi = s->n_blocks * ((size_t)s->node_rank + 1) / (size_t)s->node_size;
+    *first = lo * BLOCK;
+    *n = FW_MIN(hi * BLOCK, s->n) - FW_MIN(*first, s->n);
+}
+
+size_t   worker_sums_n_blocks(const worker_sums *s) { return s->n_blocks; }
+int64_t *worker_sums_exponents(worker_sums *s) { return s->exponent; }
+uint64_t worker_sums_redone(const worker_sums *s) { return s->redone; }

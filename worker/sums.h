@@ -1,0 +1,45 @@
+/** Exact sums of gradients over the leaves of a step, whichever ranks compute them (law 1).
+ *
+ *  Parameters come in blocks of 1,024. Each block has an exponent e: while every leaf's |g| < 2^e, the leaves are added up as integers
+ *  round(g * 2^(50 - log2 leaves - e)), first by each rank in memory that its node shares, then over the ranks, then over the nodes. The largest |g|
+ *  of each block is agreed on exactly. Where it does not fit its exponent, all ranks redo the step with the exponent that fits; where it is
+ *  not finite, that is an event. Exponents follow the gradients and depend on the data alone; they are part of a checkpoint. */
+#ifndef WORKER_SUMS_H
+#define WORKER_SUMS_H
+
+#include "worker/group.h"
+
+#define WORKER_SUMS_BLOCK 1024
+
+typedef struct worker_sums worker_sums;
+
+/** Collective. n parameters, at most n_leaves leaves a step. */
+fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err);
+void      worker_sums_release(worker_sums **s);                      /* Collective */
+
+/** Local: start of a step's sums. */
+void worker_sums_begin(worker_sums *s);
+/** Local: adds n floats of one leaf's gradient at parameter `at`. False when one of them is not finite: report it with worker_sums_flag. */
+bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n);
+
+/** Bits that any rank may raise before the meeting and all ranks see after it. */
+enum { WORKER_FLAG_STOP = 1, WORKER_FLAG_CHECKPOINT = 2, WORKER_FLAG_NOT_FINITE = 4 };
+void worker_sums_flag(worker_sums *s, uint32_t flags);
+
+/** Collective: all leaves are in. *redo: exponents were raised, do the step again. *flags: all ranks' flags together. */
+fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err);
+
+/** Local, after a meeting without redo: gradient sums times `factor` of parameters [at, at + n) as floats. Valid until worker_sums_done. */
+void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n, double factor);
+/** Collective: everybody has taken what it needs; exponents move on. */
+void worker_sums_done(worker_sums *s, double *waited_s);
+
+/** The share of the parameters that this rank updates on its node: [*first, *first + *n), whole blocks. */
+void worker_sums_share(const worker_sums *s, size_t *first, size_t *n);
+
+/** The exponents, for checkpoints. */
+size_t   worker_sums_n_blocks(const worker_sums *s);
+int64_t *worker_sums_exponents(worker_sums *s);
+uint64_t worker_sums_redone(const worker_sums *s);
+
+#endif

@@ -1,0 +1,387 @@
+#include "worker/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "common/stats/metrics.h"
+#include "worker/sums.h"
+#include "worker/train_state.h"
+
+#define SAY_EVERY_S 0.2
+
+static const fw_reduce *reduce_of(const worker_train *t) { return worker_group_reduce(t->task->group); }
+
+static bool is_leader(const worker_train *t) { return worker_group_rank(t->task->group) == 0; }
+
+fw_status worker_train_create(worker_train **out, worker_task *task, const worker_train_opts *opts, fw_error *err)
+{
+    worker_train *t = calloc(1, sizeof *t);
+    if (t == NULL) return fw_fail(err, FW_ERR_NOMEM, "training");
+    t->task = task;
+    t->blas_core = opts->blas_core;
+    t->checkpoint_every_s = opts->checkpoint_every_s;
+    t->checkpoint_every_rounds = opts->checkpoint_every_rounds;
+    t->last_checkpoint = t->last_said = fw_mono_now();
+    t->kind = worker_learner_find(task->project->model.learner);
+    fw_status s = FW_OK;
+    if (t->kind == NULL) s = fw_fail(err, FW_ERR_CONFIG, "model.learner: \"%s\" is not in this version", task->project->model.learner);
+    if (s == FW_OK && opts->checkpoint != NULL) {
+        fw_text previous = {0};
+        fw_text_format(&previous, "%s.previous", opts->checkpoint);
+        t->previous_checkpoint = fw_text_take(&previous);
+        s = fw_copy_text(&t->checkpoint, opts->checkpoint, err);
+    }
+    if (s == FW_OK) s = fw_alloc_zeroed((void **)&t->by_rank, (size_t)worker_group_size(task->group), sizeof *t->by_rank, "timings", err);
+    s = reduce_of(t)->agree(reduce_of(t)->context, s, err);
+    if (s == FW_OK) s = t->kind->create(&t->learner, task, err);
+    if (s != FW_OK) {
+        worker_train_release(&t);
+        return s;
+    }
+    *out = t;
+    return FW_OK;
+}
+
+void worker_train_release(worker_train **train)
+{
+    worker_train *t = *train;
+    if (t == NULL) return;
+    if (t->learner != NULL) t->kind->release(&t->learner);
+    for (size_t i = 0; i < WORKER_MAX_ARRAYS; i++) free(t->best[i]);
+    free(t->checkpoint);
+    free(t->previous_checkpoint);
+    free(t->by_rank);
+    free(t->history);
+    free(t);
+    *train = NULL;
+}
+
+void worker_train_listen(worker_train *t, worker_train_say say, void *context)
+{
+    t->say = say;
+    t->say_context = context;
+}
+
+fw_status worker_train_add_history(worker_train *t, const worker_round *round, fw_error *err)
+{
+    FW_TRY(fw_grow((void **)&t->history, &t->history_capacity, t->n_history + 1, sizeof *t->history, "history", err));
+    t->history[t->n_history++] = *round;
+    return FW_OK;
+}
+
+worker_position worker_train_position(const worker_train *t) { return t->position; }
+bool worker_train_has_best(const worker_train *t) { return t->has_best; }
+
+const worker_round *worker_train_history(const worker_train *t, size_t *n)
+{
+    *n = t->n_history;
+    return t->history;
+}
+
+/* ---- validation ------------------------------------------------------------------------------------------------------------------- */
+
+/* This rank's share of the validation rows through the learner: what fw_model_predict gives, by the same kernels (law 3). */
+static fw_status predict_share(worker_train *t, float **out, size_t *n_floats, fw_error *err)
+{
+    const worker_task *task = t->task;
+    const worker_rows *rows = &task->validation;
+    const uint64_t rank = (uint64_t)worker_group_rank(task->group), size = (uint64_t)worker_group_size(task->group);
+    const uint64_t first = rows->n * rank / size, last = rows->n * (rank + 1) / size;
+    FW_TRY(fw_alloc_zeroed((void **)out, (size_t)(last - first) * task->n_out + 1, sizeof(float), "predictions", err));
+    for (uint64_t at = first; at < last; at += 1024) {
+        size_t n = (size_t)FW_MIN((uint64_t)1024, last - at);
+        FW_TRY(t->kind->predict(t->learner, rows->x + at * rows->ld, rows->ld, n, *out + (at - first) * task->n_out, err));
+    }
+    *n_floats = (size_t)(last - first) * task->n_out;
+    return FW_OK;
+}
+
+/* Binary: one probability becomes two. */
+static float *both_classes(const float *p, size_t n)
+{
+    float *two = malloc((2 * n + 1) * sizeof *two);
+    for (size_t i = 0; two != NULL && i < n; i++) {
+        two[2 * i] = 1.0f - p[i];
+        two[2 * i + 1] = p[i];
+    }
+    return two;
+}
+
+static fw_status add_metric(worker_round *r, const fw_predictions *p, const char *name, fw_error *err)
+{
+    for (size_t i = 0; i < r->n_validation; i++)
+        if (strcmp(r->validation_name[i], name) == 0) return FW_OK;
+    double v = 0.0;
+    fw_status s = fw_metrics_compute_one(&v, p, name, err);
+    if (s == FW_ERR_NOTFOUND || s == FW_ERR_DATA) return FW_OK;       /* e.g. auc of one class alone: no figure */
+    FW_TRY(s);
+    snprintf(r->validation_name[r->n_validation], sizeof r->validation_name[0], "%s", name);
+    r->validation[r->n_validation++] = v;
+    return FW_OK;
+}
+
+static fw_status measure(const worker_train *t, const float *all, worker_round *r, fw_error *err)
+{
+    const worker_task *task = t->task;
+    const size_t n = (size_t)task->validation.n;
+    const char *wanted = task->project->train.early_stopping.metric;
+    FW_FREE float *two = NULL;
+    FW_FREE double *value = NULL;
+    fw_predictions p = {.task = task->task, .n = n, .n_classes = task->n_classes, .label = task->validation.label, .p = all};
+    if (task->task == FW_TASK_REGRESSION) {
+        FW_TRY(fw_alloc_zeroed((void **)&value, n, sizeof *value, "predictions", err));
+        for (size_t i = 0; i < n; i++) value[i] = task->target_mean + task->target_scale * (double)all[i];
+        p.value = value;
+        p.truth = task->validation.truth;
+        FW_TRY(add_metric(r, &p, "rmse", err));
+        FW_TRY(add_metric(r, &p, "r2", err));
+    } else {
+        if (task->n_out == 1) {
+            two = both_classes(all, n);
+            if (two == NULL) return fw_fail(err, FW_ERR_NOMEM, "predictions");
+            p.p = two;
+        }
+        FW_TRY(add_metric(r, &p, "log_loss", err));
+        FW_TRY(add_metric(r, &p, "accuracy", err));
+    }
+    return wanted != NULL ? add_metric(r, &p, wanted, err) : FW_OK;
+}
+
+static fw_status validate(worker_train *t, worker_round *r, fw_error *err)
+{
+    if (t->task->validation.n == 0) return FW_OK;
+    FW_FREE float *mine = NULL;
+    FW_FREE char *all = NULL;
+    FW_FREE size_t *offset = NULL;
+    size_t n = 0;
+    fw_status s = predict_share(t, &mine, &n, err);
+    if (s == FW_OK) s = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(t->task->group) + 1, sizeof *offset, "offsets", err);
+    FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, s, err));
+    FW_TRY(worker_group_gather(t->task->group, mine, n * sizeof *mine, &all, offset, err));
+    if (is_leader(t)) s = measure(t, (const float *)(const void *)all, r, err);
+    return reduce_of(t)->agree(reduce_of(t)->context, s, err);
+}
+
+/* ---- rounds ----------------------------------------------------------------------------------------------------------------------- */
+
+static fw_status mark_best(worker_train *t, fw_error *err)
+{
+    t->has_best = true;
+    if (!is_leader(t)) return FW_OK;
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    t->kind->arrays(t->learner, arrays);
+    for (size_t i = 0; i < t->kind->n_model; i++) {
+        size_t bytes = arrays[i].n * (arrays[i].type == FW_F32 ? 4 : 8);
+        if (t->best[i] == NULL) FW_TRY(fw_alloc_zeroed(&t->best[i], bytes, 1, "the best weights", err));
+        memcpy(t->best[i], arrays[i].data, bytes);
+    }
+    return FW_OK;
+}
+
+static void say_step(worker_train *t, uint64_t steps)
+{
+    if (t->say == NULL || !is_leader(t) || fw_mono_seconds(t->last_said, fw_mono_now()) < SAY_EVERY_S) return;
+    t->last_said = fw_mono_now();
+    const worker_position *at = &t->position;
+    double mine = (double)t->loss_fixed * WORKER_LOSS_UNIT * (double)worker_group_size(t->task->group);     /* others' are like it: a hint, no result */
+    t->say(t->say_context, "step", "", at, (double)at->step_in_round / (double)steps, at->rows > 0 ? mine / (double)at->rows : 0.0,
+           t->clock_s > 0.0 ? (double)t->clock_rows / t->clock_s : 0.0);
+}
+
+static uint32_t wishes(const worker_train *t)
+{
+    uint32_t flags = 0;
+    if (worker_signal_pending() != 0) flags |= WORKER_FLAG_STOP;
+    if (is_leader(t) && t->checkpoint != NULL && t->checkpoint_every_s > 0.0 &&
+        fw_mono_seconds(t->last_checkpoint, fw_mono_now()) >= t->checkpoint_every_s)
+        flags |= WORKER_FLAG_CHECKPOINT;
+    return flags;
+}
+
+/* One step, and what was agreed with it. */
+static fw_status one_step(worker_train *t, uint64_t steps, fw_error *err)
+{
+    worker_step s = {.flags_raised = wishes(t), .seconds = t->seconds};
+    fw_mono start = fw_mono_now();
+    FW_TRY(t->kind->step(t->learner, t->position.round, t->position.step_in_round, &s, err));
+    t->seconds = s.seconds;
+    t->clock_s += fw_mono_seconds(start, fw_mono_now());
+    t->clock_rows += s.rows;
+    t->loss_fixed += s.loss_fixed;
+    t->last_rate = s.learning_rate;
+    t->position.step_in_round++;
+    t->position.step++;
+    t->position.rows += s.rows;
+    if (s.flags & WORKER_FLAG_STOP) {
+        if (t->checkpoint != NULL) FW_TRY(worker_train_write_checkpoint(t, err));
+        return fw_fail(err, FW_ERR_STOPPED, "stopped by a signal after step %llu", (unsigned long long)t->position.step);
+    }
+    if (s.flags & WORKER_FLAG_CHECKPOINT) FW_TRY(worker_train_write_checkpoint(t, err));
+    say_step(t, steps);
+    return FW_OK;
+}
+
+static double own_work(const worker_seconds *s) { return s->load + s->forward + s->backward + s->sum + s->optimizer; }
+
+/* All ranks' times at rank 0: the maxima, and who was slowest. */
+static fw_status collect_seconds(worker_train *t, worker_round *r, fw_error *err)
+{
+    FW_FREE char *all = NULL;
+    FW_FREE size_t *offset = NULL;
+    const size_t size = (size_t)worker_group_size(t->task->group);
+    FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, fw_alloc_zeroed((void **)&offset, size + 1, sizeof *offset, "offsets", err), err));
+    FW_TRY(worker_group_gather(t->task->group, &t->seconds, sizeof t->seconds, &all, offset, err));
+    if (!is_leader(t)) return FW_OK;
+    memcpy(t->by_rank, all, size * sizeof *t->by_rank);
+    for (size_t i = 0; i < size; i++) {
+        const worker_seconds *s = &t->by_rank[i];
+        r->seconds.load = FW_MAX(r->seconds.load, s->load);
+        r->seconds.forward = FW_MAX(r->seconds.forward, s->forward);
+        r->seconds.backward = FW_MAX(r->seconds.backward, s->backward);
+        r->seconds.sum = FW_MAX(r->seconds.sum, s->sum);
+        r->seconds.optimizer = FW_MAX(r->seconds.optimizer, s->optimizer);
+        r->seconds.wait = FW_MAX(r->seconds.wait, s->wait);
+        if (own_work(s) > own_work(&t->by_rank[r->slowest_rank])) r->slowest_rank = (int)i;
+    }
+    r->by_rank = t->by_rank;
+    return FW_OK;
+}
+
+static fw_status finish_round(worker_train *t, worker_round *r, fw_error *err)
+{
+    int64_t loss = t->loss_fixed;
+    FW_TRY(reduce_of(t)->sum_i64(reduce_of(t)->context, &loss, 1, err));
+    const uint64_t rows = t->position.rows;
+    t->position.round++;
+    t->position.step_in_round = 0;
+    t->position.rows = 0;
+    *r = (worker_round){.position = t->position, .learning_rate = t->last_rate, .train_loss = (double)loss * WORKER_LOSS_UNIT / (double)rows,
+                        .rows_per_s = t->clock_s > 0.0 ? (double)t->clock_rows / t->clock_s : 0.0};
+    r->position.rows = rows;
+    t->loss_fixed = 0;
+    FW_TRY(collect_seconds(t, r, err));
+    worker_group_note(t->task->group, "validate", t->position.round, t->position.step);
+    FW_TRY(validate(t, r, err));
+    t->clock_rows = 0;
+    t->clock_s = 0.0;
+    t->seconds = (worker_seconds){0};
+    FW_TRY(worker_train_add_history(t, r, err));
+    if (t->checkpoint != NULL && t->checkpoint_every_rounds > 0 && t->position.round % t->checkpoint_every_rounds == 0)
+        FW_TRY(worker_train_write_checkpoint(t, err));
+    return FW_OK;
+}
+
+fw_status worker_train_advance(worker_train *t, bool best, worker_round *out, fw_error *err)
+{
+    const uint64_t steps = t->kind->steps(t->learner);
+    if (best) FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, mark_best(t, err), err));
+    worker_group_note(t->task->group, "train", t->position.round + 1, t->position.step);
+    while (t->position.step_in_round < steps) FW_TRY(one_step(t, steps, err));
+    worker_round r;
+    FW_TRY(finish_round(t, &r, err));
+    *out = r;
+    return FW_OK;
+}
+
+/* ---- the model -------------------------------------------------------------------------------------------------------------------- */
+
+static fw_status copy_metrics(fw_model *m, const fw_named_value *metrics, size_t n, fw_error *err)
+{
+    FW_TRY(fw_alloc_zeroed((void **)&m->metrics, n + 1, sizeof *m->metrics, "metrics", err));
+    for (size_t i = 0; i < n; i++) {
+        FW_TRY(fw_copy_text(&m->metrics[i].name, metrics[i].name, err));
+        m->metrics[i].value = metrics[i].value;
+        m->n_metrics = i + 1;
+    }
+    return FW_OK;
+}
+
+/* The transforms as an own copy: through their exact text form. */
+static fw_status copy_pipeline(fw_model *m, const worker_task *task, fw_error *err)
+{
+    json_t *j = NULL;
+    FW_TRY(fw_pipeline_to_json(&j, task->pipeline, err));
+    fw_status s = fw_pipeline_from_json(&m->pipeline, j, m->schema, err);
+    json_decref(j);
+    return s;
+}
+
+static fw_status sample_rows(fw_model *m, const worker_task *task, fw_error *err)
+{
+    fw_split split = task->validation.n > 0 ? FW_VALIDATION : FW_TRAIN;
+    size_t n = (size_t)FW_MIN(fw_dataset_rows(task->dataset, split), (uint64_t)FW_MODEL_SAMPLES);
+    FW_TRY(fw_block_create(&m->samples, m->schema, FW_MODEL_SAMPLES, err));
+    return fw_dataset_read(task->dataset, split, 0, n, fw_pipeline_wanted(task->pipeline), m->samples, err);
+}
+
+static fw_status build_model(worker_train *t, fw_model *m, bool best, const fw_named_value *metrics, size_t n, fw_error *err)
+{
+    const worker_task *task = t->task;
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    const void *chosen[WORKER_MAX_ARRAYS];
+    t->kind->arrays(t->learner, arrays);
+    for (size_t i = 0; i < t->kind->n_model; i++) chosen[i] = best && t->has_best ? t->best[i] : arrays[i].data;
+    m->task = task->task;
+    m->target_mean = task->target_mean;
+    m->target_scale = task->target_scale;
+    m->seed = task->project->train.seed;
+    m->rounds = t->position.round;
+    m->steps = t->position.step;
+    m->train_rows = task->train.n;
+    FW_TRY(fw_copy_text(&m->name, task->project->project, err));
+    FW_TRY(fw_project_model_part(&m->project_yaml, task->project, err));
+    FW_TRY(fw_copy_text(&m->dataset_digest, fw_dataset_digest(task->dataset), err));
+    FW_TRY(fw_copy_text(&m->program_version, FW_VERSION, err));
+    FW_TRY(fw_copy_text(&m->blas_core, t->blas_core, err));
+    FW_TRY(fw_schema_copy(&m->schema, fw_dataset_schema(task->dataset), err));
+    FW_TRY(copy_pipeline(m, task, err));
+    FW_TRY(copy_metrics(m, metrics, n, err));
+    FW_TRY(sample_rows(m, task, err));
+    return t->kind->export_model(t->learner, chosen, m, err);
+}
+
+fw_status worker_train_save(worker_train *t, const char *path, bool best, const fw_named_value *metrics, size_t n, char digest[static FW_DIGEST_TEXT],
+                            fw_error *err)
+{
+    fw_status s = FW_OK;
+    digest[0] = '\0';
+    worker_group_note(t->task->group, "save", t->position.round, t->position.step);
+    if (is_leader(t)) {
+        FW_AUTO(fw_model) *m = NULL;
+        s = fw_model_create(&m, err);
+        if (s == FW_OK) s = build_model(t, m, best, metrics, n, err);
+        if (s == FW_OK) s = fw_model_save(m, path, err);
+        if (s == FW_OK) memcpy(digest, m->digest, FW_DIGEST_TEXT);
+    }
+    return reduce_of(t)->agree(reduce_of(t)->context, s, err);
+}
+
+/* ---- learning-rate range test (Smith 2017) ------------------------------------------------------------------------------------------- */
+
+fw_status worker_train_find_rate(worker_train *t, double low, double high, size_t steps, double *rate, double *loss, size_t *done, fw_error *err)
+{
+    const uint64_t per_round = t->kind->steps(t->learner);
+    double smooth = 0.0, weight = 0.0, smallest = INFINITY;
+    *done = 0;
+    for (size_t i = 0; i < steps; i++) {
+        rate[i] = low * pow(high / low, steps > 1 ? (double)i / (double)(steps - 1) : 0.0);
+        t->kind->set_rate(t->learner, rate[i]);
+        worker_step s = {0};
+        fw_status status = t->kind->step(t->learner, i / per_round, i % per_round, &s, err);
+        if (status == FW_ERR_NUMERIC) return FW_OK;                       /* that is what the test looks for */
+        FW_TRY(status);
+        int64_t total = s.loss_fixed;
+        FW_TRY(reduce_of(t)->sum_i64(reduce_of(t)->context, &total, 1, err));
+        smooth = 0.9 * smooth + 0.1 * (double)total * WORKER_LOSS_UNIT / (double)s.rows;
+        weight = 0.9 * weight + 0.1;
+        loss[i] = smooth / weight;
+        *done = i + 1;
+        smallest = FW_MIN(smallest, loss[i]);
+        if (i > 10 && loss[i] > 4.0 * smallest) return FW_OK;
+    }
+    return FW_OK;
+}

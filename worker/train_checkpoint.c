@@ -1,0 +1,201 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/fault.h"
+#include "common/core/hash.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "worker/train_state.h"
+
+/* What the checkpoint belongs to: the part of the project file that shapes the model. */
+static fw_status project_digest(char out[static FW_DIGEST_TEXT], const worker_train *t, fw_error *err)
+{
+    FW_FREE char *part = NULL;
+    FW_TRY(fw_project_model_part(&part, t->task->project, err));
+    fw_digest_text(out, fw_hash128(part, strlen(part), 0));
+    return FW_OK;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------------ */
+
+static json_t *history_to_json(const worker_train *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->n_history; i++) {
+        const worker_round *r = &t->history[i];
+        json_t *validation = json_array();
+        for (size_t k = 0; k < r->n_validation; k++)
+            json_array_append_new(validation, json_pack("{s:s, s:f}", "name", r->validation_name[k], "value", r->validation[k]));
+        json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "round", (json_int_t)r->position.round, "step", (json_int_t)r->position.step,
+                                              "rows", (json_int_t)r->position.rows, "train_loss", r->train_loss, "learning_rate", r->learning_rate,
+                                              "validation", validation));
+    }
+    return list;
+}
+
+static json_t *manifest_of(const worker_train *t, const char *project, int64_t loss)
+{
+    const worker_position *p = &t->position;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:I, s:b, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
+                     "project", project, "dataset", fw_dataset_digest(t->task->dataset), "blas_core", t->blas_core, "position", "round",
+                     (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
+                     "loss_fixed", (json_int_t)loss, "best", (int)t->has_best, "history", history_to_json(t));
+}
+
+static fw_status write_at_leader(worker_train *t, int64_t loss, fw_error *err)
+{
+    fw_array arrays[2 * WORKER_MAX_ARRAYS];
+    char names[WORKER_MAX_ARRAYS][64];
+    char project[FW_DIGEST_TEXT];
+    FW_TRY(project_digest(project, t, err));
+    size_t n = t->kind->arrays(t->learner, arrays);
+    for (size_t i = 0; t->has_best && i < t->kind->n_model; i++) {
+        snprintf(names[i], sizeof names[i], "best_%s", arrays[i].name);
+        arrays[n++] = (fw_array){names[i], arrays[i].type, arrays[i].n, t->best[i]};
+    }
+    json_t *manifest = manifest_of(t, project, loss);
+    if (manifest == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint manifest");
+    fw_status s = fw_checkpoint_write(t->checkpoint, t->previous_checkpoint, manifest, arrays, n, err);
+    json_decref(manifest);
+    return s;
+}
+
+fw_status worker_train_write_checkpoint(worker_train *t, fw_error *err)
+{
+    worker_group *g = t->task->group;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    worker_group_note(g, "checkpoint", t->position.round + 1, t->position.step);
+    int64_t loss = t->loss_fixed;
+    FW_TRY(reduce->sum_i64(reduce->context, &loss, 1, err));
+    fw_status s = worker_group_rank(g) == 0 ? write_at_leader(t, loss, err) : FW_OK;
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    t->loss_fixed = worker_group_rank(g) == 0 ? loss : 0;
+    t->last_checkpoint = fw_mono_now();
+    worker_group_note_checkpoint(g, t->checkpoint);
+    worker_group_note(g, "train", t->position.round + 1, t->position.step);
+    if (t->say != NULL && worker_group_rank(g) == 0) t->say(t->say_context, "checkpoint", t->checkpoint, &t->position, 0.0, 0.0, 0.0);
+    return fw_fault("train.after_checkpoint", err);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------------ */
+
+static fw_status check_belongs(const worker_train *t, const json_t *m, const char *path, fw_error *err)
+{
+    char project[FW_DIGEST_TEXT];
+    FW_TRY(project_digest(project, t, err));
+    const char *theirs = json_string_value(json_object_get(m, "project")), *dataset = json_string_value(json_object_get(m, "dataset"));
+    const char *core = json_string_value(json_object_get(m, "blas_core"));
+    if (!fw_text_equal(theirs, project))
+        return fw_fail(err, FW_ERR_CONFIG, "%s: it was written with other settings (problem, features, model or train); start a new run, or go back to those settings", path);
+    if (!fw_text_equal(dataset, fw_dataset_digest(t->task->dataset)))
+        return fw_fail(err, FW_ERR_DATA, "%s: it was written for dataset %s, this one is %s; ingest the same data again, or start a new run", path,
+                       dataset != NULL ? dataset : "?", fw_dataset_digest(t->task->dataset));
+    if (!fw_text_equal(core, t->blas_core))
+        return fw_fail(err, FW_ERR_CONFIG, "%s: it was written on CPUs where OpenBLAS runs as %s, here it runs as %s: other bits would come out; set OPENBLAS_CORETYPE=%s on every rank",
+                       path, core != NULL ? core : "?", t->blas_core, core != NULL ? core : "?");
+    return FW_OK;
+}
+
+static fw_status history_from_json(worker_train *t, const json_t *list, fw_error *err)
+{
+    size_t i = 0;
+    json_t *j = NULL;
+    t->n_history = 0;
+    json_array_foreach(list, i, j) {
+        worker_round r = {0};
+        json_t *v = NULL;
+        size_t k = 0;
+        r.position = (worker_position){.round = (uint64_t)json_integer_value(json_object_get(j, "round")), .step = (uint64_t)json_integer_value(json_object_get(j, "step")),
+                                       .rows = (uint64_t)json_integer_value(json_object_get(j, "rows"))};
+        r.train_loss = json_number_value(json_object_get(j, "train_loss"));
+        r.learning_rate = json_number_value(json_object_get(j, "learning_rate"));
+        json_array_foreach(json_object_get(j, "validation"), k, v) {
+            const char *name = json_string_value(json_object_get(v, "name"));
+            if (name == NULL || r.n_validation == WORKER_MAX_VALIDATION) return fw_fail(err, FW_ERR_FORMAT, "checkpoint: damaged history");
+            snprintf(r.validation_name[r.n_validation], sizeof r.validation_name[0], "%s", name);
+            r.validation[r.n_validation++] = json_number_value(json_object_get(v, "value"));
+        }
+        FW_TRY(worker_train_add_history(t, &r, err));
+    }
+    return FW_OK;
+}
+
+/* The leader's copy of an array to every rank; see worker_learner_kind.arrays for which memory is whose. */
+static fw_status spread(worker_train *t, const fw_checkpoint *c, const fw_array *a, fw_error *err)
+{
+    worker_group *g = t->task->group;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    const void *data = NULL;
+    void *copy = NULL;
+    size_t bytes = a->n * (a->type == FW_F32 ? 4 : 8);
+    fw_status s = c != NULL ? fw_checkpoint_array(&data, c, a->name, a->type, a->n, err) : FW_OK;
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    if (c != NULL) memcpy(a->data, data, bytes);
+    copy = a->data;
+    s = worker_group_broadcast(g, &copy, &bytes, err);
+    if (s == FW_OK && c == NULL && (a->type == FW_I64 || worker_group_node_rank(g) == 0)) memcpy(a->data, copy, bytes);
+    if (copy != a->data) free(copy);
+    return s;
+}
+
+static fw_status restore_best(worker_train *t, const fw_checkpoint *c, fw_error *err)
+{
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    t->kind->arrays(t->learner, arrays);
+    for (size_t i = 0; i < t->kind->n_model; i++) {
+        FW_AUTO(fw_text) name = {0};
+        const void *data = NULL;
+        size_t bytes = arrays[i].n * (arrays[i].type == FW_F32 ? 4 : 8);
+        fw_text_format(&name, "best_%s", arrays[i].name);
+        FW_TRY(fw_text_check(&name, err));
+        FW_TRY(fw_checkpoint_array(&data, c, name.data, arrays[i].type, arrays[i].n, err));
+        FW_TRY(fw_alloc_zeroed(&t->best[i], bytes, 1, "the best weights", err));
+        memcpy(t->best[i], data, bytes);
+    }
+    return FW_OK;
+}
+
+static fw_status read_manifest(worker_train *t, const json_t *m, const char *path, fw_error *err)
+{
+    const json_t *p = json_object_get(m, "position");
+    if (!json_is_object(p)) return fw_fail(err, FW_ERR_FORMAT, "%s: no position in the checkpoint", path);
+    t->position = (worker_position){.round = (uint64_t)json_integer_value(json_object_get(p, "round")),
+                                    .step_in_round = (uint64_t)json_integer_value(json_object_get(p, "step_in_round")),
+                                    .step = (uint64_t)json_integer_value(json_object_get(p, "step")),
+                                    .rows = (uint64_t)json_integer_value(json_object_get(p, "rows"))};
+    if (t->position.step_in_round > t->kind->steps(t->learner)) return fw_fail(err, FW_ERR_FORMAT, "%s: position outside of the round", path);
+    t->loss_fixed = worker_group_rank(t->task->group) == 0 ? (int64_t)json_integer_value(json_object_get(m, "loss_fixed")) : 0;
+    t->has_best = json_is_true(json_object_get(m, "best"));
+    return history_from_json(t, json_object_get(m, "history"), err);
+}
+
+fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err)
+{
+    worker_group *g = t->task->group;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    FW_AUTO(fw_checkpoint) *c = NULL;
+    json_t *manifest = NULL;
+    fw_status s = FW_OK;
+    if (worker_group_rank(g) == 0) {
+        s = fw_checkpoint_open(&c, path, err);
+        if (s == FW_OK) s = check_belongs(t, fw_checkpoint_manifest(c), path, err);
+    }
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    char *text = c != NULL ? json_dumps(fw_checkpoint_manifest(c), JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    size_t len = text != NULL ? strlen(text) : 0;
+    FW_TRY(reduce->agree(reduce->context, c != NULL && text == NULL ? fw_fail(err, FW_ERR_NOMEM, "manifest") : FW_OK, err));
+    FW_TRY(worker_group_broadcast(g, (void **)&text, &len, err));
+    manifest = json_loadb(text, len, 0, NULL);
+    s = manifest != NULL ? read_manifest(t, manifest, path, err) : fw_fail(err, FW_ERR_FORMAT, "%s: manifest", path);
+    json_decref(manifest);
+    free(text);
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    size_t n = t->kind->arrays(t->learner, arrays);
+    for (size_t i = 0; i < n; i++) FW_TRY(spread(t, c, &arrays[i], err));
+    s = c != NULL && t->has_best ? restore_best(t, c, err) : FW_OK;
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    worker_group_note_checkpoint(g, path);
+    return worker_group_barrier(g, err);
+}

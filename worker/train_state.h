@@ -1,0 +1,36 @@
+/** What train.c and train_checkpoint.c share. */
+#ifndef WORKER_TRAIN_STATE_H
+#define WORKER_TRAIN_STATE_H
+
+#include "common/core/clock.h"
+#include "worker/train.h"
+
+struct worker_train {
+    worker_task *task;
+    const worker_learner_kind *kind;
+    void *learner;
+    char *checkpoint, *previous_checkpoint;      /* paths; NULL: none */
+    double checkpoint_every_s;
+    uint64_t checkpoint_every_rounds;
+    const char *blas_core;
+    worker_train_say say;
+    void *say_context;
+    worker_position position;
+    int64_t loss_fixed;                          /* of this round, this rank's (after a checkpoint or restore: all of it at rank 0) */
+    uint64_t clock_rows;                         /* rows of this round that this process trained, */
+    double clock_s;                              /* and the seconds that took: rows per second */
+    worker_seconds seconds;
+    worker_seconds *by_rank;
+    worker_round *history;
+    size_t n_history, history_capacity;
+    void *best[WORKER_MAX_ARRAYS];               /* rank 0: copies of the model arrays; NULL: nothing marked yet */
+    bool has_best;
+    fw_mono last_checkpoint, last_said;
+    double last_rate;
+};
+
+fw_status worker_train_add_history(worker_train *t, const worker_round *round, fw_error *err);
+/** Collective. */
+fw_status worker_train_write_checkpoint(worker_train *t, fw_error *err);
+
+#endif
