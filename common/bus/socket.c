@@ -151,10 +151,12 @@ fw_status fw_socket_bind(fw_socket *s, const char *endpoint, fw_error *err)
 
 fw_status fw_socket_connect(fw_socket *s, const char *endpoint, fw_error *err)
 {
+    static const char any[] = "tcp://*:", here[] = "tcp://127.0.0.1:";
     FW_TRY(check_endpoint(endpoint, err));
-    if (zmq_connect(s->zmq, endpoint) != 0)
+    if (is_of(endpoint, any)) snprintf(s->endpoint, sizeof s->endpoint, "%s%s", here, endpoint + strlen(any));
+    else snprintf(s->endpoint, sizeof s->endpoint, "%s", endpoint);
+    if (zmq_connect(s->zmq, s->endpoint) != 0)
         return fw_fail(err, FW_ERR_CONFIG, "bus: cannot connect to '%s': %s; write tcp://HOST:PORT or ipc://PATH", endpoint, zmq_strerror(zmq_errno()));
-    snprintf(s->endpoint, sizeof s->endpoint, "%s", endpoint);
     return FW_OK;
 }
 

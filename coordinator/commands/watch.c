@@ -1,0 +1,286 @@
+/** flywheel watch: subscribes to a stream and prints it, one JSON object a line. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bus/bus.h"
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/core/text.h"
+#include "common/project/project.h"
+#include "coordinator/commands/command.h"
+#include "proto/numbering.h"
+#include "proto/telemetry.h"
+
+#define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
+#define LOOK_UP_S        0.2       /* how soon a signal is noticed */
+#define MAX_STREAMS      1000
+#define FOREVER_S        1e9
+
+typedef struct watch {
+    fw_subscriber *subscriber;
+    fw_numbering *numbering;
+    fw_text line;
+    uint64_t wanted, printed;      /* predictions; wanted 0: no limit */
+    bool until_end, ended;
+    uint64_t missing, malformed;
+    fw_mono deadline;
+} watch;
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void add_string(fw_text *t, const char *s)
+{
+    fw_text_add(t, "\"");
+    for (; *s != '\0'; s++) {
+        size_t plain = 0;
+        while ((unsigned char)s[plain] >= 0x20 && s[plain] != '"' && s[plain] != '\\' && s[plain] != 0x7f) plain++;
+        fw_text_add_bytes(t, s, plain);
+        s += plain;
+        if (*s == '\0') break;
+        if (*s == '"' || *s == '\\') fw_text_format(t, "\\%c", *s);
+        else fw_text_format(t, "\\u%04x", (unsigned)(unsigned char)*s);
+    }
+    fw_text_add(t, "\"");
+}
+
+static void add_member(fw_text *t, const char *name, const char *value)
+{
+    fw_text_format(t, ",\"%s\":", name);
+    add_string(t, value);
+}
+
+static void add_double(fw_text *t, double v)
+{
+    char text[FW_NUMBER_TEXT];
+    fw_format_double(text, v);
+    fw_text_add(t, text);
+}
+
+static void add_float(fw_text *t, float v)
+{
+    char text[FW_NUMBER_TEXT];
+    fw_format_float(text, v);
+    fw_text_add(t, text);
+}
+
+static void add_time(fw_text *t, int64_t time_us)
+{
+    char text[FW_UTC_LEN];
+    fw_utc_format(text, time_us);
+    fw_text_format(t, "{\"time\":\"%s\"", text);
+}
+
+static void prediction_line(fw_text *t, const fw_telemetry_batch *b, const fw_prediction *row)
+{
+    add_time(t, b->time_us);
+    add_member(t, "model", b->predictions.model);
+    add_member(t, "digest", b->predictions.digest);
+    fw_text_format(t, ",\"row\":%llu", (unsigned long long)row->row);
+    if (*row->id != '\0') add_member(t, "id", row->id);
+    if (b->predictions.n_classes == 0) {
+        fw_text_add(t, ",\"value\":");
+        add_double(t, row->value);
+    } else {
+        add_member(t, "label", b->predictions.classes[row->label]);
+        fw_text_add(t, ",\"confidence\":");
+        add_float(t, row->confidence);
+        fw_text_add(t, ",\"probabilities\":[");
+        for (size_t i = 0; i < row->n_probabilities; i++) {
+            if (i > 0) fw_text_add(t, ",");
+            add_float(t, row->probabilities[i]);
+        }
+        fw_text_add(t, "]");
+    }
+    fw_text_add(t, "}\n");
+}
+
+static void progress_line(fw_text *t, const fw_telemetry_batch *b)
+{
+    const fw_progress *p = &b->progress;
+    add_time(t, b->time_us);
+    add_member(t, "project", p->project);
+    add_member(t, "run", p->run);
+    add_member(t, "event", p->event);
+    fw_text_format(t, ",\"round\":%llu,\"step\":%llu,\"rows\":%llu,\"rows_per_s\":", (unsigned long long)p->round, (unsigned long long)p->step,
+                   (unsigned long long)p->rows);
+    add_double(t, p->rows_per_s);
+    fw_text_add(t, ",\"train_loss\":");
+    add_double(t, p->train_loss);
+    fw_text_add(t, ",\"validation\":{");
+    for (size_t i = 0; i < p->n_validation; i++) {
+        if (i > 0) fw_text_add(t, ",");
+        add_string(t, p->validation[i].name);
+        fw_text_add(t, ":");
+        add_double(t, p->validation[i].value);
+    }
+    fw_text_format(t, "},\"ranks\":%u}\n", p->ranks);
+}
+
+static bool enough(const watch *w) { return w->wanted > 0 && w->printed >= w->wanted; }
+
+static fw_status print_line(watch *w, fw_error *err)
+{
+    FW_TRY(fw_text_check(&w->line, err));
+    if (fwrite(w->line.data, 1, w->line.len, stdout) != w->line.len) return fw_fail_errno(err, FW_ERR_IO, "watch: cannot write to standard output");
+    fw_text_clear(&w->line);
+    return FW_OK;
+}
+
+static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *err)
+{
+    switch (b->kind) {
+    case FW_TELEMETRY_PREDICTIONS:
+        for (size_t i = 0; i < b->predictions.n_rows && !enough(w); i++) {
+            prediction_line(&w->line, b, &b->predictions.rows[i]);
+            w->printed++;
+            FW_TRY(print_line(w, err));
+        }
+        break;
+    case FW_TELEMETRY_PROGRESS:
+        progress_line(&w->line, b);
+        FW_TRY(print_line(w, err));
+        break;
+    case FW_TELEMETRY_END:
+        w->ended = true;
+        break;
+    }
+    if (fflush(stdout) != 0) return fw_fail_errno(err, FW_ERR_IO, "watch: cannot write to standard output");
+    return FW_OK;
+}
+
+/** Whether it is to be printed: a repeated number isn't, a skipped one is told. Beyond the limit of streams nothing is known of the numbering. */
+static fw_status number(bool *print, watch *w, const char *topic, const fw_telemetry_batch *b, fw_error *err)
+{
+    fw_arrival arrival = FW_ARRIVAL_REFUSED;
+    uint64_t missing = 0, before = 0;
+    FW_TRY(fw_numbering_take(&arrival, &missing, &before, w->numbering, b->publisher, topic, b->sequence, b->kind == FW_TELEMETRY_END, fw_mono_now(), err));
+    if (missing > 0) fw_log_warn("%s: %llu batches were lost before number %llu", topic, (unsigned long long)missing, (unsigned long long)b->sequence);
+    w->missing += missing;
+    *print = arrival != FW_ARRIVAL_DUPLICATE;
+    return FW_OK;
+}
+
+static fw_status take_message(watch *w, const char *topic, const void *bytes, size_t len, fw_error *err)
+{
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    fw_error why = {0};
+    fw_status status = fw_telemetry_decode(&b, topic, bytes, len, &why);
+    if (status == FW_ERR_FORMAT) {
+        if (w->malformed++ == 0) fw_log_warn("a message was refused: %s", why.text);
+        return FW_OK;
+    }
+    if (status < 0) return fw_fail(err, status, "%s", why.text);
+    bool print = false;
+    FW_TRY(number(&print, w, topic, b, err));
+    return print ? print_batch(w, b, err) : FW_OK;
+}
+
+static fw_status follow(watch *w, fw_error *err)
+{
+    while (stop_asked == 0 && !enough(w) && !(w->until_end && w->ended) && !fw_mono_passed(w->deadline)) {
+        const char *topic = NULL;
+        const void *bytes = NULL;
+        size_t len = 0;
+        fw_mono look_up = fw_mono_after(fw_mono_now(), LOOK_UP_S);
+        if (w->deadline.ns < look_up.ns) look_up = w->deadline;
+        fw_status status = fw_subscriber_receive(w->subscriber, &topic, &bytes, &len, look_up, err);
+        if (status == FW_ERR_TIMEOUT) continue;
+        FW_TRY(status);
+        FW_TRY(take_message(w, topic, bytes, len, err));
+    }
+    return FW_OK;
+}
+
+/** The endpoint the user named, or that of the project file. *project keeps its text. */
+static fw_status choose_endpoint(const char **out, fw_project **project, const coord_call *call, fw_error *err)
+{
+    *out = DEFAULT_ENDPOINT;
+    if (call->n_positional == 0) return FW_OK;
+    *out = call->positional[0];
+    if (strstr(*out, "://") != NULL) return FW_OK;
+    FW_TRY(fw_project_load(project, call->positional[0], call->overrides, call->n_overrides, err));
+    *out = (*project)->monitor.bus;
+    if (*out == NULL)
+        return fw_fail(err, FW_ERR_CONFIG, "%s: monitor.bus is not set, so nothing is published; set it, or name the endpoint: flywheel watch " DEFAULT_ENDPOINT,
+                       call->positional[0]);
+    return FW_OK;
+}
+
+static fw_status read_limits(watch *w, const coord_call *call, fw_error *err)
+{
+    double count = 0, seconds = 0;
+    FW_TRY(coord_option_number(&count, call, "count", 0, 1, 9007199254740992.0, err));
+    FW_TRY(coord_option_number(&seconds, call, "seconds", FOREVER_S, 0, FOREVER_S, err));
+    if (count > 0 && floor(count) < count) return fw_fail(err, FW_ERR_CONFIG, "--count %g: write a whole number", count);
+    w->wanted = (uint64_t)count;
+    w->deadline = fw_mono_after(fw_mono_now(), seconds);
+    w->until_end = coord_option_set(call, "until-end");
+    return FW_OK;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};      /* without SA_RESTART: a wait is to end */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static fw_status run_watch(coord_call *call, fw_error *err)
+{
+    FW_AUTO(fw_project) *project = NULL;
+    FW_AUTO(fw_bus) *bus = NULL;
+    FW_AUTO(fw_subscriber) *subscriber = NULL;
+    FW_AUTO(fw_numbering) *numbering = NULL;
+    watch w = {0};
+    const char *endpoint = NULL;
+    FW_TRY(read_limits(&w, call, err));
+    FW_TRY(choose_endpoint(&endpoint, &project, call, err));
+    FW_TRY(fw_bus_create(&bus, err));
+    FW_TRY(fw_subscriber_create(&subscriber, bus, endpoint, coord_option_value(call, "topic"), err));
+    FW_TRY(fw_numbering_create(&numbering, MAX_STREAMS, err));
+    catch_signals();
+    fw_log_info("listening to %s", endpoint);
+    w.subscriber = subscriber;
+    w.numbering = numbering;
+    fw_status status = follow(&w, err);
+    fw_text_destroy(&w.line);
+    uint64_t malformed = w.malformed + fw_subscriber_skipped(subscriber);
+    if (w.missing > 0 || malformed > 0)
+        fw_log_warn("%llu batches were lost, %llu messages were malformed", (unsigned long long)w.missing, (unsigned long long)malformed);
+    return status;
+}
+
+static const coord_option options[] = {
+    {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, prediction/adult; default: all"},
+    {.name = "count", .letter = 'n', .argument = "N", .help = "end after N predictions"},
+    {.name = "seconds", .argument = "S", .help = "end after S seconds"},
+    {.name = "until-end", .help = "end when a publisher says that it has ended"},
+};
+
+const coord_command coord_command_watch = {
+    .name = "watch",
+    .arguments = "[ENDPOINT | FILE]",
+    .summary = "subscribe to a stream of predictions and progress; one JSON object a line",
+    .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction and each\n"
+                   "progress event as one JSON object a line. It may be started before the publisher. Lost batches are told on stderr.\n"
+                   "Ends with exit code 0 on SIGINT and SIGTERM.\n"
+                   "\n"
+                   "Examples:\n"
+                   "  flywheel watch callcenter.yaml\n"
+                   "  flywheel watch tcp://node7:5555 --topic prediction/ --count 100\n"
+                   "  flywheel watch callcenter.yaml --until-end | jq -r .label | sort | uniq -c\n",
+    .max_positional = 1,
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .run = run_watch,
+};

@@ -1,0 +1,239 @@
+#include "monitor/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "proto/numbering.h"
+#include "proto/telemetry.h"
+
+#define MODEL_MEMORY ((size_t)256 << 20)
+
+typedef struct tracked {
+    monitor_model model;
+    monitor_window *window;
+    bool news;                     /* something came since its total was given */
+} tracked;
+
+struct monitor_intake {
+    monitor_window_opts window_opts;
+    monitor_sink sink;
+    fw_numbering *numbering;
+    tracked *models; size_t n_models, capacity;
+    size_t memory_left;
+    monitor_counts counts;
+};
+
+static void tracked_destroy(tracked *t)
+{
+    free(t->model.topic);
+    free(t->model.name);
+    free(t->model.digest);
+    for (size_t i = 0; t->model.classes != NULL && i < t->model.n_classes; i++) free(t->model.classes[i]);
+    free(t->model.classes);
+    monitor_window_destroy(&t->window);
+    *t = (tracked){0};
+}
+
+fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts *window, const monitor_sink *sink, fw_error *err)
+{
+    FW_AUTO(monitor_intake) *in = calloc(1, sizeof *in);
+    if (in == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: intake");
+    FW_TRY(fw_numbering_create(&in->numbering, MONITOR_MAX_STREAMS, err));
+    in->window_opts = *window;
+    in->sink = *sink;
+    in->memory_left = MODEL_MEMORY;
+    *out = in;
+    in = NULL;
+    return FW_OK;
+}
+
+void monitor_intake_destroy(monitor_intake **in)
+{
+    if (in == NULL || *in == NULL) return;
+    for (size_t i = 0; i < (*in)->n_models; i++) tracked_destroy(&(*in)->models[i]);
+    free((*in)->models);
+    fw_numbering_destroy(&(*in)->numbering);
+    free(*in);
+    *in = NULL;
+}
+
+static tracked *find_model(monitor_intake *in, const char *topic, const fw_telemetry_batch *b)
+{
+    for (size_t i = 0; i < in->n_models; i++) {
+        const monitor_model *m = &in->models[i].model;
+        if (strcmp(m->digest, b->predictions.digest) == 0 && strcmp(m->name, b->predictions.model) == 0 && strcmp(m->topic, topic) == 0)
+            return &in->models[i];
+    }
+    return NULL;
+}
+
+/** Bytes a model's class table and counts take. */
+static size_t cost_of(const fw_telemetry_batch *b)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < b->predictions.n_classes; i++) bytes += strlen(b->predictions.classes[i]) + 64;
+    return bytes;
+}
+
+static fw_status fill_model(tracked *t, const monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err)
+{
+    size_t n = b->predictions.n_classes;
+    FW_TRY(fw_copy_text(&t->model.topic, topic, err));
+    FW_TRY(fw_copy_text(&t->model.name, b->predictions.model, err));
+    FW_TRY(fw_copy_text(&t->model.digest, b->predictions.digest, err));
+    FW_TRY(fw_alloc_zeroed((void **)&t->model.classes, n, sizeof *t->model.classes, "class names", err));
+    t->model.n_classes = n;
+    for (size_t i = 0; i < n; i++) FW_TRY(fw_copy_text(&t->model.classes[i], b->predictions.classes[i], err));
+    return monitor_window_create(&t->window, &in->window_opts, n, err);
+}
+
+/** *out NULL: there is no room. */
+static fw_status add_model(tracked **out, monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err)
+{
+    size_t cost = cost_of(b);
+    *out = NULL;
+    if (in->n_models >= MONITOR_MAX_MODELS || cost > in->memory_left) return FW_OK;
+    FW_TRY(fw_grow((void **)&in->models, &in->capacity, in->n_models + 1, sizeof *in->models, "models", err));
+    tracked t = {0};
+    fw_status status = fill_model(&t, in, topic, b, err);
+    if (status < 0) {
+        tracked_destroy(&t);
+        return status;
+    }
+    in->memory_left -= cost;
+    in->models[in->n_models] = t;
+    *out = &in->models[in->n_models++];
+    return FW_OK;
+}
+
+static bool same_classes(const monitor_model *m, const fw_telemetry_batch *b)
+{
+    if (m->n_classes != b->predictions.n_classes) return false;
+    for (size_t i = 0; i < m->n_classes; i++)
+        if (strcmp(m->classes[i], b->predictions.classes[i]) != 0) return false;
+    return true;
+}
+
+static void close_window(monitor_intake *in, tracked *t, monitor_reason reason)
+{
+    monitor_summary s = monitor_window_close(t->window, reason);
+    in->sink.window(in->sink.context, &t->model, &s);
+}
+
+static void give_total(monitor_intake *in, tracked *t)
+{
+    if (!monitor_window_empty(t->window)) close_window(in, t, MONITOR_END);
+    if (t->news) in->sink.total(in->sink.context, &t->model);
+    t->news = false;
+}
+
+static void add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b, fw_mono now)
+{
+    for (size_t i = 0; i < b->predictions.n_rows; i++) {
+        const fw_prediction *row = &b->predictions.rows[i];
+        monitor_window_add(t->window, row->label, row->confidence, row->value, now);
+        monitor_reason due = monitor_window_due(t->window, now);
+        if (due == MONITOR_FULL) close_window(in, t, due);
+    }
+    t->model.predictions += b->predictions.n_rows;
+}
+
+static void note_numbers(tracked *t, uint64_t missing, uint64_t before, uint64_t duplicates)
+{
+    t->model.gaps += missing;
+    t->model.late += before;
+    t->model.duplicates += duplicates;
+    t->news = true;
+    monitor_window_note(t->window, missing, duplicates);
+}
+
+static tracked *first_of_topic(monitor_intake *in, const char *topic)
+{
+    for (size_t i = 0; i < in->n_models; i++)
+        if (strcmp(in->models[i].model.topic, topic) == 0) return &in->models[i];
+    return NULL;
+}
+
+static void take_end(monitor_intake *in, const char *topic, uint64_t missing, uint64_t before)
+{
+    tracked *first = first_of_topic(in, topic);
+    if (first != NULL) note_numbers(first, missing, before, 0);
+    else in->counts.gaps += missing;
+    for (size_t i = 0; i < in->n_models; i++)
+        if (strcmp(in->models[i].model.topic, topic) == 0) give_total(in, &in->models[i]);
+    in->counts.ends++;
+}
+
+static fw_status take_predictions(monitor_intake *in, tracked *t, const char *topic, const fw_telemetry_batch *b, uint64_t missing, uint64_t before,
+                                  fw_mono now, fw_error *err)
+{
+    if (t == NULL) FW_TRY(add_model(&t, in, topic, b, err));
+    if (t == NULL) {
+        in->counts.refused++;
+        return FW_OK;
+    }
+    monitor_reason due = monitor_window_due(t->window, now);
+    if (due != MONITOR_OPEN) close_window(in, t, due);
+    note_numbers(t, missing, before, 0);
+    add_rows(in, t, b, now);
+    return FW_OK;
+}
+
+static fw_status take_batch(monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_mono now, fw_error *why, fw_error *err)
+{
+    bool is_end = b->kind == FW_TELEMETRY_END;
+    tracked *t = is_end ? first_of_topic(in, topic) : find_model(in, topic, b);
+    if (!is_end && t != NULL && !same_classes(&t->model, b)) {
+        in->counts.malformed++;
+        fw_fail(why, FW_ERR_FORMAT, "monitor: a batch of model '%.100s' whose classes are not those it began with", t->model.name);
+        return FW_OK;
+    }
+    fw_arrival arrival = FW_ARRIVAL_REFUSED;
+    uint64_t missing = 0, before = 0;
+    FW_TRY(fw_numbering_take(&arrival, &missing, &before, in->numbering, b->publisher, topic, b->sequence, is_end, now, err));
+    switch (arrival) {
+    case FW_ARRIVAL_REFUSED:
+        in->counts.refused++;
+        return FW_OK;
+    case FW_ARRIVAL_DUPLICATE:
+        if (t != NULL) note_numbers(t, 0, 0, 1);
+        return FW_OK;
+    case FW_ARRIVAL_NEW:
+        break;
+    }
+    if (!is_end) return take_predictions(in, t, topic, b, missing, before, now, err);
+    take_end(in, topic, missing, before);
+    return FW_OK;
+}
+
+fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+{
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    fw_error reason = {0};
+    fw_status status = fw_telemetry_decode(&b, topic, bytes, len, &reason);
+    if (status == FW_ERR_FORMAT) {
+        in->counts.malformed++;
+        if (why != NULL) *why = reason;
+        return FW_OK;
+    }
+    if (status < 0) return fw_fail(err, status, "%s", reason.text);
+    if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return FW_OK;      /* progress is no prediction */
+    return take_batch(in, topic, b, now, why, err);
+}
+
+void monitor_intake_tick(monitor_intake *in, fw_mono now)
+{
+    for (size_t i = 0; i < in->n_models; i++) {
+        monitor_reason due = monitor_window_due(in->models[i].window, now);
+        if (due != MONITOR_OPEN) close_window(in, &in->models[i], due);
+    }
+}
+
+void monitor_intake_finish(monitor_intake *in)
+{
+    for (size_t i = 0; i < in->n_models; i++) give_total(in, &in->models[i]);
+}
+
+monitor_counts monitor_intake_count(const monitor_intake *in) { return in->counts; }

@@ -1,0 +1,51 @@
+/** Bytes from the bus -> batches, judged, numbered, and led to the window of their model. Tells a sink what was closed.
+ *  Limits: 1,000 models, 1,000 streams (publisher and topic), 256 MiB of class names and counts; what is beyond is counted as refused. */
+#ifndef MONITOR_INTAKE_H
+#define MONITOR_INTAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/clock.h"
+#include "common/core/status.h"
+#include "monitor/windows.h"
+
+#define MONITOR_MAX_MODELS  1000u
+#define MONITOR_MAX_STREAMS 1000u
+
+/** What is known of one model since the start. gaps, duplicates: batches. late: batches sent before the first one that was seen. */
+typedef struct monitor_model {
+    char *topic, *name, *digest;
+    char **classes; size_t n_classes;
+    uint64_t predictions, gaps, duplicates, late;
+} monitor_model;
+
+/** Messages that belong to no model. */
+typedef struct monitor_counts {
+    uint64_t malformed;            /* not a batch, or it breaks a limit */
+    uint64_t refused;              /* batches of a model or publisher for which there is no room */
+    uint64_t gaps;                 /* batches missing on a topic of which no prediction was seen */
+    uint64_t ends;                 /* publishers that said they have ended */
+} monitor_counts;
+
+typedef struct monitor_sink {
+    void *context;
+    void (*window)(void *context, const monitor_model *m, const monitor_summary *s);
+    void (*total)(void *context, const monitor_model *m);
+} monitor_sink;
+
+typedef struct monitor_intake monitor_intake;
+
+fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts *window, const monitor_sink *sink, fw_error *err);
+void      monitor_intake_destroy(monitor_intake **in);
+
+/** One message. A bad one is counted, not an error; its reason is then in *why, which may be NULL. */
+fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
+/** Closes the windows whose time has come. */
+void      monitor_intake_tick(monitor_intake *in, fw_mono now);
+/** Closes all windows and gives the total of each model that has not been given since its last batch. */
+void      monitor_intake_finish(monitor_intake *in);
+
+monitor_counts monitor_intake_count(const monitor_intake *in);
+
+#endif

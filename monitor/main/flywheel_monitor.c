@@ -1,0 +1,164 @@
+/** flywheel-monitor: reads the command line, then monitor_run. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/log.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "common/project/project.h"
+#include "monitor/monitor.h"
+
+#define MAX_ENDPOINTS    64
+#define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
+#define DEFAULT_WINDOW   1000
+#define IDLE_S           5.0
+#define MAX_SECONDS      86400.0
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void print_help(void)
+{
+    fputs("Usage: flywheel-monitor [options] [FILE.yaml]\n"
+          "\n"
+          "Subscribes to the predictions that flywheel publishes and prints one line a window and model: predictions, rate,\n"
+          "mean confidence, shares of the classes, and gaps in the numbering, which are batches that were lost on the way.\n"
+          "At a publisher's end and at its own end it prints a total for each model.\n"
+          "\n"
+          "Options:\n"
+          "  --connect ENDPOINT   a publisher, e.g. tcp://host:5555; may be given again. Default: monitor.bus of FILE.yaml,\n"
+          "                       without a file " DEFAULT_ENDPOINT "\n"
+          "  --window N | Ss      a window is N predictions, or S seconds (\"60s\"). Default: monitor.window of FILE.yaml, else 1000.\n"
+          "                       It also closes after 5 s without a prediction (\"idle\") and at a publisher's end (\"end\")\n"
+          "  --once               end with the first publisher that ends\n"
+          "  --format WORD        table (default) or jsonl: one JSON object a line\n"
+          "  --help, --version\n"
+          "\n"
+          "Ends with its totals and exit code 0 on SIGINT and SIGTERM.\n"
+          "\n"
+          "Example: flywheel-monitor --window 500 callcenter.yaml\n",
+          stdout);
+}
+
+typedef struct arguments {
+    const char *endpoints[MAX_ENDPOINTS]; size_t n_endpoints;
+    monitor_window_opts window;
+    bool once, jsonl;
+    const char *file;
+    bool done;                     /* --help or --version was all */
+} arguments;
+
+/** "1000" or "60s" or "60 s" */
+static fw_status parse_window(monitor_window_opts *out, const char *text, fw_error *err)
+{
+    size_t len = strlen(text);
+    uint64_t n = 0;
+    double seconds = 0;
+    if (len > 1 && text[len - 1] == 's') {
+        size_t digits = len - 1;
+        while (digits > 0 && text[digits - 1] == ' ') digits--;
+        if (fw_parse_double(&seconds, text, digits) && seconds > 0 && seconds <= MAX_SECONDS) {
+            *out = (monitor_window_opts){.seconds = seconds};
+            return FW_OK;
+        }
+    } else if (fw_parse_uint64(&n, text, len) && n > 0) {
+        *out = (monitor_window_opts){.predictions = n};
+        return FW_OK;
+    }
+    return fw_fail(err, FW_ERR_CONFIG, "--window %s: write a number of predictions (1000) or of seconds up to a day (60s)", text);
+}
+
+static fw_status parse_option(arguments *a, int option, const char *value, fw_error *err)
+{
+    switch (option) {
+    case 'c':
+        if (a->n_endpoints == MAX_ENDPOINTS) return fw_fail(err, FW_ERR_CONFIG, "--connect: at most %d endpoints", MAX_ENDPOINTS);
+        a->endpoints[a->n_endpoints++] = value;
+        return FW_OK;
+    case 'w': return parse_window(&a->window, value, err);
+    case 'o': a->once = true; return FW_OK;
+    case 'f':
+        a->jsonl = strcmp(value, "jsonl") == 0;
+        if (!a->jsonl && strcmp(value, "table") != 0) return fw_fail(err, FW_ERR_CONFIG, "--format %s: it is table or jsonl", value);
+        return FW_OK;
+    case 'h': print_help(); a->done = true; return FW_OK;
+    case 'v': puts("flywheel-monitor " FW_VERSION); a->done = true; return FW_OK;
+    case ':': return fw_fail(err, FW_ERR_CONFIG, "an option needs a value; see flywheel-monitor --help");
+    default: return fw_fail(err, FW_ERR_CONFIG, "unknown option; see flywheel-monitor --help");
+    }
+}
+
+static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *err)
+{
+    static const struct option options[] = {
+        {"connect", required_argument, NULL, 'c'}, {"window", required_argument, NULL, 'w'}, {"once", no_argument, NULL, 'o'},
+        {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    opterr = 0;
+    while (!a->done && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        fw_status status = parse_option(a, option, optarg, err);
+        if (status < 0) return option == ':' || option == '?' ? fw_wrap(err, status, "%s", argv[optind - 1]) : status;
+    }
+    if (a->done) return FW_OK;
+    if (argc - optind > 1) return fw_fail(err, FW_ERR_CONFIG, "one project file at most, not also '%s'; see flywheel-monitor --help", argv[optind + 1]);
+    if (optind < argc) a->file = argv[optind];
+    return FW_OK;
+}
+
+/** What the command line left open: from the project file, else the defaults. The texts live as long as *project. */
+static fw_status complete(arguments *a, fw_project **project, fw_error *err)
+{
+    bool window_given = a->window.predictions > 0 || a->window.seconds > 0;
+    if (!window_given) a->window.predictions = DEFAULT_WINDOW;
+    a->window.idle_s = IDLE_S;
+    if (a->file != NULL) {
+        FW_TRY(fw_project_load(project, a->file, NULL, 0, err));
+        if (!window_given && (*project)->monitor.window > 0) a->window.predictions = (*project)->monitor.window;
+        if (a->n_endpoints == 0 && (*project)->monitor.bus == NULL)
+            return fw_fail(err, FW_ERR_CONFIG, "%s: monitor.bus is not set, so nothing is published; set it or give --connect ENDPOINT", a->file);
+    }
+    if (a->n_endpoints == 0) a->endpoints[a->n_endpoints++] = a->file != NULL ? (*project)->monitor.bus : DEFAULT_ENDPOINT;
+    return FW_OK;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};      /* without SA_RESTART: a wait is to end */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static fw_status run(int argc, char **argv, fw_error *err)
+{
+    FW_AUTO(fw_project) *project = NULL;
+    arguments a = {0};
+    FW_TRY(parse_arguments(&a, argc, argv, err));
+    if (a.done) return FW_OK;
+    FW_TRY(complete(&a, &project, err));
+    catch_signals();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; i < a.n_endpoints; i++) fw_log_info("listening to %s", a.endpoints[i]);
+    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
+                         .stop = &stop_asked};
+    return monitor_run(&opts, err);
+}
+
+int main(int argc, char **argv)
+{
+    fw_log_init(0, 1);
+    fw_error err = {0};
+    fw_status status = run(argc, argv, &err);
+    if (status < 0) fw_log_error("%s", err.text);
+    return fw_status_exit_code(status);
+}

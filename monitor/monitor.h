@@ -1,0 +1,23 @@
+/** The monitor's loop: subscribe, take in, show, until told to stop. No MPI in this folder. */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/core/status.h"
+#include "monitor/windows.h"
+
+typedef struct monitor_opts {
+    const char *const *endpoints; size_t n_endpoints;
+    monitor_window_opts window;
+    bool once;                                /* ends with the first publisher that ends */
+    bool jsonl;
+    FILE *out;
+    const volatile sig_atomic_t *stop;        /* set by a signal: totals are printed, then FW_OK */
+} monitor_opts;
+
+fw_status monitor_run(const monitor_opts *opts, fw_error *err);
+
+#endif
