@@ -19,7 +19,7 @@ double fw_random_unit(fw_philox r);              /* [0, 1), 53 bits, from words 
 double fw_random_unit2(fw_philox r);             /* a second, independent one, from words 2 and 3 */
 double fw_random_normal(fw_philox r);            /* N(0, 1), Box-Muller on both; libm: not for the training path */
 
-/** A pseudo-random permutation of 0..n-1 with random access (4-round Feistel network with cycle walking).
+/** A pseudo-random permutation of 0..n-1 with random access (8-round Feistel network with cycle walking).
  *  Depends on (seed, purpose, epoch, n) alone. */
 typedef struct fw_permutation { uint64_t n; uint32_t half_bits; uint32_t key[8]; } fw_permutation;
 
