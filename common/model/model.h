@@ -5,7 +5,8 @@
  *  /manifest                  JSON: name, task, learner, net, schema, pipeline, lineage, metrics, target scale
  *  /project                   the project file as resolved, YAML
  *  /weights/<layer>/W (in, out) f32, /weights/<layer>/b (out) f32
- *  /samples/...               some rows as raw cells (as in dataset.h5) and /samples/expected (n, n_out) f32: checked bit by bit at each load */
+ *  /samples/<column>/values, /missing (and /offsets) and /samples/row: some rows as raw cells, types as in dataset.h5
+ *  /samples/expected (n, n_out) f32: what the model gives for them, checked bit by bit at each load */
 #ifndef FW_MODEL_MODEL_H
 #define FW_MODEL_MODEL_H
 
@@ -39,7 +40,7 @@ typedef struct fw_model {
     char digest[FW_DIGEST_TEXT];       /* of the file, set by load and save */
 } fw_model;
 
-fw_status fw_model_create(fw_model **out, fw_error *err);      /* zeroed */
+fw_status fw_model_create(fw_model **out, fw_error *err);      /* zeroed, target_scale 1 */
 void      fw_model_destroy(fw_model **m);
 
 size_t      fw_model_n_out(const fw_model *m);                 /* floats a row from fw_model_predict: classes, 2 for binary, 1 for regression */
@@ -47,8 +48,8 @@ size_t      fw_model_n_classes(const fw_model *m);             /* 0 for regressi
 const char *fw_model_class_name(const fw_model *m, size_t i);
 
 /** One path for a row (law 3). rows [first, first + n) of a block over m->schema -> out (n, n_out): class probabilities (binary: both), or
- *  the value in the target's unit as double precision in out64 (regression; out is then unused and may be NULL).
- *  Local. Works in fixed pieces with its own scratch. Thread-safe for different calls. */
+ *  the value in the target's unit as double precision in out64 (regression; out, which may be NULL, gets the network's output before mean and
+ *  scale). Local. Works in fixed pieces with its own scratch. Thread-safe for different calls. FW_ERR_NUMERIC: a prediction is not finite. */
 fw_status fw_model_predict(const fw_model *m, const fw_block *block, size_t first, size_t n, float *out, double *out64,
                            fw_apply_counts *counts, fw_error *err);
 /** The same from features already made (n, ld). */
