@@ -43,17 +43,20 @@ typedef enum fw_unseen { FW_UNSEEN_ERROR, FW_UNSEEN_OTHER, FW_UNSEEN_MISSING } f
 typedef struct fw_feature_spec {
     char *column;                      /* or "*" for every other column */
     fw_feature_type type;
-    fw_missing_policy missing;         /* default: number median, category own */
+    fw_missing_policy missing;         /* default: number median, category own; has_missing false (type auto, nothing said): by the type found */
+    bool has_missing;
     double missing_value;              /* for FW_MISSING_CONSTANT */
     bool indicator;                    /* adds a feature: 1 where missing */
     bool has_clip; double clip[2];     /* quantiles, 0 <= lo < hi <= 1 */
     bool log1p;
-    fw_scale scale;                    /* default number standard; image: none = /255 */
+    fw_scale scale;                    /* default number standard; image: none = /255; has_scale false (type auto, nothing said): by the type found */
+    bool has_scale;
     fw_encoding encoding;              /* default one_hot */
     fw_unseen unseen;                  /* default other */
     uint64_t min_count;                /* rarer categories count as "other"; default 1 */
 } fw_feature_spec;
 
+typedef struct fw_class_weight { char *label; double weight; } fw_class_weight;
 typedef enum fw_schedule { FW_SCHEDULE_CONSTANT, FW_SCHEDULE_STEP, FW_SCHEDULE_COSINE } fw_schedule;
 typedef enum fw_optimizer_kind { FW_SGD, FW_ADAM, FW_ADAMW } fw_optimizer_kind;
 
@@ -85,7 +88,7 @@ typedef struct fw_project {
         double learning_rate, momentum, weight_decay, l1, l2, beta1, beta2, epsilon;
         struct { fw_schedule kind; double step_factor; uint64_t step_epochs; double warmup_epochs, final_factor; } schedule;
         bool balanced_classes;         /* class_weights: balanced */
-        struct { char *label; double weight; } *class_weights; size_t n_class_weights;
+        fw_class_weight *class_weights; size_t n_class_weights;
         struct { char *metric; uint64_t patience; double min_delta; } early_stopping;      /* patience 0: off */
         struct { double every_s; uint64_t every_rounds; } checkpoint;
     } train;
@@ -101,15 +104,22 @@ fw_status fw_project_load(fw_project **out, const char *path, const char *const 
 fw_status fw_project_parse(fw_project **out, const char *yaml, const char *name, const char *dir, fw_error *err);
 void      fw_project_destroy(fw_project **p);
 
-/** Sets one key after loading (types found at ingest). */
+/** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. */
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
+/** Types found at ingest, for columns that were auto: features.<column>.type; a new entry inherits what "*" says. One pass for all. */
+fw_status fw_project_set_types(fw_project *p, const char *const *columns, const fw_feature_type *types, size_t n, fw_error *err);
+
+/** FW_ERR_CONFIG naming everything in the file that this version can't do (clustering, other learners, data.query). */
+fw_status fw_project_available(const fw_project *p, fw_error *err);
 
 /** Every value, in the order of the life cycle, as YAML that loads to the same struct: canonical, so equal projects give equal text.
  *  Overrides applied, defaults written out. malloc'ed. */
 fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
-/** The part that shapes the dataset (data, problem.target, problem.task and nothing else), canonical: its digest tells whether a dataset is of this project. */
+/** The part that shapes the dataset (data without data.dataset, problem.target, problem.task, and types declared in features; not those set
+ *  by fw_project_set_types), canonical: its digest tells whether a dataset is of this project. FW_ERR_CONFIG when this version can't make it. */
 fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
-/** The part that shapes the model given the dataset (problem, features, model, train without checkpoint), canonical. */
+/** The part that shapes the model given the dataset (problem without success, features, model, train without checkpoint), canonical.
+ *  FW_ERR_CONFIG when this version can't train it. */
 fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
 
 fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err);    /* key, value, where it comes from */

@@ -1,0 +1,210 @@
+#include "common/project/keys.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define P(field) offsetof(fw_project, field)
+#define F(field) offsetof(fw_feature_spec, field)
+#define T(field) offsetof(fw_table_spec, field)
+#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
+#define MAX_INTEGER 9007199254740992.0      /* 2^53: what JSON and YAML readers keep exactly */
+
+#define DATA    FW_KEY_IN_DATA
+#define MODEL   FW_KEY_IN_MODEL
+#define LATER   FW_KEY_LATER
+#define SORTED  FW_KEY_ANY_ORDER
+#define OPEN    (FW_KEY_LOW_OPEN | FW_KEY_HIGH_OPEN)
+
+/* What a feature of a type can have; auto may turn out to be any, ignore keeps what was written for another day. */
+#define FOR_NUMBER   "features.*.type number auto ignore"
+#define FOR_SCALED   "features.*.type number image auto ignore"
+#define FOR_PRESENT  "features.*.type number category auto ignore"
+#define FOR_CATEGORY "features.*.type category auto ignore"
+#define FOR_TEXT     "features.*.type text auto ignore"
+#define FOR_TIME     "features.*.type time auto ignore"
+#define FOR_NET      "model.learner mlp cnn"
+#define FOR_ADAM     "train.optimizer adam adamw"
+
+const fw_key fw_keys[] = {
+{"project", FW_KEY_TEXT, FW_KEY_REQUIRED, P(project), .help = "name of the project; files are named after it"},
+
+{"goal", FW_KEY_SECTION, LATER, .help = "business goal"},
+{"goal.statement", FW_KEY_TEXT, LATER, P(goal.statement), .help = "what is to become better, for whom"},
+{"goal.kpi", FW_KEY_SECTION, LATER, .help = "the figure of the business that shows it"},
+{"goal.kpi.name", FW_KEY_TEXT, LATER, P(goal.kpi.name), .help = "name of the KPI"},
+{"goal.kpi.direction", FW_KEY_WORD_TEXT, LATER, P(goal.kpi.direction), .words = WORDS("minimize", "maximize"), .help = "which way is better"},
+{"goal.kpi.baseline", FW_KEY_NUMBER, LATER, P(goal.kpi.baseline), .help = "the KPI today"},
+{"goal.kpi.target", FW_KEY_NUMBER, LATER, P(goal.kpi.target), .help = "the KPI aimed at"},
+
+{"problem", FW_KEY_SECTION, FW_KEY_REQUIRED, .help = "framing as a machine-learning problem"},
+{"problem.task", FW_KEY_TASK, FW_KEY_REQUIRED | DATA | MODEL, P(problem.task), .words = WORDS("classification", "regression", "clustering"),
+ .help = "kind of problem"},
+{"problem.target", FW_KEY_TEXT, DATA | MODEL, P(problem.target), .help = "column to predict"},
+{"problem.positive", FW_KEY_TEXT, MODEL, P(problem.positive), .help = "the positive class of a binary problem; default: the last of the two in sorted order"},
+{"problem.success", FW_KEY_GATES, 0, P(problem.success), P(problem.n_success), .help = "gates on the test split, e.g. {accuracy: \">= 0.85\"}"},
+
+{"data", FW_KEY_SECTION, FW_KEY_REQUIRED, .help = "collection, integration, cleaning"},
+{"data.tables", FW_KEY_MAP, FW_KEY_REQUIRED | DATA, P(data.tables), P(data.n_tables), .element_bytes = sizeof(fw_table_spec), .brief = "path",
+ .help = "tables by name: a path, or a map; their rows follow each other"},
+{"data.tables.*.path", FW_KEY_TEXT, DATA, T(path), .help = "CSV or TSV, plain, .gz or .zst; relative to the project file"},
+{"data.tables.*.header", FW_KEY_BOOL, DATA, T(header), .fallback = "true", .help = "the first record names the columns"},
+{"data.tables.*.delimiter", FW_KEY_CHAR, DATA, T(delimiter), .help = "between fields, one character or \"tab\"; default: tab for .tsv, else a comma"},
+{"data.tables.*.quote", FW_KEY_CHAR, DATA, T(quote), .fallback = "\"\\\"\"", .help = "around fields, one character or \"none\""},
+{"data.tables.*.trim", FW_KEY_BOOL, DATA, T(trim), .fallback = "true", .help = "blanks around unquoted fields do not count"},
+{"data.tables.*.columns", FW_KEY_TEXTS, DATA, T(columns), .help = "names of the columns, when there is no header or instead of it"},
+{"data.tables.*.images", FW_KEY_TEXT, DATA, T(images), .help = "IDX pictures, plain or .gz: one column `image`"},
+{"data.tables.*.labels", FW_KEY_TEXT, DATA, T(labels), .help = "IDX labels of the pictures: one column `label`"},
+{"data.query", FW_KEY_TEXT, LATER | DATA, .help = "SQL over the tables"},
+{"data.dataset", FW_KEY_TEXT, 0, P(data.dataset), .help = "where ingest writes; default: <project>.dataset.h5 beside the project file"},
+{"data.missing", FW_KEY_TEXTS, DATA | SORTED, P(data.missing), .fallback = "[\"\", \"?\", N/A, NA, NULL, NaN, nan, null]",
+ .help = "texts that stand for a missing value"},
+{"data.labels", FW_KEY_SECTION, 0, .help = "cleaning of the target's classes"},
+{"data.labels.exclude", FW_KEY_TEXTS, DATA | SORTED, P(data.labels.exclude), .fallback = "[]", .help = "classes whose rows are left out"},
+{"data.labels.merge", FW_KEY_MERGE, DATA, P(data.labels.merge), P(data.labels.n_merge), .fallback = "{}", .help = "new class: [old classes]"},
+{"data.private", FW_KEY_TEXTS, DATA | SORTED, P(data.private_columns), .fallback = "[]", .help = "columns that are never stored and never published"},
+{"data.id", FW_KEY_TEXT, DATA, P(data.id), .help = "column carried through to the output of score; default: the row number"},
+{"data.bad_rows", FW_KEY_WORD, DATA, P(data.bad_rows), .words = WORDS("error", "skip"), .fallback = "error", .help = "rows that can't be read: stop, or count and list"},
+{"data.split", FW_KEY_SECTION, 0, .help = "which rows train, steer and judge the model"},
+{"data.split.by", FW_KEY_WORD, DATA, P(data.split.by), .words = WORDS("random", "time", "group", "given"), .fallback = "random",
+ .help = "hash of the row number, order in time, groups kept whole, or tables of their own"},
+{"data.split.train", FW_KEY_SHARE, DATA, P(data.split.train), P(data.split.given_train), .low = 0, .high = 1, .fallback = "0.8",
+ .help = "share for training; by given: list of tables"},
+{"data.split.validation", FW_KEY_NUMBER, DATA, P(data.split.validation), .low = 0, .high = 1, .fallback = "0.1",
+ .help = "share that steers training; by given: share of the train tables"},
+{"data.split.test", FW_KEY_SHARE, DATA, P(data.split.test), P(data.split.given_test), .low = 0, .high = 1, .fallback = "0.1",
+ .help = "share seen only by evaluate; by given: list of tables"},
+{"data.split.stratify", FW_KEY_BOOL, DATA, P(data.split.stratify), .when = "data.split.by random given", .help = "each class in the same shares; default: true for classification by random"},
+{"data.split.column", FW_KEY_TEXT, DATA, P(data.split.column), .when = "data.split.by time group", .help = "column of the time or of the group"},
+{"data.split.seed", FW_KEY_INTEGER, DATA, P(data.split.seed), .high = MAX_INTEGER, .fallback = "1", .help = "seed of the split"},
+
+{"features", FW_KEY_MAP, MODEL | SORTED, P(features.v), P(features.n), .element_bytes = sizeof(fw_feature_spec), .fallback = "{\"*\": auto}", .brief = "type",
+ .help = "column: type, or a map; \"*\" is every other column but the target"},
+{"features.*.type", FW_KEY_WORD, MODEL, F(type), .words = WORDS("auto", "ignore", "number", "category", "text", "time", "image"), .fallback = "auto",
+ .help = "auto: found at ingest and said"},
+{"features.*.missing", FW_KEY_MISSING, MODEL, F(missing), F(missing_value), F(has_missing), .words = WORDS("mean", "median", "constant", "error", "own"),
+ .when = FOR_PRESENT, .help = "mean, median (numbers' default), error, own (categories' default: a value of its own), {constant: 0}"},
+{"features.*.indicator", FW_KEY_BOOL, MODEL, F(indicator), .fallback = "false", .when = FOR_NUMBER, .help = "one more feature: 1 where the value is missing"},
+{"features.*.clip", FW_KEY_CLIP, MODEL, F(clip), .given_at = F(has_clip), .when = FOR_NUMBER, .help = "two quantiles that bound the values, e.g. [0.01, 0.99]"},
+{"features.*.log1p", FW_KEY_BOOL, MODEL, F(log1p), .fallback = "false", .when = FOR_NUMBER, .help = "log(1 + x), the sign kept, before scaling"},
+{"features.*.scale", FW_KEY_WORD, MODEL, F(scale), .given_at = F(has_scale), .words = WORDS("standard", "minmax", "robust", "none"), .when = FOR_SCALED,
+ .help = "default: standard for numbers; none for images, which are divided by 255"},
+{"features.*.encoding", FW_KEY_WORD, MODEL, F(encoding), .words = WORDS("one_hot", "ordinal"), .fallback = "one_hot", .when = FOR_CATEGORY, .help = "how a category becomes numbers"},
+{"features.*.unseen", FW_KEY_WORD, MODEL, F(unseen), .words = WORDS("error", "other", "missing"), .fallback = "other", .when = FOR_CATEGORY,
+ .help = "a category that training has not seen"},
+{"features.*.min_count", FW_KEY_INTEGER, MODEL, F(min_count), .low = 1, .high = MAX_INTEGER, .fallback = "1", .when = FOR_CATEGORY, .help = "rarer categories count as other"},
+{"features.*.ngrams", FW_KEY_SIZES, LATER | MODEL, .low = 1, .high = 8, .when = FOR_TEXT, .help = "shortest and longest n-gram of a text"},
+{"features.*.buckets", FW_KEY_INTEGER, LATER | MODEL, .low = 1, .high = 1 << 30, .when = FOR_TEXT, .help = "hash buckets of a text"},
+{"features.*.parts", FW_KEY_TEXTS, LATER | MODEL, .words = WORDS("year", "month", "day", "weekday", "hour", "minute"), .when = FOR_TIME, .help = "parts of a time"},
+
+{"select", FW_KEY_SECTION, LATER, .help = "feature selection"},
+{"select.method", FW_KEY_WORD_TEXT, LATER, .words = WORDS("mutual_information", "variance", "l1"), .help = "how features are ranked"},
+{"select.keep", FW_KEY_INTEGER, LATER, .low = 1, .high = MAX_INTEGER, .help = "how many are kept"},
+
+{"model", FW_KEY_SECTION, 0, .help = "the learner and its shape"},
+{"model.learner", FW_KEY_WORD_TEXT, MODEL, P(model.learner), .words = WORDS("linear", "mlp", "cnn", "gbdt", "kmeans"), .fallback = "mlp", .help = "kind of model"},
+{"model.hidden", FW_KEY_SIZES, MODEL, P(model.hidden), .low = 1, .high = 65536, .fallback = "[64, 32]", .when = FOR_NET, .help = "units of the hidden layers"},
+{"model.activation", FW_KEY_WORD_TEXT, MODEL, P(model.activation), .words = WORDS("relu", "tanh", "gelu"), .fallback = "relu", .when = FOR_NET, .help = "of the hidden layers"},
+{"model.dropout", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(model.dropout), .low = 0, .high = 1, .fallback = "0", .when = FOR_NET, .help = "share of hidden units left out in a step"},
+
+{"train", FW_KEY_SECTION, 0, .help = "how the model is fitted"},
+{"train.epochs", FW_KEY_INTEGER, MODEL, P(train.epochs), .low = 1, .high = 1000000, .fallback = "20", .help = "passes over the training rows"},
+{"train.global_batch_size", FW_KEY_INTEGER, MODEL, P(train.global_batch_size), .low = 1, .high = 1 << 24, .fallback = "256", .help = "rows a step, over all ranks"},
+{"train.leaf_rows", FW_KEY_INTEGER, MODEL, P(train.leaf_rows), .low = 0, .high = 1 << 20, .fallback = "0", .help = "rows that are summed together; 0: chosen from the batch size alone"},
+{"train.optimizer", FW_KEY_WORD, MODEL, P(train.optimizer), .words = WORDS("sgd", "adam", "adamw"), .fallback = "adam", .help = "how a gradient becomes a step"},
+{"train.learning_rate", FW_KEY_NUMBER, MODEL | FW_KEY_LOW_OPEN, P(train.learning_rate), .low = 0, .high = 1000, .fallback = "0.001", .help = "size of a step"},
+{"train.momentum", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(train.momentum), .low = 0, .high = 1, .fallback = "0", .when = "train.optimizer sgd", .help = "share of the last step that is kept"},
+{"train.weight_decay", FW_KEY_NUMBER, MODEL, P(train.weight_decay), .low = 0, .high = 1000, .fallback = "0", .help = "weights shrink by this share of the learning rate a step"},
+{"train.l1", FW_KEY_NUMBER, MODEL, P(train.l1), .low = 0, .high = 1000000, .fallback = "0", .help = "L1 penalty of the weights"},
+{"train.l2", FW_KEY_NUMBER, MODEL, P(train.l2), .low = 0, .high = 1000000, .fallback = "0", .help = "L2 penalty of the weights"},
+{"train.beta1", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(train.beta1), .low = 0, .high = 1, .fallback = "0.9", .when = FOR_ADAM, .help = "decay of the mean gradient"},
+{"train.beta2", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(train.beta2), .low = 0, .high = 1, .fallback = "0.999", .when = FOR_ADAM, .help = "decay of the mean squared gradient"},
+{"train.epsilon", FW_KEY_NUMBER, MODEL | FW_KEY_LOW_OPEN, P(train.epsilon), .low = 0, .high = 1, .fallback = "1e-08", .when = FOR_ADAM, .help = "added to the root of the mean squared gradient"},
+{"train.seed", FW_KEY_INTEGER, MODEL, P(train.seed), .high = MAX_INTEGER, .fallback = "1", .help = "seed of weights, order and dropout"},
+{"train.schedule", FW_KEY_SECTION, 0, .brief = "kind", .help = "learning rate over the epochs: a word, or a map"},
+{"train.schedule.kind", FW_KEY_WORD, MODEL, P(train.schedule.kind), .words = WORDS("constant", "step", "cosine"), .fallback = "constant", .help = "shape of the schedule"},
+{"train.schedule.warmup_epochs", FW_KEY_NUMBER, MODEL, P(train.schedule.warmup_epochs), .low = 0, .high = 1000000, .fallback = "0", .help = "linear rise at the start"},
+{"train.schedule.step_epochs", FW_KEY_INTEGER, MODEL, P(train.schedule.step_epochs), .low = 1, .high = 1000000, .fallback = "10", .when = "train.schedule.kind step", .help = "epochs between two steps down"},
+{"train.schedule.step_factor", FW_KEY_NUMBER, MODEL | FW_KEY_LOW_OPEN, P(train.schedule.step_factor), .low = 0, .high = 1, .fallback = "0.1", .when = "train.schedule.kind step", .help = "factor of a step down"},
+{"train.schedule.final_factor", FW_KEY_NUMBER, MODEL, P(train.schedule.final_factor), .low = 0, .high = 1, .fallback = "0", .when = "train.schedule.kind cosine", .help = "of the learning rate, at the end"},
+{"train.class_weights", FW_KEY_WEIGHTS, MODEL, P(train.class_weights), P(train.n_class_weights), .given_at = P(train.balanced_classes), .help = "balanced, or class: weight"},
+{"train.early_stopping", FW_KEY_SECTION, 0, .brief = "patience", .help = "end when the validation metric gets no better"},
+{"train.early_stopping.metric", FW_KEY_TEXT, MODEL, P(train.early_stopping.metric), .help = "default: log_loss or rmse"},
+{"train.early_stopping.patience", FW_KEY_INTEGER, MODEL, P(train.early_stopping.patience), .low = 0, .high = 1000000, .fallback = "0", .help = "rounds without improvement; 0: off"},
+{"train.early_stopping.min_delta", FW_KEY_NUMBER, MODEL, P(train.early_stopping.min_delta), .low = 0, .high = 1000000, .fallback = "0", .help = "the least that counts as improvement"},
+{"train.checkpoint", FW_KEY_SECTION, 0, .brief = "every", .help = "what a killed run goes on from"},
+{"train.checkpoint.every", FW_KEY_EVERY, 0, P(train.checkpoint.every_s), P(train.checkpoint.every_rounds), .fallback = "60 s", .help = "\"60 s\", \"5 min\" or \"5 rounds\""},
+
+{"tune", FW_KEY_SECTION, LATER, .help = "search of hyperparameters"},
+{"tune.sampler", FW_KEY_WORD_TEXT, LATER, .words = WORDS("random", "grid", "quasi", "tpe", "cmaes"), .help = "how the next trial is chosen"},
+{"tune.pruner", FW_KEY_WORD_TEXT, LATER, .words = WORDS("none", "median", "asha", "hyperband"), .help = "how bad trials are ended early"},
+{"tune.trials", FW_KEY_INTEGER, LATER, .low = 1, .high = 1000000, .help = "number of trials"},
+{"tune.seed", FW_KEY_INTEGER, LATER, .high = MAX_INTEGER, .help = "seed of the sampler"},
+{"tune.objective", FW_KEY_SECTION, LATER, .help = "what a trial is judged by"},
+{"tune.objective.metric", FW_KEY_TEXT, LATER, .help = "metric on the validation split"},
+{"tune.objective.direction", FW_KEY_WORD_TEXT, LATER, .words = WORDS("minimize", "maximize"), .help = "which way is better"},
+{"tune.space", FW_KEY_ANY, LATER, .help = "key: {low, high, log, step} or {choices}"},
+
+{"evaluate", FW_KEY_SECTION, 0, .help = "proof on unseen rows"},
+{"evaluate.fairness", FW_KEY_SECTION, 0, .help = "decisions compared between groups"},
+{"evaluate.fairness.attributes", FW_KEY_TEXTS, 0, P(evaluate.fairness_attributes), .fallback = "[]", .help = "columns whose values are the groups"},
+{"evaluate.fairness.max_difference", FW_KEY_NUMBER, 0, P(evaluate.fairness_max_difference), .low = 0, .high = 1, .fallback = "0.1", .help = "largest difference that is accepted"},
+{"evaluate.fairness.min_count", FW_KEY_INTEGER, 0, P(evaluate.fairness_min_count), .low = 1, .high = MAX_INTEGER, .fallback = "30", .help = "smaller groups are named, not compared"},
+
+{"deploy", FW_KEY_SECTION, LATER, .help = "serving"},
+{"deploy.registry", FW_KEY_TEXT, LATER, .help = "folder of the registry"},
+{"deploy.listen", FW_KEY_TEXT, LATER, .help = "address and port of the server"},
+{"deploy.candidates", FW_KEY_ANY, LATER, .help = "alias: share of the traffic"},
+
+{"monitor", FW_KEY_SECTION, 0, .help = "the stream of predictions, and what watches it"},
+{"monitor.bus", FW_KEY_TEXT, 0, P(monitor.bus), .help = "ZeroMQ endpoint, e.g. tcp://127.0.0.1:5555; default: nothing is published"},
+{"monitor.window", FW_KEY_INTEGER, 0, P(monitor.window), .low = 1, .high = 1000000000, .fallback = "1000", .help = "predictions in a window"},
+{"monitor.dashboard", FW_KEY_TEXT, LATER, .help = "address and port of the dashboard"},
+{"monitor.drift", FW_KEY_SECTION, LATER, .help = "drift of the inputs"},
+{"monitor.drift.psi", FW_KEY_NUMBER, LATER | FW_KEY_LOW_OPEN, .low = 0, .high = 100, .help = "population stability index that is an alert"},
+{"monitor.drift.false_alarms", FW_KEY_NUMBER, LATER | OPEN, .low = 0, .high = 1, .help = "share of windows that may ring for nothing"},
+{"monitor.performance", FW_KEY_SECTION, LATER, .help = "quality in use"},
+{"monitor.performance.metric", FW_KEY_TEXT, LATER, .help = "metric over the window"},
+{"monitor.performance.drop", FW_KEY_NUMBER, LATER | FW_KEY_LOW_OPEN, .low = 0, .high = 1000000, .help = "loss against the test split that is an alert"},
+
+{"retrain", FW_KEY_SECTION, LATER, .help = "turning the wheel again"},
+{"retrain.when", FW_KEY_TEXTS, LATER, .help = "drift, performance, or a time such as \"30 d\""},
+{"retrain.launch", FW_KEY_TEXT, LATER, .help = "launcher, e.g. mpirun -n 4"},
+{"retrain.promote", FW_KEY_WORD_TEXT, LATER, .words = WORDS("never", "canary", "always"), .help = "what becomes of a better model"},
+};
+const size_t fw_n_keys = sizeof fw_keys / sizeof fw_keys[0];
+
+const char *fw_key_name(const fw_key *key)
+{
+    const char *dot = strrchr(key->path, '.');
+    return dot == NULL ? key->path : dot + 1;
+}
+
+bool fw_key_is_child(const fw_key *key, const fw_key *parent)
+{
+    const char *rest = key->path;
+    if (parent != NULL) {
+        size_t n = strlen(parent->path);
+        if (strncmp(rest, parent->path, n) != 0 || rest[n] != '.') return false;
+        rest += n + 1;
+        if (parent->form == FW_KEY_MAP) {
+            if (strncmp(rest, "*.", 2) != 0) return false;
+            rest += 2;
+        }
+    }
+    return strchr(rest, '.') == NULL;
+}
+
+const fw_key *fw_key_find(const char *path)
+{
+    for (size_t i = 0; i < fw_n_keys; i++)
+        if (strcmp(fw_keys[i].path, path) == 0) return &fw_keys[i];
+    return NULL;
+}
+
+const fw_key *fw_key_below(const fw_key *parent, const char *name)
+{
+    for (size_t i = 0; i < fw_n_keys; i++)
+        if (fw_key_is_child(&fw_keys[i], parent) && strcmp(fw_key_name(&fw_keys[i]), name) == 0) return &fw_keys[i];
+    return NULL;
+}

@@ -1,0 +1,391 @@
+/** What must hold between keys, once all values are in; and the defaults that depend on other keys. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "common/project/kinds.h"
+#include "common/project/rules.h"
+
+/* ---- where things stand ---- */
+
+const fw_node *fw_given(const fw_project *p, const char *path)
+{
+    const fw_node *node = ((const fw_internal *)p->internal)->tree;
+    while (node != NULL && *path != '\0') {
+        char part[64];
+        size_t len = FW_MIN(strcspn(path, "."), sizeof part - 1);
+        memcpy(part, path, len);
+        part[len] = '\0';
+        path += len + (path[len] == '.');
+        node = fw_node_child(node, part);
+    }
+    return node != NULL && !fw_node_is_null(node) ? node : NULL;
+}
+
+const fw_node *fw_given_near(const fw_project *p, const char *path)
+{
+    char up[128];
+    snprintf(up, sizeof up, "%s", path);
+    for (;;) {
+        const fw_node *node = fw_given(p, up);
+        char *dot = strrchr(up, '.');
+        if (node != NULL || dot == NULL) return node;
+        *dot = '\0';
+    }
+}
+
+bool fw_strings_have(const fw_strings *list, const char *text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], text) == 0) return true;
+    return false;
+}
+
+/* ---- keys that mean something only with others ---- */
+
+bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element)
+{
+    if (key->when == NULL) return true;
+    size_t len = strcspn(key->when, " ");
+    char path[64];
+    snprintf(path, sizeof path, "%.*s", (int)len, key->when);
+    const fw_key *other = fw_key_find(path);
+    FW_AUTO(fw_text) value = {0};
+    if (!fw_key_kinds[other->form].write(&value, other, strchr(path, '*') != NULL ? element : p) || value.failed) return false;
+    for (const char *w = key->when + len; *w != '\0';) {
+        w += strspn(w, " ");
+        size_t n = strcspn(w, " ");
+        if (n == value.len && strncmp(w, value.data, n) == 0) return true;
+        w += n;
+    }
+    return false;
+}
+
+static void meaningless(fw_fill *f, const fw_key *key, const char *path, const fw_node *node, const void *element)
+{
+    size_t len = strcspn(key->when, " ");
+    char other[64];
+    snprintf(other, sizeof other, "%.*s", (int)len, key->when);
+    const fw_key *deciding = fw_key_find(other);
+    FW_AUTO(fw_text) value = {0};
+    (void)fw_key_kinds[deciding->form].write(&value, deciding, element != NULL ? element : (const void *)f->p);
+    fw_problem(f->problems, node, true, path, "has no effect with %s: %s; it is for:%s. Remove it, or change %s", element != NULL ? "type" : other,
+               value.len > 0 ? value.data : "nothing", key->when + len, element != NULL ? "the type" : other);
+}
+
+static void check_meaning(fw_fill *f)
+{
+    const fw_key *features = fw_key_find("features");
+    for (size_t i = 0; i < fw_n_keys; i++) {
+        const fw_key *key = &fw_keys[i];
+        if (key->when == NULL || strchr(key->path, '*') != NULL) continue;
+        const fw_node *node = fw_given(f->p, key->path);
+        if (node != NULL && !fw_key_applies(key, f->p, NULL)) meaningless(f, key, key->path, node, NULL);
+    }
+    for (size_t i = 0; i < f->p->features.n; i++) {
+        const fw_feature_spec *spec = &f->p->features.v[i];
+        const fw_node *entry = fw_node_child(fw_given(f->p, "features"), spec->column);
+        for (size_t j = 0; entry != NULL && j < entry->n; j++) {
+            const fw_key *key = fw_key_below(features, entry->child[j]->key);
+            FW_AUTO(fw_text) path = {0};
+            fw_text_format(&path, "features.%s.%s", spec->column, entry->child[j]->key);
+            if (key != NULL && !fw_node_is_null(entry->child[j]) && !fw_key_applies(key, f->p, spec)) meaningless(f, key, path.data, entry->child[j], spec);
+        }
+    }
+}
+
+/* ---- problem ---- */
+
+static void check_metric(fw_fill *f, const char *path, const fw_node *node, bool at_key, const char *metric, bool by_class)
+{
+    static const char *const of_classes[] = {"precision", "recall", "f1", "auc", "average_precision"};
+    const char *const *names = fw_metrics_names(f->p->problem.task);
+    size_t len = strcspn(metric, ":"), n = 0;
+    for (; names[n] != NULL; n++)
+        if (strcmp(names[n], metric) == 0) return;
+    for (size_t i = 0; by_class && metric[len] == ':' && f->p->problem.task == FW_TASK_CLASSIFICATION && i < 5; i++)
+        if (strlen(of_classes[i]) == len && strncmp(of_classes[i], metric, len) == 0) return;
+    FW_AUTO(fw_text) list = {0};
+    for (size_t i = 0; i < n; i++) fw_text_format(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+    const char *near = fw_did_you_mean(metric, names, n);
+    fw_problem(f->problems, node, at_key, path, "'%.60s' is no metric of this task (%s)%s%s%s", metric, list.data, near != NULL ? ": did you mean '" : "",
+               near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
+static void check_problem(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    bool clustering = ((const fw_internal *)p->internal)->clustering, classes = p->problem.task == FW_TASK_CLASSIFICATION;
+    const fw_node *gates = fw_given(p, "problem.success"), *positive = fw_given(p, "problem.positive");
+    if (p->problem.target == NULL && !clustering)
+        fw_problem(f->problems, fw_given(p, "problem"), true, "problem.target", "is missing: the column to predict");
+    if (positive != NULL && !classes) fw_problem(f->problems, positive, true, "problem.positive", "has no effect: only a classification has classes");
+    for (size_t i = 0; i < p->problem.n_success && !clustering; i++)
+        check_metric(f, "problem.success", fw_node_child(gates, p->problem.success[i].metric), true, p->problem.success[i].metric, true);
+    for (const char *c = p->project; c != NULL && *c != '\0'; c++)
+        if (*c == '/' || (unsigned char)*c < ' ' || (c == p->project && *c == '.')) {
+            fw_problem(f->problems, fw_given(p, "project"), false, "project", "'%.60s' can't name files: no slash, no dot in front, no control characters", p->project);
+            break;
+        }
+}
+
+/* ---- data ---- */
+
+static void check_tables(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    const fw_node *tables = fw_given(p, "data.tables");
+    if (tables != NULL && tables->kind == FW_TREE_MAP && tables->n == 0) fw_problem(f->problems, tables, false, "data.tables", "is empty: name a table, e.g. {calls: calls.csv}");
+    for (size_t i = 0; i < p->data.n_tables; i++) {
+        const fw_table_spec *t = &p->data.tables[i];
+        const fw_node *node = fw_node_child(tables, t->name);
+        FW_AUTO(fw_text) path = {0};
+        fw_text_format(&path, "data.tables.%s", t->name);
+        bool pictures = t->images != NULL || t->labels != NULL;
+        if (pictures && t->path != NULL) fw_problem(f->problems, node, true, path.data, "has a path and images: it is either a text table or IDX pictures");
+        else if (pictures && (t->images == NULL || t->labels == NULL)) fw_problem(f->problems, node, true, path.data, "needs both images and labels");
+        else if (pictures && (t->columns.n > 0 || t->delimiter != 0 || !t->header || t->quote != '"' || !t->trim))
+            fw_problem(f->problems, node, true, path.data, "header, delimiter, quote, trim and columns mean nothing for pictures: remove them");
+        else if (!pictures && t->path == NULL) fw_problem(f->problems, node, true, path.data, "needs a path, or images and labels");
+        if (t->delimiter != 0 && t->delimiter == t->quote) fw_problem(f->problems, node, true, path.data, "delimiter and quote are the same sign");
+    }
+}
+
+static void check_labels(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    const fw_node *labels = fw_given(p, "data.labels"), *merge = fw_given(p, "data.labels.merge"), *exclude = fw_given(p, "data.labels.exclude");
+    if ((p->data.labels.n_merge > 0 || p->data.labels.exclude.n > 0) && p->problem.task != FW_TASK_CLASSIFICATION)
+        fw_problem(f->problems, labels, true, "data.labels", "has no effect: only a classification has classes to merge or exclude");
+    for (size_t i = 0; i < p->data.labels.n_merge; i++) {
+        const fw_merge *m = &p->data.labels.merge[i];
+        const fw_node *node = fw_node_child(merge, m->into);
+        if (fw_strings_have(&p->data.labels.exclude, m->into))
+            fw_problem(f->problems, node, true, "data.labels.merge", "'%s' is excluded, but classes are merged into it", m->into);
+        for (size_t k = 0; k < m->from.n; k++) {
+            const char *label = m->from.v[k];
+            if (fw_strings_have(&p->data.labels.exclude, label))
+                fw_problem(f->problems, exclude, false, "data.labels.exclude", "'%s' is also merged into '%s': do one of the two", label, m->into);
+            for (size_t j = 0; j < p->data.labels.n_merge; j++) {
+                const fw_merge *other = &p->data.labels.merge[j];
+                if (j < i && fw_strings_have(&other->from, label))
+                    fw_problem(f->problems, node, true, "data.labels.merge", "'%s' is merged into '%s' and into '%s'", label, other->into, m->into);
+                if (j != i && strcmp(other->into, label) == 0)
+                    fw_problem(f->problems, node, true, "data.labels.merge", "'%s' is itself the outcome of a merge: list its classes here", label);
+            }
+        }
+    }
+}
+
+static void check_private(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    const fw_strings *private = &p->data.private_columns;
+    const fw_node *node = fw_given(p, "data.private");
+    if (p->problem.target != NULL && fw_strings_have(private, p->problem.target))
+        fw_problem(f->problems, node, false, "data.private", "'%s' is the target: it must be stored to be learnt", p->problem.target);
+    if (p->data.id != NULL && fw_strings_have(private, p->data.id))
+        fw_problem(f->problems, node, false, "data.private", "'%s' is data.id, which score writes out: choose another id", p->data.id);
+    for (size_t i = 0; i < p->features.n; i++)
+        if (fw_strings_have(private, p->features.v[i].column) && p->features.v[i].type != FW_FEATURE_IGNORE)
+            fw_problem(f->problems, fw_node_child(fw_given(p, "features"), p->features.v[i].column), true, "features", "'%s' is private, so it can't be a feature", p->features.v[i].column);
+    for (size_t i = 0; i < p->evaluate.fairness_attributes.n; i++)
+        if (fw_strings_have(private, p->evaluate.fairness_attributes.v[i]))
+            fw_problem(f->problems, fw_given(p, "evaluate.fairness.attributes"), false, "evaluate.fairness.attributes",
+                       "'%s' is private and never stored: leave it out of data.private and mark it as `ignore` in features", p->evaluate.fairness_attributes.v[i]);
+}
+
+/* ---- split ---- */
+
+static bool is_table(const fw_project *p, const char *name)
+{
+    for (size_t i = 0; i < p->data.n_tables; i++)
+        if (strcmp(p->data.tables[i].name, name) == 0) return true;
+    return false;
+}
+
+static void check_given_list(fw_fill *f, const char *path, const fw_strings *list)
+{
+    const fw_node *node = fw_given_near(f->p, path);
+    if (list->n == 0) fw_problem(f->problems, node, false, path, "by: given needs a list of tables here, e.g. [%s]", strrchr(path, '.') + 1);
+    for (size_t i = 0; i < list->n; i++)
+        if (!is_table(f->p, list->v[i])) fw_problem(f->problems, node, false, path, "'%s' is no table of data.tables", list->v[i]);
+}
+
+static void check_given_split(fw_fill *f)
+{
+    fw_project *p = f->p;
+    const fw_strings *train = &p->data.split.given_train, *test = &p->data.split.given_test;
+    check_given_list(f, "data.split.train", train);
+    check_given_list(f, "data.split.test", test);
+    for (size_t i = 0; i < train->n; i++)
+        if (fw_strings_have(test, train->v[i])) fw_problem(f->problems, fw_given(p, "data.split.test"), false, "data.split.test", "'%s' is also a train table", train->v[i]);
+    for (size_t i = 0; i < p->data.n_tables && train->n > 0 && test->n > 0; i++)
+        if (!fw_strings_have(train, p->data.tables[i].name) && !fw_strings_have(test, p->data.tables[i].name))
+            fw_problem(f->problems, fw_given(p, "data.split"), true, "data.split", "table '%s' is neither in train nor in test", p->data.tables[i].name);
+    if (p->data.split.validation >= 1)
+        fw_problem(f->problems, fw_given_near(p, "data.split.validation"), false, "data.split.validation", "leaves no rows to train on: must be < 1");
+    p->data.split.train = 1 - p->data.split.validation;
+    p->data.split.test = 0;
+}
+
+static void check_split(fw_fill *f)
+{
+    fw_project *p = f->p;
+    typeof(p->data.split) *split = &p->data.split;
+    const fw_node *node = fw_given(p, "data.split");
+    if (fw_given(p, "data.split.stratify") == NULL) split->stratify = split->by == FW_BY_RANDOM && p->problem.task == FW_TASK_CLASSIFICATION;
+    else if (split->stratify && p->problem.task != FW_TASK_CLASSIFICATION)
+        fw_problem(f->problems, fw_given(p, "data.split.stratify"), true, "data.split.stratify", "has no effect: only a classification has classes");
+    if ((split->by == FW_BY_TIME || split->by == FW_BY_GROUP) && split->column == NULL)
+        fw_problem(f->problems, node, true, "data.split.column", "is missing: the split by %s needs the column of the %s", split->by == FW_BY_TIME ? "time" : "group",
+                   split->by == FW_BY_TIME ? "time" : "group");
+    if (split->by == FW_BY_GIVEN) {
+        check_given_split(f);
+        return;
+    }
+    if (split->given_train.v != NULL || split->given_test.v != NULL) {
+        fw_problem(f->problems, node, true, "data.split", "train and test are lists of tables only with by: given");
+        return;
+    }
+    double sum = split->train + split->validation + split->test;
+    if (fabs(sum - 1) > 1e-9)
+        fw_problem(f->problems, node, true, "data.split", "train %g + validation %g + test %g is %g: the shares must sum to 1", split->train, split->validation, split->test, sum);
+    else if (split->train <= 0) fw_problem(f->problems, node, true, "data.split.train", "leaves no rows to train on: must be > 0");
+}
+
+/* ---- features, model, training ---- */
+
+/** Defaults that follow from the type. With type auto they wait for ingest. */
+static void settle_feature(fw_feature_spec *s)
+{
+    bool number = s->type == FW_FEATURE_NUMBER, category = s->type == FW_FEATURE_CATEGORY, image = s->type == FW_FEATURE_IMAGE;
+    if (!s->has_missing) {
+        s->missing = category ? FW_MISSING_OWN : FW_MISSING_MEDIAN;
+        s->has_missing = number || category;
+    }
+    if (!s->has_scale) {
+        s->scale = image || category ? FW_SCALE_NONE : FW_SCALE_STANDARD;
+        s->has_scale = number || image;
+    }
+}
+
+static void check_features(fw_fill *f)
+{
+    fw_project *p = f->p;
+    const fw_node *node = fw_given(p, "features");
+    bool any = false;
+    for (size_t i = 0; i < p->features.n; i++) {
+        fw_feature_spec *s = &p->features.v[i];
+        const fw_node *entry = fw_node_child(node, s->column), *missing = fw_node_child(entry, "missing");
+        bool used = s->type != FW_FEATURE_IGNORE;
+        any = any || used;
+        if (strcmp(s->column, "*") == 0) p->features_all = used;
+        if (used && fw_text_equal(s->column, p->problem.target))
+            fw_problem(f->problems, entry, true, "features", "'%s' is the target, so it can't be a feature: remove it here", s->column);
+        if (s->has_missing && ((s->type == FW_FEATURE_NUMBER && s->missing == FW_MISSING_OWN) || (s->type == FW_FEATURE_CATEGORY && s->missing != FW_MISSING_OWN && s->missing != FW_MISSING_ERROR)))
+            fw_problem(f->problems, missing, false, "features", "'%s': %s", s->column,
+                       s->type == FW_FEATURE_NUMBER ? "a number has no value of its own for missing: use mean, median, error or {constant: 0}, and indicator: true"
+                                                    : "a category can have missing: own or missing: error");
+        settle_feature(s);
+    }
+    if (!any && p->features.n > 0) fw_problem(f->problems, node, true, "features", "nothing is left: every column is ignored; add \"*\": auto for all others");
+}
+
+static void check_model(fw_fill *f)
+{
+    fw_project *p = f->p;
+    bool mlp = fw_text_equal(p->model.learner, "mlp"), net = mlp || fw_text_equal(p->model.learner, "cnn");
+    if (mlp && p->model.hidden.n == 0)
+        fw_problem(f->problems, fw_given_near(p, "model.hidden"), false, "model.hidden", "is empty: an mlp has at least one hidden layer (learner: linear has none)");
+    if (!net) p->model.hidden.n = 0;
+}
+
+static void check_training(fw_fill *f)
+{
+    fw_project *p = f->p;
+    bool classes = p->problem.task == FW_TASK_CLASSIFICATION;
+    typeof(p->train.early_stopping) *stop = &p->train.early_stopping;
+    const fw_node *node = fw_given(p, "train.early_stopping");
+    if (node != NULL && stop->patience == 0 && fw_given(p, "train.early_stopping.patience") == NULL)
+        fw_problem(f->problems, node, true, "train.early_stopping.patience", "is missing: how many rounds without improvement end the training, e.g. 3");
+    if (stop->metric != NULL) check_metric(f, "train.early_stopping.metric", fw_given_near(p, "train.early_stopping.metric"), false, stop->metric, false);
+    else if (stop->patience > 0) stop->metric = fw_fill_text(f, classes ? "log_loss" : "rmse");
+    if (stop->patience > 0 && p->data.split.validation <= 0)
+        fw_problem(f->problems, node, true, "train.early_stopping", "needs validation rows, but data.split.validation is 0");
+    if ((p->train.balanced_classes || p->train.n_class_weights > 0) && !classes)
+        fw_problem(f->problems, fw_given(p, "train.class_weights"), true, "train.class_weights", "has no effect: only a classification has classes");
+    if (p->train.schedule.warmup_epochs > (double)p->train.epochs)
+        fw_problem(f->problems, fw_given_near(p, "train.schedule.warmup_epochs"), false, "train.schedule.warmup_epochs", "is longer than train.epochs, %llu",
+                   (unsigned long long)p->train.epochs);
+}
+
+/* ---- the rest ---- */
+
+static void check_evaluation(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    const fw_node *attributes = fw_given(p, "evaluate.fairness.attributes");
+    if (p->evaluate.fairness_attributes.n > 0 && p->problem.task != FW_TASK_CLASSIFICATION)
+        fw_problem(f->problems, attributes, true, "evaluate.fairness.attributes", "has no effect: fairness is judged on the decisions of a classification");
+    if (p->problem.target != NULL && fw_strings_have(&p->evaluate.fairness_attributes, p->problem.target))
+        fw_problem(f->problems, attributes, false, "evaluate.fairness.attributes", "'%s' is the target: groups come from other columns", p->problem.target);
+    const char *bus = p->monitor.bus;
+    if (bus != NULL && strncmp(bus, "tcp://", 6) != 0 && strncmp(bus, "ipc://", 6) != 0)
+        fw_problem(f->problems, fw_given(p, "monitor.bus"), false, "monitor.bus", "'%.60s' is no endpoint: write tcp://host:port or ipc://path", bus);
+    const fw_node *metric = fw_given(p, "monitor.performance.metric"), *objective = fw_given(p, "tune.objective.metric");
+    bool clustering = ((const fw_internal *)p->internal)->clustering;
+    if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering) check_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
+    if (objective != NULL && objective->kind == FW_TREE_SCALAR && !clustering) check_metric(f, "tune.objective.metric", objective, false, objective->text, true);
+}
+
+static void check_space(fw_fill *f)
+{
+    static const char *const parts[] = {"low", "high", "log", "step", "choices"};
+    const fw_node *space = fw_given(f->p, "tune.space");
+    for (size_t i = 0; space != NULL && i < space->n; i++) {
+        const fw_node *entry = space->child[i];
+        const fw_key *key = fw_key_find(entry->key);
+        if (key == NULL || key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP) fw_problem(f->problems, entry, true, "tune.space", "'%.60s' is no key of the project file", entry->key);
+        if (entry->kind != FW_TREE_MAP) fw_problem(f->problems, entry, false, "tune.space", "%s: expected {low, high} or {choices}", entry->key);
+        for (size_t j = 0; j < entry->n && entry->kind == FW_TREE_MAP; j++) {
+            bool known = false;
+            for (size_t k = 0; k < 5; k++) known = known || strcmp(parts[k], entry->child[j]->key) == 0;
+            const char *near = fw_did_you_mean(entry->child[j]->key, parts, 5);
+            if (!known) fw_problem(f->problems, entry->child[j], true, "tune.space", "%s: unknown key '%.60s', did you mean '%s'?", entry->key, entry->child[j]->key, near != NULL ? near : "choices");
+        }
+    }
+}
+
+void fw_project_rules(fw_fill *f)
+{
+    check_problem(f);
+    check_tables(f);
+    check_labels(f);
+    check_private(f);
+    check_split(f);
+    check_meaning(f);
+    check_features(f);
+    check_model(f);
+    check_training(f);
+    check_evaluation(f);
+    check_space(f);
+}
+
+/* ---- what this version can do ---- */
+
+fw_status fw_project_available(const fw_project *p, fw_error *err)
+{
+    fw_problems problems = {.file = ((const fw_internal *)p->internal)->file};
+    const fw_node *query = fw_given(p, "data.query");
+    const char *learner = p->model.learner;
+    if (((const fw_internal *)p->internal)->clustering)
+        fw_problem(&problems, fw_given(p, "problem.task"), false, "problem.task", "clustering is not available in this version: classification and regression are");
+    if (query != NULL) fw_problem(&problems, query, true, "data.query", "is not available in this version: make one table first, and name it in data.tables");
+    if (!fw_text_equal(learner, "linear") && !fw_text_equal(learner, "mlp"))
+        fw_problem(&problems, fw_given_near(p, "model.learner"), false, "model.learner", "%s is not available in this version: linear and mlp are", learner);
+    fw_status s = fw_problems_status(&problems, err);
+    fw_problems_release(&problems);
+    return s;
+}
