@@ -19,7 +19,8 @@
 /* What a feature of a type can have; auto may turn out to be any, ignore keeps what was written for another day. */
 #define FOR_NUMBER   "features.*.type number auto ignore"
 #define FOR_SCALED   "features.*.type number image auto ignore"
-#define FOR_PRESENT  "features.*.type number category auto ignore"
+#define FOR_PRESENT  "features.*.type number category image auto ignore"
+#define FOR_TABULAR  "features.*.type number category auto ignore"
 #define FOR_CATEGORY "features.*.type category auto ignore"
 #define FOR_TEXT     "features.*.type text auto ignore"
 #define FOR_TIME     "features.*.type time auto ignore"
@@ -83,8 +84,8 @@ const fw_key fw_keys[] = {
 {"features.*.type", FW_KEY_WORD, MODEL, F(type), .words = WORDS("auto", "ignore", "number", "category", "text", "time", "image"), .fallback = "auto",
  .help = "auto: found at ingest and said"},
 {"features.*.missing", FW_KEY_MISSING, MODEL, F(missing), F(missing_value), F(has_missing), .words = WORDS("mean", "median", "constant", "error", "own"),
- .when = FOR_PRESENT, .help = "mean, median (numbers' default), error, own (categories' default: a value of its own), {constant: 0}"},
-{"features.*.indicator", FW_KEY_BOOL, MODEL, F(indicator), .fallback = "false", .when = FOR_NUMBER, .help = "one more feature: 1 where the value is missing"},
+ .when = FOR_PRESENT, .help = "default: median for numbers, with an indicator when training rows have gaps; own, a value of its own, for categories"},
+{"features.*.indicator", FW_KEY_BOOL, MODEL, F(indicator), .fallback = "false", .when = FOR_TABULAR, .help = "one more feature: 1 where the value is missing"},
 {"features.*.clip", FW_KEY_CLIP, MODEL, F(clip), .given_at = F(has_clip), .when = FOR_NUMBER, .help = "two quantiles that bound the values, e.g. [0.01, 0.99]"},
 {"features.*.log1p", FW_KEY_BOOL, MODEL, F(log1p), .fallback = "false", .when = FOR_NUMBER, .help = "log(1 + x), the sign kept, before scaling"},
 {"features.*.scale", FW_KEY_WORD, MODEL, F(scale), .given_at = F(has_scale), .words = WORDS("standard", "minmax", "robust", "none"), .when = FOR_SCALED,
@@ -119,7 +120,7 @@ const fw_key fw_keys[] = {
 {"train.l2", FW_KEY_NUMBER, MODEL, P(train.l2), .low = 0, .high = 1000000, .fallback = "0", .help = "L2 penalty of the weights"},
 {"train.beta1", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(train.beta1), .low = 0, .high = 1, .fallback = "0.9", .when = FOR_ADAM, .help = "decay of the mean gradient"},
 {"train.beta2", FW_KEY_NUMBER, MODEL | FW_KEY_HIGH_OPEN, P(train.beta2), .low = 0, .high = 1, .fallback = "0.999", .when = FOR_ADAM, .help = "decay of the mean squared gradient"},
-{"train.epsilon", FW_KEY_NUMBER, MODEL | FW_KEY_LOW_OPEN, P(train.epsilon), .low = 0, .high = 1, .fallback = "1e-08", .when = FOR_ADAM, .help = "added to the root of the mean squared gradient"},
+{"train.epsilon", FW_KEY_NUMBER, MODEL | FW_KEY_LOW_OPEN, P(train.epsilon), .low = 0, .high = 1, .fallback = "1.0e-08", .when = FOR_ADAM, .help = "added to the root of the mean squared gradient"},
 {"train.seed", FW_KEY_INTEGER, MODEL, P(train.seed), .high = MAX_INTEGER, .fallback = "1", .help = "seed of weights, order and dropout"},
 {"train.schedule", FW_KEY_SECTION, 0, .brief = "kind", .help = "learning rate over the epochs: a word, or a map"},
 {"train.schedule.kind", FW_KEY_WORD, MODEL, P(train.schedule.kind), .words = WORDS("constant", "step", "cosine"), .fallback = "constant", .help = "shape of the schedule"},

@@ -213,11 +213,16 @@ static void parse_number(fw_fill *f, const fw_key *key, const char *path, const 
     if (fw_parse_in_range(f, key, path, node, &v)) *(double *)fw_field(base, key->at) = v + 0.0;      /* -0 is 0 */
 }
 
+/** "1e-08" is a text to readers of YAML 1.1: with a point it is a number to all. */
 static bool write_number(fw_text *out, const fw_key *key, const void *base)
 {
     char text[FW_NUMBER_TEXT];
     fw_format_double(text, *(const double *)fw_field_const(base, key->at));
-    fw_text_add(out, text);
+    size_t digits = strcspn(text, "e");
+    bool bare = text[digits] != '\0' && memchr(text, '.', digits) == NULL;
+    fw_text_add_bytes(out, text, digits);
+    if (bare) fw_text_add(out, ".0");
+    fw_text_add(out, text + digits);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "common/project/fill.h"
+#include "common/project/rules.h"
 
 void fw_project_destroy(fw_project **p)
 {
@@ -127,15 +128,26 @@ fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml,
     return s < 0 ? s : renew(p, &tree, err);
 }
 
-/** A column without an entry of its own gets a copy of "*": what it says holds for every other column, with any type. */
+/** Whether a type found says something new: the column is a feature by "*" or by its own entry, and of type auto there. */
+static bool is_open(const fw_project *p, const char *column)
+{
+    const fw_feature_spec *own = NULL, *others = NULL;
+    for (size_t i = 0; i < p->features.n; i++) {
+        if (strcmp(p->features.v[i].column, column) == 0) own = &p->features.v[i];
+        if (strcmp(p->features.v[i].column, "*") == 0) others = &p->features.v[i];
+    }
+    if (own != NULL) return own->type == FW_FEATURE_AUTO;
+    return others != NULL && others->type == FW_FEATURE_AUTO && !fw_text_equal(column, p->problem.target) && !fw_text_equal(column, p->data.id) &&
+           !fw_strings_have(&p->data.private_columns, column);
+}
+
+/** A column without an entry of its own gets a copy of "*". */
 static fw_status set_type(fw_node *features, const char *column, fw_feature_type type, fw_error *err)
 {
     fw_node *entry = fw_node_child(features, column);
     if (entry == NULL) {
-        const fw_node *others = fw_node_child(features, "*");
         FW_AUTO(fw_node) *made = NULL;
-        if (others != NULL) FW_TRY(fw_node_copy(&made, others, err));
-        else FW_TRY(fw_node_map(&made, err));
+        FW_TRY(fw_node_copy(&made, fw_node_child(features, "*"), err));
         fw_node_set_origin(made, FW_FROM_DATA);
         FW_TRY(fw_node_put(features, column, &made, err));
         entry = fw_node_child(features, column);
@@ -173,6 +185,7 @@ fw_status fw_project_set_types(fw_project *p, const char *const *columns, const 
         features = fw_node_child(tree, "features");
     }
     for (size_t i = 0; i < n; i++) {
+        if (!is_open(p, columns[i])) continue;
         FW_TRY(set_type(features, columns[i], types[i], err));
         drop_meaningless(fw_node_child(features, columns[i]), types[i]);
     }

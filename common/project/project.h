@@ -43,14 +43,14 @@ typedef enum fw_unseen { FW_UNSEEN_ERROR, FW_UNSEEN_OTHER, FW_UNSEEN_MISSING } f
 typedef struct fw_feature_spec {
     char *column;                      /* or "*" for every other column */
     fw_feature_type type;
-    fw_missing_policy missing;         /* default: number median, category own; has_missing false (type auto, nothing said): by the type found */
-    bool has_missing;
+    fw_missing_policy missing;         /* default: number median (and an indicator where the training rows have gaps), category own */
+    bool has_missing;                  /* it was said; else by the type found */
     double missing_value;              /* for FW_MISSING_CONSTANT */
     bool indicator;                    /* adds a feature: 1 where missing */
     bool has_clip; double clip[2];     /* quantiles, 0 <= lo < hi <= 1 */
     bool log1p;
-    fw_scale scale;                    /* default number standard; image: none = /255; has_scale false (type auto, nothing said): by the type found */
-    bool has_scale;
+    fw_scale scale;                    /* default number standard; image: none = /255 */
+    bool has_scale;                    /* it was said; else by the type found */
     fw_encoding encoding;              /* default one_hot */
     fw_unseen unseen;                  /* default other */
     uint64_t min_count;                /* rarer categories count as "other"; default 1 */
@@ -106,7 +106,8 @@ void      fw_project_destroy(fw_project **p);
 
 /** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. */
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
-/** Types found at ingest, for columns that were auto: features.<column>.type; a new entry inherits what "*" says. One pass for all. */
+/** Types found at ingest, in one pass: features.<column>.type of columns that are features and were auto. A new entry inherits what "*" says.
+ *  The target, data.id, private and unlisted columns stay as they are. */
 fw_status fw_project_set_types(fw_project *p, const char *const *columns, const fw_feature_type *types, size_t n, fw_error *err);
 
 /** FW_ERR_CONFIG naming everything in the file that this version can't do (clustering, other learners, data.query). */
@@ -115,8 +116,9 @@ fw_status fw_project_available(const fw_project *p, fw_error *err);
 /** Every value, in the order of the life cycle, as YAML that loads to the same struct: canonical, so equal projects give equal text.
  *  Overrides applied, defaults written out. malloc'ed. */
 fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
-/** The part that shapes the dataset (data without data.dataset, problem.target, problem.task, and types declared in features; not those set
- *  by fw_project_set_types), canonical: its digest tells whether a dataset is of this project. FW_ERR_CONFIG when this version can't make it. */
+/** The part that shapes the dataset, canonical: data without data.dataset, problem.target, problem.task; which columns features makes ingest store,
+ *  and their declared types (not those set by fw_project_set_types); attributes of fairness stored for their sake. Its digest tells whether a
+ *  dataset is of this project. FW_ERR_CONFIG when this version can't make it. */
 fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
 /** The part that shapes the model given the dataset (problem without success, features, model, train without checkpoint), canonical.
  *  FW_ERR_CONFIG when this version can't train it. */

@@ -257,18 +257,20 @@ static void check_split(fw_fill *f)
 
 /* ---- features, model, training ---- */
 
-/** Defaults that follow from the type. With type auto they wait for ingest. */
-static void settle_feature(fw_feature_spec *s)
+/** What missing and scale are when nothing is said of them: by the type, as the transforms do it (has_missing and has_scale stay false). */
+static void default_by_type(fw_feature_spec *s)
 {
-    bool number = s->type == FW_FEATURE_NUMBER, category = s->type == FW_FEATURE_CATEGORY, image = s->type == FW_FEATURE_IMAGE;
-    if (!s->has_missing) {
-        s->missing = category ? FW_MISSING_OWN : FW_MISSING_MEDIAN;
-        s->has_missing = number || category;
-    }
-    if (!s->has_scale) {
-        s->scale = image || category ? FW_SCALE_NONE : FW_SCALE_STANDARD;
-        s->has_scale = number || image;
-    }
+    if (!s->has_missing) s->missing = s->type == FW_FEATURE_CATEGORY ? FW_MISSING_OWN : FW_MISSING_MEDIAN;
+    if (!s->has_scale) s->scale = s->type == FW_FEATURE_IMAGE || s->type == FW_FEATURE_CATEGORY ? FW_SCALE_NONE : FW_SCALE_STANDARD;
+}
+
+/** NULL: the policy fits the type. */
+static const char *wrong_missing(const fw_feature_spec *s)
+{
+    if (!s->has_missing) return NULL;
+    if (s->type == FW_FEATURE_NUMBER && s->missing == FW_MISSING_OWN) return "a number has no value of its own for missing: use mean, median, error or {constant: 0}, and indicator: true";
+    if (s->type == FW_FEATURE_CATEGORY && s->missing != FW_MISSING_OWN && s->missing != FW_MISSING_ERROR) return "a category can have missing: own or missing: error";
+    return s->type == FW_FEATURE_IMAGE && s->missing != FW_MISSING_ERROR ? "an image can have missing: error, or nothing said: black" : NULL;
 }
 
 static void check_features(fw_fill *f)
@@ -284,11 +286,11 @@ static void check_features(fw_fill *f)
         if (strcmp(s->column, "*") == 0) p->features_all = used;
         if (used && fw_text_equal(s->column, p->problem.target))
             fw_problem(f->problems, entry, true, "features", "'%s' is the target, so it can't be a feature: remove it here", s->column);
-        if (s->has_missing && ((s->type == FW_FEATURE_NUMBER && s->missing == FW_MISSING_OWN) || (s->type == FW_FEATURE_CATEGORY && s->missing != FW_MISSING_OWN && s->missing != FW_MISSING_ERROR)))
-            fw_problem(f->problems, missing, false, "features", "'%s': %s", s->column,
-                       s->type == FW_FEATURE_NUMBER ? "a number has no value of its own for missing: use mean, median, error or {constant: 0}, and indicator: true"
-                                                    : "a category can have missing: own or missing: error");
-        settle_feature(s);
+        const char *wrong = wrong_missing(s);
+        if (wrong != NULL) fw_problem(f->problems, missing, false, "features", "'%s': %s", s->column, wrong);
+        if (s->type == FW_FEATURE_IMAGE && s->has_scale && s->scale != FW_SCALE_NONE && s->scale != FW_SCALE_STANDARD)
+            fw_problem(f->problems, fw_node_child(entry, "scale"), false, "features", "'%s': an image can have scale: none (divided by 255) or standard", s->column);
+        default_by_type(s);
     }
     if (!any && p->features.n > 0) fw_problem(f->problems, node, true, "features", "nothing is left: every column is ignored; add \"*\": auto for all others");
 }

@@ -1,0 +1,130 @@
+/** Where every value comes from, and which sections a command leaves alone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "common/project/rules.h"
+
+/* ---- key, value, origin ---- */
+
+typedef struct line { char *path, *value, *from; } line;
+typedef struct listing { const char *file; line *v; size_t n, capacity; bool failed; } listing;
+
+static void list_enter(void *context, const fw_key *key, const char *name, bool element)
+{
+    (void)context;
+    (void)key;
+    (void)name;
+    (void)element;
+}
+
+static void list_leave(void *context)
+{
+    (void)context;
+}
+
+static char *origin_text(const char *file, const fw_node *node)
+{
+    FW_AUTO(fw_text) out = {0};
+    fw_origin origin = node != NULL && !fw_node_is_null(node) ? node->origin : FW_FROM_DEFAULT;
+    switch (origin) {
+    case FW_FROM_FILE: fw_text_format(&out, "%s:%zu", file, node->line); break;
+    case FW_FROM_ENVIRONMENT: fw_text_add(&out, "environment"); break;
+    case FW_FROM_COMMAND_LINE: fw_text_add(&out, "command line"); break;
+    case FW_FROM_DATA: fw_text_add(&out, "found in the data"); break;
+    case FW_FROM_DEFAULT: fw_text_add(&out, "default"); break;
+    }
+    return fw_text_take(&out);
+}
+
+static void list_leaf(void *context, const fw_key *key, const char *path, const char *value, const fw_node *node)
+{
+    (void)key;
+    listing *l = context;
+    void *array = l->v;
+    fw_error err;
+    if (l->failed || fw_grow(&array, &l->capacity, l->n + 1, sizeof *l->v, "keys", &err) < 0) {
+        l->failed = true;
+        return;
+    }
+    l->v = array;
+    line *at = &l->v[l->n++];
+    *at = (line){strdup(path), strdup(value), origin_text(l->file, node)};
+    l->failed = at->path == NULL || at->value == NULL || at->from == NULL;
+}
+
+fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err)
+{
+    listing l = {.file = ((const fw_internal *)p->internal)->file};
+    fw_project_visit(p, &(fw_visitor){&l, list_enter, list_leaf, list_leave});
+    size_t key_width = 3, value_width = 5;
+    for (size_t i = 0; i < l.n && !l.failed; i++) {
+        key_width = FW_MAX(key_width, FW_MIN(strlen(l.v[i].path), (size_t)48));
+        value_width = FW_MAX(value_width, FW_MIN(strlen(l.v[i].value), (size_t)40));
+    }
+    if (!l.failed) fprintf(out, "%-*s  %-*s  %s\n", (int)key_width, "key", (int)value_width, "value", "from");
+    for (size_t i = 0; i < l.n; i++) {
+        if (!l.failed) fprintf(out, "%-*s  %-*s  %s\n", (int)key_width, l.v[i].path, (int)value_width, l.v[i].value, l.v[i].from);
+        free(l.v[i].path);
+        free(l.v[i].value);
+        free(l.v[i].from);
+    }
+    free(l.v);
+    if (l.failed) return fw_fail(err, FW_ERR_NOMEM, "project: list of keys");
+    return ferror(out) ? fw_fail(err, FW_ERR_IO, "writing the list of keys failed") : FW_OK;
+}
+
+/* ---- sections that a command does not use ---- */
+
+static const struct { const char *command, *sections; } uses[] = {
+    {"ingest", "project problem data features"},
+    {"train", "project problem data features model train monitor"},
+    {"evaluate", "project problem data features model train evaluate"},
+    {"score", "project problem data features model monitor"},
+};
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *w = words; (w = strstr(w, word)) != NULL; w += n)
+        if ((w == words || w[-1] == ' ') && (w[n] == '\0' || w[n] == ' ')) return true;
+    return false;
+}
+
+/** Whether a key, or any key below it that is given, is used by this version. */
+static bool used_now(const fw_key *key, const fw_node *node)
+{
+    if (key->form != FW_KEY_SECTION) return !(key->flags & FW_KEY_LATER);
+    for (size_t i = 0; i < node->n; i++) {
+        const fw_key *below = fw_key_below(key, node->child[i]->key);
+        if (below != NULL && used_now(below, node->child[i])) return true;
+    }
+    return false;
+}
+
+static void add_name(fw_text *out, const char *name, const char *below)
+{
+    fw_text_format(out, "%s%s%s%s", out->len > 0 ? ", " : "", name, below != NULL ? "." : "", below != NULL ? below : "");
+}
+
+char *fw_project_unused_sections(const fw_project *p, const char *command)
+{
+    const char *sections = NULL;
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
+        if (strcmp(uses[i].command, command) == 0) sections = uses[i].sections;
+    FW_AUTO(fw_text) out = {0};
+    for (size_t i = 0; i < fw_n_keys; i++) {
+        const fw_key *key = &fw_keys[i];
+        const fw_node *node = fw_key_is_child(key, NULL) ? fw_given(p, key->path) : NULL;
+        if (node == NULL) continue;
+        if ((sections != NULL && !has_word(sections, key->path)) || !used_now(key, node)) {
+            add_name(&out, key->path, NULL);
+            continue;
+        }
+        for (size_t j = 0; j < node->n && key->form == FW_KEY_SECTION; j++) {
+            const fw_key *below = fw_key_below(key, node->child[j]->key);
+            if (below != NULL && !used_now(below, node->child[j])) add_name(&out, key->path, node->child[j]->key);
+        }
+    }
+    return fw_text_take(&out);
+}
