@@ -1,8 +1,7 @@
 /** Bytes on ZeroMQ: a publisher that never waits for its readers and counts every loss, a subscriber, and a pair for orders.
  *  Knows no message. This folder is the only place that includes zmq.h.
  *  Endpoints: tcp://HOST:PORT (PORT may be *), ipc://PATH, inproc://NAME. IPv6 only when the endpoint has an [address].
- *  A publisher bound to every address of the host ("tcp://" "*:5555") is reached under the same text, which then means this host: one text in a
- *  project file serves both ends.
+ *  HOST may be * too: a publisher then binds every address of the host, a reader connects to this host, so one text in a project file serves both.
  *  Not thread-safe: a socket belongs to one thread at a time; different sockets of one fw_bus may belong to different threads. */
 #ifndef FW_BUS_BUS_H
 #define FW_BUS_BUS_H

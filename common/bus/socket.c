@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/core/text.h"
+
 #define HEARTBEAT_EVERY_MS   1000
 #define HEARTBEAT_TIMEOUT_MS 3000
 #define RECONNECT_MAX_MS     1000
@@ -52,6 +54,14 @@ fw_status fw_socket_set_int(fw_socket *s, int option, int value, const char *nam
 
 static bool is_of(const char *endpoint, const char *scheme) { return strncmp(endpoint, scheme, strlen(scheme)) == 0; }
 
+/** libzmq takes any word for a port when it connects, and then tries for ever. */
+static bool has_port(const char *endpoint)
+{
+    const char *colon = strrchr(endpoint + strlen("tcp://"), ':');
+    uint64_t port = 0;
+    return colon != NULL && (strcmp(colon, ":*") == 0 || (fw_parse_uint64(&port, colon + 1, strlen(colon + 1)) && port <= UINT16_MAX));
+}
+
 static fw_status check_endpoint(const char *endpoint, fw_error *err)
 {
     if (endpoint == NULL || *endpoint == '\0') return fw_fail(err, FW_ERR_CONFIG, "bus: no endpoint; write tcp://HOST:PORT or ipc://PATH");
@@ -59,6 +69,8 @@ static fw_status check_endpoint(const char *endpoint, fw_error *err)
         return fw_fail(err, FW_ERR_CONFIG, "bus: endpoint '%.200s' is not one; write tcp://HOST:PORT or ipc://PATH", endpoint);
     if (strlen(endpoint) >= FW_ENDPOINT_TEXT)
         return fw_fail(err, FW_ERR_CONFIG, "bus: endpoint '%.60s...' is longer than %d bytes", endpoint, FW_ENDPOINT_TEXT - 1);
+    if (is_of(endpoint, "tcp://") && !has_port(endpoint))
+        return fw_fail(err, FW_ERR_CONFIG, "bus: '%s' has no port number up to 65535; write tcp://HOST:PORT", endpoint);
     return FW_OK;
 }
 

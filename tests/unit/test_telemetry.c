@@ -1,0 +1,354 @@
+/** Telemetry: what was encoded is decoded to the same, by this decoder; what breaks the contract is refused, whatever the bytes. */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/core/clock.h"
+#include "common/core/random.h"
+#include "common/core/size.h"
+#include "proto/numbering.h"
+#include "proto/telemetry.h"
+
+#define TOPIC FW_TOPIC_PREDICTION "adult"
+
+static const char *const classes[] = {"<=50K", ">50K", "n\xc3\xa4"};
+static const float probabilities[] = {0.25f, 0.5f, 0.25f, 1.0f, 0.0f, FLT_MIN};
+static const fw_prediction rows[] = {
+    {.row = 0, .id = "a", .label = 1, .confidence = 0.5f, .probabilities = probabilities, .n_probabilities = 3},
+    {.row = UINT64_MAX, .id = "", .label = 0, .confidence = 1.0f, .probabilities = probabilities + 3, .n_probabilities = 3},
+    {.row = 7, .id = NULL, .label = 2, .confidence = -0.0f, .value = DBL_MAX},
+};
+
+static fw_telemetry *publisher(void)
+{
+    fw_telemetry *t = NULL;
+    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    return t;
+}
+
+static fw_telemetry_batch *decode(const char *topic, const fw_text *bytes)
+{
+    fw_telemetry_batch *b = NULL;
+    fw_error err = {0};
+    if (fw_telemetry_decode(&b, topic, bytes->data, bytes->len, &err) != FW_OK) fail_msg("%s", err.text);
+    return b;
+}
+
+static void wrap_rows(fw_telemetry *t, fw_text *out, const fw_prediction *v, size_t n, const char *const *names, size_t n_names)
+{
+    FW_AUTO(fw_text) packed = {0};
+    assert_int_equal(fw_telemetry_pack_rows(&packed, "adult", "d1", names, n_names, v, n, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_wrap(t, out, TOPIC, packed.data, packed.len, n, NULL), FW_OK);
+}
+
+static void predictions_come_back_bit_for_bit(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    int64_t before = fw_utc_now_us();
+    wrap_rows(t, &out, rows, 3, classes, 3);
+    FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+    assert_string_equal(b->publisher, fw_telemetry_publisher(t));
+    assert_int_equal(strlen(b->publisher), 32);
+    assert_int_equal(b->sequence, 1);
+    assert_true(b->time_us >= before && b->time_us <= fw_utc_now_us());
+    assert_int_equal(b->kind, FW_TELEMETRY_PREDICTIONS);
+    assert_string_equal(b->predictions.model, "adult");
+    assert_string_equal(b->predictions.digest, "d1");
+    assert_int_equal(b->predictions.n_classes, 3);
+    for (size_t i = 0; i < 3; i++) assert_string_equal(b->predictions.classes[i], classes[i]);
+    assert_int_equal(b->predictions.n_rows, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const fw_prediction *got = &b->predictions.rows[i];
+        assert_true(got->row == rows[i].row);
+        assert_string_equal(got->id, rows[i].id != NULL ? rows[i].id : "");
+        assert_int_equal(got->label, rows[i].label);
+        assert_int_equal(got->n_probabilities, rows[i].n_probabilities);
+        if (got->n_probabilities > 0) assert_memory_equal(got->probabilities, rows[i].probabilities, 3 * sizeof(float));
+        assert_true(got->confidence == rows[i].confidence && got->value == rows[i].value);
+    }
+}
+
+static void regression_has_a_value_and_no_classes(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    const fw_prediction v[] = {{.row = 1, .value = -2.5e-300}};
+    wrap_rows(t, &out, v, 1, NULL, 0);
+    FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+    assert_int_equal(b->predictions.n_classes, 0);
+    assert_true(b->predictions.rows[0].value == -2.5e-300);
+}
+
+static void progress_comes_back(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    const fw_named_number values[] = {{"auc", 0.75}, {"undefined", NAN}, {"log_loss", 0.125}};
+    fw_progress p = {.project = "p", .run = "r", .event = "round", .round = 3, .step = 300, .rows = 1 << 20, .rows_per_s = 1.5e6, .train_loss = 0.25,
+                     .validation = values, .n_validation = 3, .ranks = 4};
+    assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
+    FW_AUTO(fw_telemetry_batch) *b = decode(FW_TOPIC_PROGRESS "p", &out);
+    assert_int_equal(b->kind, FW_TELEMETRY_PROGRESS);
+    assert_string_equal(b->progress.event, "round");
+    assert_int_equal(b->progress.step, 300);
+    assert_int_equal(b->progress.ranks, 4);
+    assert_true(b->progress.train_loss == 0.25 && b->progress.rows_per_s == 1.5e6);
+    assert_int_equal(b->progress.n_validation, 2);      /* what is not finite is absent */
+    assert_string_equal(b->progress.validation[1].name, "log_loss");
+    assert_true(b->progress.validation[1].value == 0.125);
+
+    p.train_loss = INFINITY;
+    assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_ERR_NUMERIC);
+}
+
+static void each_topic_is_numbered_and_ends_with_its_counts(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    fw_progress p = {.event = "start"};
+    for (uint64_t i = 1; i <= 3; i++) {
+        wrap_rows(t, &out, rows, i, classes, 3);
+        FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+        assert_int_equal(b->sequence, i);
+        assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
+        assert_int_equal(fw_telemetry_wrap(t, &out, "adult", "", 0, 1, NULL), FW_ERR_ARG);      /* takes no number */
+    }
+    assert_int_equal(fw_telemetry_end(t, &out, TOPIC, NULL), FW_OK);
+    FW_AUTO(fw_telemetry_batch) *end = decode(TOPIC, &out);
+    assert_int_equal(end->kind, FW_TELEMETRY_END);
+    assert_int_equal(end->sequence, 4);
+    assert_int_equal(end->end.batches, 3);
+    assert_int_equal(end->end.rows, 6);
+    FW_AUTO(fw_telemetry) *other = publisher();
+    assert_string_not_equal(fw_telemetry_publisher(t), fw_telemetry_publisher(other));
+}
+
+static void the_encoder_refuses_what_the_decoder_would(void **state)
+{
+    (void)state;
+    static char long_text[FW_TELEMETRY_MAX_TEXT + 2];
+    memset(long_text, 'x', sizeof long_text - 1);
+    static const float bad[] = {0.5f, NAN, 0.5f};
+    const struct { fw_prediction row; const char *model; size_t n_classes; fw_status status; } table[] = {
+        {{.label = 3}, "m", 3, FW_ERR_ARG},
+        {{.label = 1}, "m", 0, FW_ERR_ARG},
+        {{.probabilities = probabilities, .n_probabilities = 2}, "m", 3, FW_ERR_ARG},
+        {{.probabilities = bad, .n_probabilities = 3}, "m", 3, FW_ERR_NUMERIC},
+        {{.confidence = INFINITY}, "m", 3, FW_ERR_NUMERIC},
+        {{.value = NAN}, "m", 3, FW_ERR_NUMERIC},
+        {{.id = "\xff"}, "m", 3, FW_ERR_DATA},
+        {{.id = long_text}, "m", 3, FW_ERR_DATA},
+        {{.row = 0}, "", 3, FW_ERR_ARG},
+        {{.row = 0}, long_text, 3, FW_ERR_DATA},
+        {{.row = 0}, "m", FW_TELEMETRY_MAX_CLASSES + 1, FW_ERR_ARG},
+    };
+    FW_AUTO(fw_text) out = {0};
+    fw_text_add(&out, "kept");
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        fw_status status = fw_telemetry_pack_rows(&out, table[i].model, "", classes, table[i].n_classes, &table[i].row, 1, NULL);
+        if (status != table[i].status) fail_msg("row %zu: %s", i, fw_status_name(status));
+        assert_string_equal(out.data, "kept");
+    }
+    assert_int_equal(fw_telemetry_pack_rows(&out, "m", "", classes, 3, rows, FW_TELEMETRY_MAX_ROWS + 1, NULL), FW_ERR_ARG);
+}
+
+static void a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was(void **state)
+{
+    (void)state;
+    enum { N = 4200 };
+    static char id[FW_TELEMETRY_MAX_TEXT + 1];
+    memset(id, 'i', sizeof id - 1);
+    fw_prediction *many = calloc(N, sizeof *many);
+    assert_non_null(many);
+    for (size_t i = 0; i < N; i++) many[i] = (fw_prediction){.row = i, .id = id};
+    FW_AUTO(fw_text) out = {0};
+    fw_text_add(&out, "kept");
+    assert_int_equal(fw_telemetry_pack_rows(&out, "m", "", NULL, 0, many, N, NULL), FW_ERR_ARG);
+    assert_string_equal(out.data, "kept");
+    free(many);
+}
+
+static void a_full_batch_is_accepted(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    fw_prediction *many = calloc(FW_TELEMETRY_MAX_ROWS, sizeof *many);
+    assert_non_null(many);
+    for (size_t i = 0; i < FW_TELEMETRY_MAX_ROWS; i++) many[i] = (fw_prediction){.row = i, .label = i % 2, .confidence = 0.5f};
+    FW_AUTO(fw_text) out = {0};
+    wrap_rows(t, &out, many, FW_TELEMETRY_MAX_ROWS, classes, 2);
+    FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+    assert_int_equal(b->predictions.n_rows, FW_TELEMETRY_MAX_ROWS);
+    assert_int_equal(b->predictions.rows[FW_TELEMETRY_MAX_ROWS - 1].row, FW_TELEMETRY_MAX_ROWS - 1);
+    free(many);
+}
+
+/* Encoded by hand from telemetry.proto: tag = field * 8 + wire type (0 varint, 1 eight bytes, 2 bytes with their length, 5 four bytes). */
+#define HEADER "\x0a\x01p\x10\x01\x18\x01"      /* publisher "p", sequence 1, time 1 us */
+#define MODEL  "\x0a\x01m"
+typedef struct wire { const char *what, *bytes; size_t len; const char *topic; fw_status status; } wire;
+#define WIRE(what, bytes, topic, status) {what, bytes, sizeof(bytes) - 1, topic, status}
+
+static void bytes_that_break_the_contract_are_refused(void **state)
+{
+    (void)state;
+    static const wire table[] = {
+        WIRE("a batch written by hand", HEADER "\x52\x05" MODEL "\x22\x00", TOPIC, FW_OK),
+        WIRE("an unknown field is skipped", HEADER "\x52\x03" MODEL "\xf8\x07\x01", TOPIC, FW_OK),
+        WIRE("nothing", "", TOPIC, FW_ERR_FORMAT),
+        WIRE("text", "hello", TOPIC, FW_ERR_FORMAT),
+        WIRE("cut in the middle", HEADER "\x52\x05" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("a length beyond the end", HEADER "\x52\xff\xff\xff\xff\x0f", TOPIC, FW_ERR_FORMAT),
+        WIRE("no publisher", "\x10\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("a publisher with a blank", "\x0a\x01 \x10\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("no sequence", "\x0a\x01p\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("sequence 2^64-1", "\x0a\x01p\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("time before 1970", "\x0a\x01p\x10\x01\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("no body", HEADER, TOPIC, FW_ERR_FORMAT),
+        WIRE("no model", HEADER "\x52\x00", TOPIC, FW_ERR_FORMAT),
+        WIRE("a model that is not UTF-8", HEADER "\x52\x03\x0a\x01\xff", TOPIC, FW_ERR_FORMAT),
+        WIRE("a label without classes", HEADER "\x52\x07" MODEL "\x22\x02\x18\x01", TOPIC, FW_ERR_FORMAT),
+        WIRE("a label beyond the classes", HEADER "\x52\x0a" MODEL "\x1a\x01y\x22\x02\x18\x01", TOPIC, FW_ERR_FORMAT),
+        WIRE("a label within the classes", HEADER "\x52\x0d" MODEL "\x1a\x01y\x1a\x01z\x22\x02\x18\x01", TOPIC, FW_OK),
+        WIRE("a probability too few", HEADER "\x52\x11" MODEL "\x1a\x01y\x1a\x01z\x22\x06\x2a\x04\0\0\0\0", TOPIC, FW_ERR_FORMAT),
+        WIRE("a confidence that is NaN", HEADER "\x52\x0a" MODEL "\x22\x05\x25\0\0\xc0\x7f", TOPIC, FW_ERR_FORMAT),
+        WIRE("a value that is infinite", HEADER "\x52\x0e" MODEL "\x22\x09\x31\0\0\0\0\0\0\xf0\x7f", TOPIC, FW_ERR_FORMAT),
+        WIRE("predictions under progress", HEADER "\x52\x03" MODEL, FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
+        WIRE("progress under predictions", HEADER "\x5a\x00", TOPIC, FW_ERR_FORMAT),
+        WIRE("progress", HEADER "\x5a\x00", FW_TOPIC_PROGRESS "p", FW_OK),
+        WIRE("progress with a loss that is NaN", HEADER "\x5a\x09\x41\0\0\0\0\0\0\xf8\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
+        WIRE("a metric that is infinite", HEADER "\x5a\x0e\x4a\x0c\x0a\x01" "a\x11\0\0\0\0\0\0\xf0\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
+        WIRE("an end", HEADER "\x62\x00", FW_TOPIC_PROGRESS "p", FW_OK),
+        WIRE("a topic without a name", HEADER "\x62\x00", FW_TOPIC_PREDICTION, FW_ERR_FORMAT),
+        WIRE("another topic", HEADER "\x62\x00", "weather/today", FW_ERR_FORMAT),
+        WIRE("a topic that is not UTF-8", HEADER "\x62\x00", FW_TOPIC_PREDICTION "\xff", FW_ERR_FORMAT),
+        WIRE("any topic when it is not asked for", HEADER "\x62\x00", NULL, FW_OK),
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        FW_AUTO(fw_telemetry_batch) *b = NULL;
+        fw_error err = {0};
+        fw_status status = fw_telemetry_decode(&b, table[i].topic, table[i].bytes, table[i].len, &err);
+        if (status != table[i].status) fail_msg("%s: %s %s", table[i].what, fw_status_name(status), err.text);
+        assert_true((b == NULL) == (status != FW_OK));
+    }
+}
+
+/* 8 M rows of two bytes each: 640 MB when unpacked */
+static void a_small_message_may_not_become_a_large_one(void **state)
+{
+    (void)state;
+    size_t n = (16u << 20) - 64, at = 0;
+    char *bytes = malloc(n + 64);
+    assert_non_null(bytes);
+    memcpy(bytes, HEADER "\x52", sizeof HEADER);
+    at = sizeof HEADER;
+    for (size_t left = n; left > 0; left >>= 7) bytes[at++] = (char)(unsigned char)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+    for (size_t i = 0; i < n; i += 2) bytes[at + i] = '\x22', bytes[at + i + 1] = 0;
+    fw_telemetry_batch *b = NULL;
+    assert_int_equal(fw_telemetry_decode(&b, TOPIC, bytes, at + n, NULL), FW_ERR_FORMAT);
+    assert_null(b);
+    assert_int_equal(fw_telemetry_decode(&b, TOPIC, bytes, FW_TELEMETRY_MAX_BYTES + 1, NULL), FW_ERR_FORMAT);
+    free(bytes);
+}
+
+static void touch(const fw_telemetry_batch *b)
+{
+    size_t sum = strlen(b->publisher);
+    for (size_t i = 0; b->kind == FW_TELEMETRY_PREDICTIONS && i < b->predictions.n_rows; i++) {
+        const fw_prediction *row = &b->predictions.rows[i];
+        sum += strlen(row->id) + (b->predictions.n_classes > 0 ? strlen(b->predictions.classes[row->label]) : 0);
+        for (size_t k = 0; k < row->n_probabilities; k++) assert_true(isfinite(row->probabilities[k]));
+        assert_true(isfinite(row->confidence) && isfinite(row->value));
+    }
+    for (size_t i = 0; b->kind == FW_TELEMETRY_PROGRESS && i < b->progress.n_validation; i++) sum += strlen(b->progress.validation[i].name);
+    assert_true(sum > 0);
+}
+
+static void damaged_batches_are_refused_or_still_keep_the_limits(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) predictions = {0};
+    FW_AUTO(fw_text) progress = {0};
+    const fw_named_number values[] = {{"auc", 0.75}, {"log_loss", 0.125}};
+    fw_progress p = {.project = "p", .run = "r", .event = "round", .train_loss = 0.5, .validation = values, .n_validation = 2};
+    wrap_rows(t, &predictions, rows, 3, classes, 3);
+    assert_int_equal(fw_telemetry_progress(t, &progress, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
+    for (uint64_t trial = 0; trial < 20000; trial++) {
+        const fw_text *from = trial % 2 == 0 ? &predictions : &progress;
+        fw_philox r = fw_random(1, FW_RANDOM_TEST, 0, trial, 0);
+        size_t len = r.word[0] % 4 == 0 ? r.word[1] % from->len : from->len;
+        char *bytes = malloc(len + 1);
+        assert_non_null(bytes);
+        memcpy(bytes, from->data, len);
+        for (uint32_t k = 0; k <= r.word[2] % 3 && len > 0; k++) {
+            fw_philox where = fw_random(1, FW_RANDOM_TEST, 1, trial, k);
+            bytes[where.word[0] % len] = (char)(unsigned char)where.word[1];
+        }
+        FW_AUTO(fw_telemetry_batch) *b = NULL;
+        fw_status status = fw_telemetry_decode(&b, NULL, bytes, len, NULL);
+        free(bytes);
+        assert_true(status == FW_OK || status == FW_ERR_FORMAT);
+        if (b != NULL) touch(b);
+    }
+}
+
+static void the_numbering_tells_new_repeated_and_missing(void **state)
+{
+    (void)state;
+    static const struct { const char *publisher, *topic; uint64_t sequence; bool last; double at_s; fw_arrival arrival; uint64_t missing, before; } table[] = {
+        {"p", "a", 1, false, 0, FW_ARRIVAL_NEW, 0, 0},
+        {"p", "a", 2, false, 0, FW_ARRIVAL_NEW, 0, 0},
+        {"p", "a", 2, false, 0, FW_ARRIVAL_DUPLICATE, 0, 0},
+        {"p", "a", 1, false, 0, FW_ARRIVAL_DUPLICATE, 0, 0},
+        {"p", "a", 5, false, 0, FW_ARRIVAL_NEW, 2, 0},
+        {"p", "b", 4, false, 0, FW_ARRIVAL_NEW, 0, 3},          /* another topic: joined late */
+        {"q", "a", 1, false, 1, FW_ARRIVAL_REFUSED, 0, 0},      /* room for two, both alive */
+        {"p", "b", 6, true, 2, FW_ARRIVAL_NEW, 1, 0},           /* ends */
+        {"q", "a", 1, false, 3, FW_ARRIVAL_NEW, 0, 0},          /* takes its place */
+        {"p", "a", 6, false, 3, FW_ARRIVAL_NEW, 0, 0},
+        {"r", "a", 1, false, 3000, FW_ARRIVAL_REFUSED, 0, 0},
+        {"r", "a", 1, false, 4000, FW_ARRIVAL_NEW, 0, 0},       /* the others are silent for more than an hour */
+    };
+    FW_AUTO(fw_numbering) *n = NULL;
+    assert_int_equal(fw_numbering_create(&n, 0, NULL), FW_ERR_ARG);
+    assert_int_equal(fw_numbering_create(&n, 2, NULL), FW_OK);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        fw_arrival arrival = FW_ARRIVAL_REFUSED;
+        uint64_t missing = 99, before = 99;
+        fw_mono now = fw_mono_after((fw_mono){0}, table[i].at_s);
+        assert_int_equal(fw_numbering_take(&arrival, &missing, &before, n, table[i].publisher, table[i].topic, table[i].sequence, table[i].last, now, NULL), FW_OK);
+        if (arrival != table[i].arrival || missing != table[i].missing || before != table[i].before)
+            fail_msg("row %zu: arrival %d, missing %llu, before %llu", i, arrival, (unsigned long long)missing, (unsigned long long)before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(predictions_come_back_bit_for_bit),
+        cmocka_unit_test(regression_has_a_value_and_no_classes),
+        cmocka_unit_test(progress_comes_back),
+        cmocka_unit_test(each_topic_is_numbered_and_ends_with_its_counts),
+        cmocka_unit_test(the_encoder_refuses_what_the_decoder_would),
+        cmocka_unit_test(a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was),
+        cmocka_unit_test(a_full_batch_is_accepted),
+        cmocka_unit_test(bytes_that_break_the_contract_are_refused),
+        cmocka_unit_test(a_small_message_may_not_become_a_large_one),
+        cmocka_unit_test(damaged_batches_are_refused_or_still_keep_the_limits),
+        cmocka_unit_test(the_numbering_tells_new_repeated_and_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
