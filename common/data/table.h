@@ -11,7 +11,8 @@
 #include "common/stats/reduce.h"
 
 #define FW_TABLE_CHUNK_BYTES (4u << 20)
-#define FW_FIELD_MAX_BYTES   (1u << 20)
+#define FW_FIELD_MAX_BYTES   (1u << 20)   /* a longer field makes a bad row */
+#define FW_RECORD_MAX_BYTES  (16u << 20)  /* a record that reaches farther beyond its chunk ends the reading: FW_ERR_DATA */
 #define FW_BAD_ROWS_LISTED   10
 
 typedef struct fw_table fw_table;
@@ -19,18 +20,22 @@ typedef struct fw_table fw_table;
 /** Where a table was wrong; counted always, the first ones listed. */
 typedef struct fw_bad_row { char *where; char *why; } fw_bad_row;      /* "calls.csv:17" (physical line), "3 fields, expected 5" */
 
-/** Opens and reads the header (or the column names given). Collective: every rank opens. Errors name file and line.
- *  FW_ERR_DATA: empty file, header only, NUL byte, no UTF-8, names twice; FW_ERR_IO: missing file. */
+/** Opens, reads the header (or takes the column names given) and finds the state at every cut. Collective: every rank opens, and all get the
+ *  same status. reduce is copied; its context must outlive the table. Errors name file and line. FW_ERR_DATA: empty file, header only, NUL byte
+ *  or no UTF-8 in the header, a name twice, an unclosed quote, damaged packed data; FW_ERR_IO: missing file; FW_ERR_CONFIG: spec and file differ. */
 fw_status fw_table_open(fw_table **out, const fw_table_spec *spec, const char *base_dir, const fw_reduce *reduce, fw_error *err);
 void      fw_table_destroy(fw_table **t);
 
 size_t      fw_table_n_columns(const fw_table *t);
 const char *fw_table_column_name(const fw_table *t, size_t i);
 const char *fw_table_path(const fw_table *t);
+/** The shape of the pictures in a column: height, width, channels. false: the column holds texts. */
+bool        fw_table_image_shape(uint32_t shape[static 3], const fw_table *t, size_t column);
 
 /** Types of the columns from the first 10,000 records: image for IDX pictures, number if every present value is one, time (RFC 3339 /
- *  ISO 8601 date or date-time) likewise, category if few distinct values (<= 1000 and <= half of the rows + 20), else text. Same on all ranks.
- *  `types` (n_columns). */
+ *  ISO 8601 date or date-time) likewise, category if few distinct values (<= 1000 and <= half of the rows + 20), else text; the label of
+ *  pictures is a category. Bad rows are passed over, texts that mean infinity or NaN count as numbers (reading refuses them). Local, and the same
+ *  on all ranks: each reads the same records. Where fw_table_read stands does not change. `types` (n_columns). */
 fw_status fw_table_infer(fw_column_type *types, fw_table *t, const char *const *missing, size_t n_missing, fw_error *err);
 
 /** How the fields become cells. schema: the columns wanted; column_of[i] (schema->n_columns): index in the table, -1: not in it (all missing).
@@ -53,11 +58,15 @@ fw_status fw_table_read(fw_table *t, const fw_table_reading *how, fw_block *bloc
 
 /** Local: the number of chunks (known after fw_table_open; compressed inputs: counted by fw_table_open too, which unpacks them once). */
 uint64_t fw_table_n_chunks(const fw_table *t);
+/** Back to this rank's first chunk; bad rows are counted from 0 again. */
 fw_status fw_table_rewind(fw_table *t, fw_error *err);
 
 uint64_t          fw_table_n_bad(const fw_table *t);                       /* this rank's, so far */
 const fw_bad_row *fw_table_bad(const fw_table *t, size_t *n_listed);
-/** Digest and size of the source's bytes, for provenance (plain files: of the bytes; same on all ranks; Collective). */
+/** XXH3-128 and size of the source's stored bytes (IDX: pictures, then labels), for provenance. Collective; rank 0 reads, all get the same. */
 fw_status fw_table_digest(char out[static 33], uint64_t *bytes, fw_table *t, fw_error *err);
+
+/** Other chunks than FW_TABLE_CHUNK_BYTES for tables opened from now on, so that tests reach every cut in small files; 0: the normal ones. */
+void fw_table_chunk_bytes_for_tests(size_t bytes);
 
 #endif
