@@ -1,0 +1,81 @@
+#include "worker/ingest_distinct.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+
+void worker_sort_hashes(uint64_t *v, uint64_t *scratch, size_t n)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        size_t at[257] = {0};
+        for (size_t i = 0; i < n; i++) at[((v[i] >> shift) & 255) + 1]++;
+        for (size_t i = 0; i < 256; i++) at[i + 1] += at[i];
+        for (size_t i = 0; i < n; i++) scratch[at[(v[i] >> shift) & 255]++] = v[i];
+        uint64_t *swap = v;             /* eight passes: the result ends where it began */
+        v = scratch;
+        scratch = swap;
+    }
+}
+
+#define FIRST_CAPACITY ((size_t)4096)
+
+/* Sorted, each once, at most K kept; the limit is the K-th: larger hashes no longer matter. */
+static fw_status compact(worker_distinct *d, fw_error *err)
+{
+    FW_FREE uint64_t *scratch = malloc((d->n + 1) * sizeof *scratch);
+    if (scratch == NULL) return fw_fail(err, FW_ERR_NOMEM, "counting distinct values");
+    worker_sort_hashes(d->hash, scratch, d->n);
+    size_t kept = 0;
+    for (size_t i = 0; i < d->n && kept < WORKER_DISTINCT_K; i++)
+        if (kept == 0 || d->hash[i] != d->hash[kept - 1]) d->hash[kept++] = d->hash[i];
+    d->n = kept;
+    if (kept == WORKER_DISTINCT_K) d->limit = d->hash[kept - 1];
+    return FW_OK;
+}
+
+/* Full: compacted, and doubled while that alone does not leave half of it free. */
+static fw_status make_room(worker_distinct *d, fw_error *err)
+{
+    if (d->capacity > 0) FW_TRY(compact(d, err));
+    if (d->n * 2 > d->capacity || d->capacity == 0)
+        FW_TRY(fw_grow((void **)&d->hash, &d->capacity, FW_MIN(FW_MAX(2 * d->capacity, FIRST_CAPACITY), 2 * WORKER_DISTINCT_K), sizeof *d->hash,
+                       "distinct values", err));
+    return FW_OK;
+}
+
+fw_status worker_distinct_add_slow(worker_distinct *d, uint64_t hash, fw_error *err)
+{
+    uint64_t *recent = &d->recent[hash % WORKER_DISTINCT_RECENT];
+    if (*recent == hash && hash != 0) return FW_OK;
+    *recent = hash;
+    if (d->n == d->capacity) FW_TRY(make_room(d, err));
+    d->hash[d->n++] = hash;
+    return FW_OK;
+}
+
+void worker_distinct_clear(worker_distinct *d)
+{
+    free(d->hash);
+    *d = (worker_distinct){0};
+}
+
+fw_status worker_distinct_count(uint64_t *count, worker_distinct *d, const fw_reduce *reduce, fw_error *err)
+{
+    FW_TRY(reduce->agree(reduce->context, compact(d, err), err));
+    FW_FREE size_t *offset = calloc((size_t)reduce->size + 1, sizeof *offset);
+    FW_TRY(reduce->agree(reduce->context, offset == NULL ? fw_fail(err, FW_ERR_NOMEM, "counting distinct values") : FW_OK, err));
+    FW_FREE char *bytes = NULL;
+    FW_TRY(reduce->gather_all(reduce->context, d->hash, d->n * sizeof *d->hash, &bytes, offset, err));
+    size_t n = offset[reduce->size] / sizeof(uint64_t);
+    worker_distinct all = {.n = n, .capacity = n, .hash = malloc((n + 1) * sizeof *all.hash)};
+    fw_status s = all.hash == NULL ? fw_fail(err, FW_ERR_NOMEM, "counting distinct values") : FW_OK;
+    if (s == FW_OK) {
+        memcpy(all.hash, bytes, n * sizeof *all.hash);
+        s = compact(&all, err);
+    }
+    if (s == FW_OK && all.n < WORKER_DISTINCT_K) *count = all.n;
+    else if (s == FW_OK) *count = (uint64_t)((double)(WORKER_DISTINCT_K - 1) / ((double)all.limit * 0x1p-64));
+    worker_distinct_clear(&all);
+    return reduce->agree(reduce->context, s, err);
+}

@@ -1,0 +1,395 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/fault.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "worker/ingest_parts.h"
+
+#define FIRST_ROWS 4096
+
+/* What stopped a rank: agreed on over the ranks, so that the first bad row of the table is the one that is shown. */
+typedef struct stop { int status; uint64_t chunk, record; fw_error error; } stop;      /* record: UINT64_MAX if the text says where */
+
+typedef struct parser {
+    ingest *g;
+    size_t table;
+    fw_block *block;
+    uint8_t *keep;                     /* rows of the block that are kept */
+    size_t keep_capacity;
+    size_t *offset, fixed_bytes;       /* where a row's cells lie */
+    char *row;                         /* one row being put together */
+    size_t row_capacity;
+    int32_t *label;                    /* target code -> LABEL_ or index of the excluded label */
+    size_t n_labels, label_capacity;
+    size_t n_listed;                   /* bad rows of this table that were found here */
+    stop stop;
+} parser;
+
+#define LABEL_KEPT (-1)
+
+static void parser_clear(parser *p)
+{
+    fw_block_destroy(&p->block);
+    free(p->keep);
+    free(p->offset);
+    free(p->row);
+    free(p->label);
+}
+
+/* ---- which rows are kept ---- */
+
+/* Codes of the target that appeared since the last chunk: is the label excluded? */
+static fw_status learn_labels(parser *p, fw_error *err)
+{
+    const fw_column *target = &p->g->schema->columns[p->g->target];
+    if (target->type != FW_CATEGORY) return FW_OK;
+    const fw_strings *exclude = &p->g->project->data.labels.exclude;
+    size_t n = fw_dict_size(target->dict);
+    FW_TRY(fw_grow((void **)&p->label, &p->label_capacity, n + 1, sizeof *p->label, "labels", err));
+    for (; p->n_labels < n; p->n_labels++) {
+        const char *text = fw_dict_text(target->dict, (int32_t)p->n_labels, NULL);
+        p->label[p->n_labels] = LABEL_KEPT;
+        for (size_t i = 0; i < exclude->n; i++)
+            if (strcmp(exclude->v[i], text) == 0) p->label[p->n_labels] = (int32_t)i;
+        const fw_project *project = p->g->project;
+        for (size_t m = 0; m < project->data.labels.n_merge; m++)       /* the merged class may be the excluded one */
+            for (size_t f = 0; f < project->data.labels.merge[m].from.n; f++)
+                for (size_t i = 0; i < exclude->n; i++)
+                    if (strcmp(project->data.labels.merge[m].from.v[f], text) == 0 && strcmp(project->data.labels.merge[m].into, exclude->v[i]) == 0)
+                        p->label[p->n_labels] = (int32_t)i;
+    }
+    return FW_OK;
+}
+
+static fw_status bad_row(parser *p, size_t row, uint64_t chunk, int column, fw_error *err)
+{
+    ingest *g = p->g;
+    const char *name = g->schema->columns[column].name, *what = column == g->target ? "target" : "split column";
+    if (g->project->data.bad_rows == FW_BAD_ROWS_ERROR) {
+        p->stop.record = p->block->row[row];
+        return fw_fail(err, FW_ERR_DATA, "%s '%s' is missing (data.bad_rows: skip leaves such rows out)", what, name);
+    }
+    g->n_bad++;
+    if (p->n_listed++ >= FW_BAD_ROWS_LISTED) return FW_OK;
+    ingest_bad bad = {.table = p->table, .in_chunk = true, .chunk = g->first_chunk[p->table] + chunk, .number = p->block->row[row]};
+    snprintf(bad.text, sizeof bad.text, "%s '%s' is missing", what, name);
+    return ingest_list_bad(g, &bad, err);
+}
+
+static fw_status choose_rows(parser *p, uint64_t chunk, size_t *n_kept, fw_error *err)
+{
+    ingest *g = p->g;
+    const fw_block *b = p->block;
+    FW_TRY(learn_labels(p, err));
+    FW_TRY(fw_grow((void **)&p->keep, &p->keep_capacity, b->n_rows + 1, 1, "rows", err));
+    const fw_cells *target = &b->cells[g->target], *key = g->key >= 0 ? &b->cells[g->key] : NULL;
+    *n_kept = 0;
+    for (size_t i = 0; i < b->n_rows; i++) {
+        p->keep[i] = 0;
+        if (target->missing[i]) {
+            FW_TRY(bad_row(p, i, chunk, g->target, err));
+        } else if (key != NULL && key->missing[i]) {
+            FW_TRY(bad_row(p, i, chunk, g->key, err));
+        } else if (g->schema->columns[g->target].type == FW_CATEGORY && p->label[target->code[i]] != LABEL_KEPT) {
+            g->excluded[p->label[target->code[i]]]++;
+            g->n_excluded++;
+        } else {
+            p->keep[i] = 1;
+            ++*n_kept;
+        }
+    }
+    return FW_OK;
+}
+
+/* ---- statistics ---- */
+
+static fw_status number_stats(ingest_stats *s, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!keep[i] || c->missing[i]) continue;
+        double x = c->number[i] + 0.0;         /* -0 counts as 0 */
+        if (x < s->min) s->min = x;
+        if (x > s->max) s->max = x;
+        if (s->integral) s->integral = x == floor(x);
+        FW_TRY(fw_exact_sum_add(&s->sum, x, err));
+        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(&x, sizeof x, 0), err));
+    }
+    return FW_OK;
+}
+
+static fw_status category_stats(ingest_stats *s, const fw_cells *c, const uint8_t *keep, size_t n, const fw_dict *dict, fw_error *err)
+{
+    size_t codes = fw_dict_size(dict), had = s->n_counts;
+    FW_TRY(fw_grow((void **)&s->count, &s->n_counts, codes, sizeof *s->count, "categories", err));
+    for (; had < s->n_counts; had++) s->count[had] = 0;
+    for (size_t i = 0; i < n; i++)
+        if (keep[i] && !c->missing[i]) s->count[c->code[i]]++;
+    return FW_OK;
+}
+
+static fw_status hashed_stats(ingest_stats *s, const fw_column *column, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
+{
+    size_t bytes = fw_column_cell_bytes(column);
+    for (size_t i = 0; i < n; i++) {
+        if (!keep[i] || c->missing[i]) continue;
+        const void *cell = column->type == FW_TIME ? (const void *)&c->time_us[i] : column->type == FW_IMAGE ? c->pixels + i * bytes : (const void *)(c->text_bytes + c->text_at[i]);
+        size_t len = column->type == FW_TEXT ? (size_t)(c->text_at[i + 1] - c->text_at[i]) : bytes;
+        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(cell, len, 0), err));
+    }
+    return FW_OK;
+}
+
+/* The text that a cell would have as a category; NULL: none is compared. */
+static const char *comparable(const fw_column *column, const fw_cells *c, size_t i, char buffer[static FW_NUMBER_TEXT])
+{
+    if (column->type == FW_CATEGORY) return fw_dict_text(column->dict, c->code[i], NULL);
+    if (column->type != FW_NUMBER) return NULL;
+    fw_format_double(buffer, c->number[i]);
+    return buffer;
+}
+
+static void compare_with_target(parser *p, size_t column)
+{
+    ingest *g = p->g;
+    const fw_cells *c = &p->block->cells[column], *t = &p->block->cells[g->target];
+    bool *equal = &g->stats[column].equals_target;
+    if ((int)column == g->target) *equal = false;
+    for (size_t i = 0; *equal && i < p->block->n_rows; i++) {
+        if (!p->keep[i]) continue;
+        char a[FW_NUMBER_TEXT], b[FW_NUMBER_TEXT];
+        const char *x = c->missing[i] ? NULL : comparable(&g->schema->columns[column], c, i, a);
+        const char *y = comparable(&g->schema->columns[g->target], t, i, b);
+        *equal = x != NULL && y != NULL && strcmp(x, y) == 0;
+    }
+}
+
+static fw_status gather_stats(parser *p, fw_error *err)
+{
+    ingest *g = p->g;
+    size_t n = p->block->n_rows;
+    for (size_t i = 0; i < g->n_stored; i++) {
+        const fw_cells *c = &p->block->cells[i];
+        const fw_column *column = &g->schema->columns[i];
+        ingest_stats *s = &g->stats[i];
+        for (size_t r = 0; r < n; r++) {
+            s->missing += p->keep[r] & c->missing[r];
+            s->present += (uint8_t)(p->keep[r] & !c->missing[r]);
+        }
+        switch (column->type) {
+        case FW_NUMBER: FW_TRY(number_stats(s, c, p->keep, n, err)); break;
+        case FW_CATEGORY: FW_TRY(category_stats(s, c, p->keep, n, column->dict, err)); break;
+        case FW_TEXT: case FW_TIME: case FW_IMAGE: FW_TRY(hashed_stats(s, column, c, p->keep, n, err)); break;
+        }
+        compare_with_target(p, i);
+    }
+    return FW_OK;
+}
+
+/* ---- the spool ---- */
+
+fw_status ingest_row_offsets(size_t **out, size_t *fixed_bytes, const ingest *g, fw_error *err)
+{
+    size_t *offset = calloc(g->n_stored + 1, sizeof *offset), at = sizeof(ingest_row) + g->n_stored;
+    if (offset == NULL) return fw_fail(err, FW_ERR_NOMEM, "layout of a row");
+    for (size_t i = 0; i < g->n_stored; i++) {
+        const fw_column *c = &g->schema->columns[i];
+        offset[i] = at;
+        at += c->type == FW_TEXT ? sizeof(uint32_t) : fw_column_cell_bytes(c);
+    }
+    *out = offset;
+    *fixed_bytes = at;
+    return FW_OK;
+}
+
+static fw_status put_text(parser *p, size_t column, const char *text, size_t len, size_t *row_bytes, fw_error *err)
+{
+    uint32_t length = (uint32_t)len;
+    FW_TRY(fw_grow((void **)&p->row, &p->row_capacity, *row_bytes + len, 1, "a row", err));
+    memcpy(p->row + p->offset[column], &length, sizeof length);
+    memcpy(p->row + *row_bytes, text, len);
+    *row_bytes += len;
+    return FW_OK;
+}
+
+static fw_status spool_row(parser *p, size_t row, fw_error *err)
+{
+    ingest *g = p->g;
+    size_t bytes = p->fixed_bytes;
+    for (size_t i = 0; i < g->n_stored; i++) {
+        const fw_column *column = &g->schema->columns[i];
+        const fw_cells *c = &p->block->cells[i];
+        char *to = p->row + p->offset[i];
+        p->row[sizeof(ingest_row) + i] = (char)c->missing[row];
+        switch (column->type) {
+        case FW_NUMBER: memcpy(to, &c->number[row], sizeof(double)); break;
+        case FW_CATEGORY: memcpy(to, &c->code[row], sizeof(int32_t)); break;
+        case FW_TIME: memcpy(to, &c->time_us[row], sizeof(int64_t)); break;
+        case FW_IMAGE: memcpy(to, c->pixels + row * fw_column_cell_bytes(column), fw_column_cell_bytes(column)); break;
+        case FW_TEXT: FW_TRY(put_text(p, i, c->text_bytes + c->text_at[row], (size_t)(c->text_at[row + 1] - c->text_at[row]), &bytes, err)); break;
+        }
+    }
+    if (bytes > UINT32_MAX) return fw_fail(err, FW_ERR_DATA, "'%s': a row of %zu bytes is too long", fw_table_path(g->tables[p->table]), bytes);
+    ingest_row head = {.len = (uint32_t)bytes, .row = p->block->row[row]};
+    memcpy(p->row, &head, sizeof head);
+    g->text_total += (int64_t)(bytes - p->fixed_bytes);
+    return worker_spool_write(g->rows, p->row, bytes, err);
+}
+
+static uint64_t group_key(const fw_column *column, const fw_cells *c, size_t row)
+{
+    size_t len;
+    switch (column->type) {
+    case FW_CATEGORY: {
+        const char *text = fw_dict_text(column->dict, c->code[row], &len);
+        return fw_hash64(text, len, 0);
+    }
+    case FW_TEXT: return fw_hash64(c->text_bytes + c->text_at[row], (size_t)(c->text_at[row + 1] - c->text_at[row]), 0);
+    case FW_NUMBER: {
+        double x = c->number[row] + 0.0;
+        return fw_hash64(&x, sizeof x, 0);
+    }
+    case FW_TIME: return fw_hash64(&c->time_us[row], sizeof c->time_us[row], 0);
+    case FW_IMAGE: break;
+    }
+    return fw_hash64(c->pixels + row * fw_column_cell_bytes(column), fw_column_cell_bytes(column), 0);
+}
+
+static fw_status spool_key(parser *p, size_t row, fw_error *err)
+{
+    ingest *g = p->g;
+    ingest_key k = {.record = p->block->row[row]};
+    if (g->rule.stratified) k.value = (uint64_t)p->block->cells[g->target].code[row];
+    if (g->key >= 0) {
+        const fw_column *column = &g->schema->columns[g->key];
+        const fw_cells *c = &p->block->cells[g->key];
+        if (g->rule.by == FW_BY_TIME) k.instant = column->type == FW_TIME ? (double)c->time_us[row] : c->number[row];
+        else k.value = group_key(column, c, row);
+    }
+    return worker_spool_write(g->keys, &k, sizeof k, err);
+}
+
+/* ---- one table ---- */
+
+static fw_status take_chunk(parser *p, uint64_t chunk, uint64_t n_records, fw_error *err)
+{
+    ingest *g = p->g;
+    size_t n_kept;
+    FW_TRY(fw_fault("ingest.chunk", err));
+    FW_TRY(choose_rows(p, chunk, &n_kept, err));
+    FW_TRY(gather_stats(p, err));
+    for (size_t i = 0; i < p->block->n_rows; i++) {
+        if (!p->keep[i]) continue;
+        FW_TRY(spool_row(p, i, err));
+        FW_TRY(spool_key(p, i, err));
+    }
+    FW_TRY(fw_grow((void **)&g->chunks, &g->chunk_capacity, g->n_chunks + 1, sizeof *g->chunks, "chunks", err));
+    uint64_t index = g->first_chunk[p->table] + chunk;
+    g->chunks[g->n_chunks++] = (ingest_chunk){p->table, index, n_kept};
+    g->records[index] = (int64_t)n_records;
+    g->n_kept += n_kept;
+    return FW_OK;
+}
+
+static fw_status parse_chunks(parser *p, fw_error *err)
+{
+    ingest *g = p->g;
+    const fw_strings *missing = &g->project->data.missing;
+    fw_table_reading how = {.schema = g->schema, .column_of = g->column_of[p->table], .missing = (const char *const *)missing->v, .n_missing = missing->n,
+                            .codes = FW_TABLE_GROW, .skip_bad_rows = g->project->data.bad_rows == FW_BAD_ROWS_SKIP};
+    p->stop.chunk = (uint64_t)g->reduce->rank;      /* the chunk that is read next */
+    for (;;) {
+        uint64_t chunk = 0, n_records = 0;
+        p->stop.record = UINT64_MAX;
+        fw_status s = fw_table_read(g->tables[p->table], &how, p->block, &chunk, &n_records, err);
+        if (s == FW_END) return FW_OK;
+        FW_TRY(s);
+        p->stop.chunk = chunk;
+        FW_TRY(take_chunk(p, chunk, n_records, err));
+        p->stop.chunk = chunk + (uint64_t)g->reduce->size;
+    }
+}
+
+static fw_status list_bad_of_table(ingest *g, size_t table, fw_error *err)
+{
+    size_t n = 0;
+    const fw_bad_row *list = fw_table_bad(g->tables[table], &n);
+    g->n_bad += fw_table_n_bad(g->tables[table]);
+    for (size_t i = 0; i < n; i++) {
+        ingest_bad bad = {.table = table};
+        const char *line = strrchr(list[i].where, ':');
+        if (line != NULL) bad.number = strtoull(line + 1, NULL, 10);
+        snprintf(bad.text, sizeof bad.text, "%s: %s", list[i].where, list[i].why);
+        FW_TRY(ingest_list_bad(g, &bad, err));
+    }
+    return FW_OK;
+}
+
+/* All ranks: the stop with the lowest chunk is everybody's. Chunks before it were read, so its row's place in the table is known. */
+static fw_status agree_on_stop(parser *p, fw_error *err)
+{
+    ingest *g = p->g;
+    FW_FREE size_t *offset = calloc((size_t)g->reduce->size + 1, sizeof *offset);
+    FW_FREE int64_t *records = malloc((size_t)(ingest_n_all_chunks(g) + 1) * sizeof *records);
+    FW_FREE char *bytes = NULL;
+    FW_TRY(ingest_agree(g, offset == NULL || records == NULL ? fw_fail(err, FW_ERR_NOMEM, "agreeing on a bad row") : FW_OK, err));
+    memcpy(records, g->records, (size_t)ingest_n_all_chunks(g) * sizeof *records);
+    FW_TRY(g->reduce->sum_i64(g->reduce->context, records, (size_t)ingest_n_all_chunks(g), err));
+    FW_TRY(g->reduce->gather_all(g->reduce->context, &p->stop, sizeof p->stop, &bytes, offset, err));
+    stop first = {.status = FW_OK};
+    for (int r = 0; r < g->reduce->size; r++) {
+        stop s;
+        memcpy(&s, bytes + offset[r], sizeof s);
+        if (s.status < 0 && (first.status == FW_OK || s.chunk < first.chunk)) first = s;
+    }
+    if (first.status == FW_OK) return FW_OK;
+    if (first.record == UINT64_MAX) return fw_fail(err, (fw_status)first.status, "%s", first.error.text);
+    uint64_t record = first.record + 1;
+    for (uint64_t c = 0; c < first.chunk; c++) record += (uint64_t)records[g->first_chunk[p->table] + c];
+    return fw_fail(err, (fw_status)first.status, "%s: record %llu: %s", fw_table_path(g->tables[p->table]), (unsigned long long)record, first.error.text);
+}
+
+static fw_status parse_table(parser *p, fw_error *err)
+{
+    fw_error mine = {.status = FW_OK};
+    p->n_listed = 0;
+    fw_status s = parse_chunks(p, &mine);
+    if (s == FW_OK) s = list_bad_of_table(p->g, p->table, &mine);
+    p->stop.status = s;
+    p->stop.error = mine;
+    return agree_on_stop(p, err);
+}
+
+static fw_status allocate(parser *p, fw_error *err)
+{
+    ingest *g = p->g;
+    size_t chunks = (size_t)ingest_n_all_chunks(g);
+    g->records = calloc(chunks + 1, sizeof *g->records);
+    g->stats = calloc(g->schema->n_columns + 1, sizeof *g->stats);
+    g->excluded = calloc(g->project->data.labels.exclude.n + 1, sizeof *g->excluded);
+    if (g->records == NULL || g->stats == NULL || g->excluded == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu chunks", chunks);
+    for (size_t i = 0; i < g->schema->n_columns; i++) {
+        g->stats[i].min = INFINITY;
+        g->stats[i].max = -INFINITY;
+        g->stats[i].integral = g->stats[i].equals_target = true;
+    }
+    FW_TRY(ingest_row_offsets(&p->offset, &p->fixed_bytes, g, err));
+    FW_TRY(fw_grow((void **)&p->row, &p->row_capacity, p->fixed_bytes, 1, "a row", err));
+    FW_TRY(fw_block_create(&p->block, g->schema, FIRST_ROWS, err));
+    FW_FREE char *rows = NULL;
+    FW_FREE char *keys = NULL;
+    FW_TRY(ingest_temp_name(&rows, g, "rows", g->reduce->rank, err));
+    FW_TRY(ingest_temp_name(&keys, g, "keys", g->reduce->rank, err));
+    FW_TRY(worker_spool_create(&g->rows, rows, err));
+    return worker_spool_create(&g->keys, keys, err);
+}
+
+fw_status ingest_parse(ingest *g, fw_error *err)
+{
+    __attribute__((cleanup(parser_clear))) parser p = {.g = g};
+    FW_TRY(ingest_agree(g, allocate(&p, err), err));
+    for (p.table = 0; p.table < g->n_tables; p.table++) FW_TRY(parse_table(&p, err));
+    return FW_OK;
+}
