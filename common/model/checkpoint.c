@@ -10,7 +10,7 @@
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "common/model/model_parts.h"
+#include "common/model/h5_image.h"
 
 #define KIND               "checkpt"
 #define MAX_MANIFEST_BYTES ((size_t)256 << 20)
@@ -81,21 +81,17 @@ static fw_status write_content(hid_t file, const json_t *manifest, const fw_arra
     return FW_OK;
 }
 
-static fw_status write_file(const char *temp, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
+/* The whole content goes through our own stream, every code checked. */
+static fw_status write_file(fw_atomic_file *f, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
 {
-    hid_t file = -1;
-    FW_TRY(fw_h5_create(&file, temp, MPI_COMM_NULL, err));
-    fw_status status = write_content(file, manifest, arrays, n, err);
-    if (status != FW_OK) {
-        fw_h5_close(&file, NULL);
-        return status;
-    }
-    FW_TRY(fw_h5_close(&file, err));
-    FW_TRY(fw_fault("checkpoint.before_seal", err));
-    return fw_envelope_seal(temp, KIND, FW_CHECKPOINT_VERSION, NULL, err);
+    FW_AUTO(fw_h5_image) *image = NULL;
+    FW_TRY(fw_h5_image_create(&image, err));
+    FW_TRY(write_content(fw_h5_image_file(image), manifest, arrays, n, err));
+    FW_TRY(fw_h5_image_write(image, fw_atomic_file_stream(f), err));
+    return fw_atomic_file_release(f, err);
 }
 
-/* Against memory, not only against its own digest: on a full disk HDF5 can report success for bytes that never arrived. */
+/* Against memory, not only against its own digest, which was taken from what arrived. */
 static fw_status verify(const char *temp, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
 {
     FW_AUTO(fw_checkpoint) *c = NULL;
@@ -109,10 +105,13 @@ static fw_status verify(const char *temp, const json_t *manifest, const fw_array
     return same ? FW_OK : fw_fail(err, FW_ERR_IO, "what was written reads back differently: the disk is full or failing");
 }
 
-static fw_status write_and_verify(const char *temp, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
+static fw_status write_and_verify(fw_atomic_file *f, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
 {
+    const char *temp = fw_atomic_file_temp_path(f);
     FW_TRY(fw_fault("checkpoint.before_write", err));
-    FW_TRY(write_file(temp, manifest, arrays, n, err));
+    FW_TRY(write_file(f, manifest, arrays, n, err));
+    FW_TRY(fw_fault("checkpoint.before_seal", err));
+    FW_TRY(fw_envelope_seal(temp, KIND, FW_CHECKPOINT_VERSION, NULL, err));
     FW_TRY(fw_fault("checkpoint.before_verify", err));
     return verify(temp, manifest, arrays, n, err);
 }
@@ -133,8 +132,7 @@ fw_status fw_checkpoint_write(const char *path, const char *previous_path, const
     FW_TRY(check_arguments(path, manifest, arrays, n, err));
     FW_AUTO(fw_atomic_file) *f = NULL;
     FW_TRY(fw_atomic_file_create(&f, path, err));
-    FW_TRY(fw_atomic_file_release(f, err));
-    fw_status status = write_and_verify(fw_atomic_file_temp_path(f), manifest, arrays, n, err);
+    fw_status status = write_and_verify(f, manifest, arrays, n, err);
     if (status != FW_OK) return fw_wrap(err, status, "checkpoint %s could not be written; the one before it stands", path);
     FW_TRY(fw_fault("checkpoint.before_rename", err));
     /* A damaged file at path must not push out the older good one. */

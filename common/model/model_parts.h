@@ -2,7 +2,7 @@
 #ifndef FW_MODEL_MODEL_PARTS_H
 #define FW_MODEL_MODEL_PARTS_H
 
-#include "common/data/h5.h"
+#include "common/model/h5_image.h"
 #include "common/model/model.h"
 
 #define FW_MODEL_KIND "model"
@@ -14,8 +14,5 @@ fw_status fw_model_check_weights(const fw_model *m, fw_status when_wrong, fw_err
 
 /** What the model gives for its own sample rows, into expected (n_rows, n_out): for regression the network's output before mean and scale. */
 fw_status fw_model_sample_outputs(const fw_model *m, float *expected, fw_error *err);
-
-/** A group that is reached by hard links alone: a link must not lead out of a file. FW_ERR_FORMAT. */
-fw_status fw_h5_check_group(hid_t at, const char *name, fw_error *err);
 
 #endif

@@ -138,17 +138,14 @@ static fw_status fill_expected(fw_model *m, fw_error *err)
     return FW_OK;
 }
 
-static fw_status write_file(const char *path, const fw_model *m, fw_error *err)
+static fw_status write_file(fw_atomic_file *f, const fw_model *m, fw_error *err)
 {
-    hid_t file = -1;
-    FW_TRY(fw_h5_create(&file, path, MPI_COMM_NULL, err));
-    fw_status status = write_content(file, m, err);
-    if (status != FW_OK) {
-        fw_h5_close(&file, NULL);
-        return status;
-    }
-    FW_TRY(fw_h5_close(&file, err));
-    return fw_envelope_seal(path, FW_MODEL_KIND, FW_MODEL_VERSION, NULL, err);
+    FW_AUTO(fw_h5_image) *image = NULL;
+    FW_TRY(fw_h5_image_create(&image, err));
+    FW_TRY(write_content(fw_h5_image_file(image), m, err));
+    FW_TRY(fw_h5_image_write(image, fw_atomic_file_stream(f), err));
+    FW_TRY(fw_atomic_file_release(f, err));
+    return fw_envelope_seal(fw_atomic_file_temp_path(f), FW_MODEL_KIND, FW_MODEL_VERSION, NULL, err);
 }
 
 fw_status fw_model_save(fw_model *m, const char *path, fw_error *err)
@@ -161,8 +158,7 @@ fw_status fw_model_save(fw_model *m, const char *path, fw_error *err)
     FW_TRY(fill_expected(m, err));
     FW_AUTO(fw_atomic_file) *f = NULL;
     FW_TRY(fw_atomic_file_create(&f, path, err));
-    FW_TRY(fw_atomic_file_release(f, err));
-    FW_TRY(write_file(fw_atomic_file_temp_path(f), m, err));
+    FW_TRY(write_file(f, m, err));
     FW_AUTO(fw_model) *again = NULL;           /* what a reader will find, down to the bits of its predictions */
     fw_status status = fw_model_load(&again, fw_atomic_file_temp_path(f), err);
     if (status != FW_OK) return fw_wrap(err, status, "%s: the model just written does not read back", path);
