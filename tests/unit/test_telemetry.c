@@ -245,6 +245,30 @@ static void bytes_that_break_the_contract_are_refused(void **state)
     }
 }
 
+/* Written by the Python encoder; the first byte is not part of the batch. */
+static void what_another_encoder_wrote_is_decoded(void **state)
+{
+    (void)state;
+    static const struct { const char *name; fw_telemetry_kind kind; } table[] = {
+        {"classification", FW_TELEMETRY_PREDICTIONS}, {"regression", FW_TELEMETRY_PREDICTIONS}, {"progress", FW_TELEMETRY_PROGRESS}, {"end", FW_TELEMETRY_END}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char path[4096], bytes[1024];
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/telemetry/%s", FW_SOURCE_DIR, table[i].name);
+        FILE *file = fopen(path, "rb");
+        if (file == NULL) fail_msg("%s is missing", path);
+        size_t len = fread(bytes, 1, sizeof bytes, file);
+        fclose(file);
+        FW_AUTO(fw_telemetry_batch) *b = decode(NULL, &(fw_text){.data = bytes + 1, .len = len - 1});
+        assert_int_equal(b->kind, table[i].kind);
+        assert_int_equal(b->sequence, 7);
+        if (i == 0) assert_string_equal(b->predictions.classes[b->predictions.rows[1].label], "orders");
+        if (i == 0) assert_true(b->predictions.rows[2].probabilities[2] == 0.25f);
+        if (i == 1) assert_true(b->predictions.rows[1].value == -1.5);
+        if (i == 2) assert_true(b->progress.n_validation == 2 && b->progress.validation[0].value + b->progress.validation[1].value == 1.0);
+        if (i == 3) assert_true(b->end.batches == 6 && b->end.rows == 600);
+    }
+}
+
 /* 8 M rows of two bytes each: 640 MB when unpacked */
 static void a_small_message_may_not_become_a_large_one(void **state)
 {
@@ -346,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was),
         cmocka_unit_test(a_full_batch_is_accepted),
         cmocka_unit_test(bytes_that_break_the_contract_are_refused),
+        cmocka_unit_test(what_another_encoder_wrote_is_decoded),
         cmocka_unit_test(a_small_message_may_not_become_a_large_one),
         cmocka_unit_test(damaged_batches_are_refused_or_still_keep_the_limits),
         cmocka_unit_test(the_numbering_tells_new_repeated_and_missing),

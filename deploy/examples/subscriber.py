@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Reads flywheel's predictions from the bus, with nothing but telemetry.proto and pyzmq.
+
+Prints one JSON object a line for each prediction and each progress event on
+standard output, and at the end one line of counts on standard error:
+
+    subscriber.py --connect tcp://127.0.0.1:5555 --until-end
+    subscriber.py --count 100 | jq -r .label
+
+What a subscriber has to know:
+
+* A message has two frames: the topic ("prediction/<model>" or
+  "progress/<project>") and one TelemetryBatch, described in telemetry.proto.
+* A publisher has a random name and numbers its batches 1, 2, 3, ... on each
+  topic. A number that is skipped is a batch that was lost; a number that was
+  seen before is a repetition.
+* Delivery is at most once: what was published before the subscriber came, or
+  while it was away, is not sent again.
+
+Needs: protoc (Debian: protobuf-compiler), python3-protobuf, python3-zmq.
+"""
+
+import argparse
+import datetime
+import importlib
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+import zmq
+
+DEFAULT_PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto" / "telemetry.proto"
+QUEUE_MESSAGES = 100_000      # what may wait here while we are busy; a full queue costs messages
+MAX_MESSAGE_BYTES = 16 << 20  # larger ones are refused
+
+
+def compile_proto(proto):
+    """Turns telemetry.proto into a Python module, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["protoc", f"--proto_path={proto.parent}", f"--python_out={folder}", proto.name]
+        subprocess.run(command, check=True)
+        sys.path.insert(0, folder)
+        try:
+            return importlib.import_module(proto.stem + "_pb2")
+        finally:
+            sys.path.remove(folder)
+
+
+def open_socket(endpoint, topic):
+    socket = zmq.Context.instance().socket(zmq.SUB)
+    socket.set(zmq.RCVHWM, QUEUE_MESSAGES)
+    socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    socket.set(zmq.HEARTBEAT_IVL, 1000)      # ms: a cut line is noticed ...
+    socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)  # ... and opened again
+    socket.set(zmq.LINGER, 0)
+    socket.set_string(zmq.SUBSCRIBE, topic)
+    socket.connect(endpoint)
+    return socket
+
+
+class Numbering:
+    """The last number of each publisher and topic."""
+
+    def __init__(self):
+        self.last = {}
+        self.missing = 0
+        self.repeated = 0
+
+    def is_new(self, topic, batch):
+        stream = (batch.publisher, topic)
+        last = self.last.get(stream, batch.sequence - 1)
+        if batch.sequence <= last:
+            self.repeated += 1
+            return False
+        self.missing += batch.sequence - last - 1
+        self.last[stream] = batch.sequence
+        return True
+
+
+def utc(time_us):
+    epoch = datetime.datetime(1970, 1, 1)
+    return (epoch + datetime.timedelta(microseconds=time_us)).isoformat() + "Z"
+
+
+def shortest(number):
+    """A float32 of the message as the shortest decimal that is meant by it."""
+    return float(f"{number:.9g}")
+
+
+def predictions_of(batch):
+    """One dictionary a row."""
+    body = batch.predictions
+    for row in body.rows:
+        line = {"time": utc(batch.time_us), "model": body.model, "digest": body.digest, "row": row.row}
+        if row.id:
+            line["id"] = row.id
+        if body.classes:
+            line["label"] = body.classes[row.label]
+            line["confidence"] = shortest(row.confidence)
+            line["probabilities"] = [shortest(p) for p in row.probabilities]
+        else:
+            line["value"] = row.value
+        yield line
+
+
+def progress_of(batch):
+    body = batch.progress
+    return {
+        "time": utc(batch.time_us),
+        "project": body.project,
+        "run": body.run,
+        "event": body.event,
+        "round": body.round,
+        "step": body.step,
+        "rows": body.rows,
+        "rows_per_s": body.rows_per_s,
+        "train_loss": body.train_loss,
+        "validation": dict(body.validation),
+        "ranks": body.ranks,
+    }
+
+
+def follow(socket, telemetry, options, counts, numbering):
+    """Prints what comes, until it is enough."""
+    while True:
+        topic, payload = socket.recv_multipart()
+        topic = topic.decode()
+        batch = telemetry.TelemetryBatch.FromString(payload)
+        if not numbering.is_new(topic, batch):
+            continue
+        kind = batch.WhichOneof("body")
+        if kind == "predictions":
+            for line in predictions_of(batch):
+                print(json.dumps(line))
+                counts["predictions"] += 1
+                if options.count and counts["predictions"] >= options.count:
+                    return
+        elif kind == "progress":
+            print(json.dumps(progress_of(batch)))
+        elif kind == "end" and options.until_end:
+            return
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description="Print flywheel's predictions, one JSON object a line.")
+    parser.add_argument("--connect", metavar="ENDPOINT", default="tcp://127.0.0.1:5555", help="the publisher (default: %(default)s)")
+    parser.add_argument("--topic", metavar="PREFIX", default="", help="only topics that begin so, e.g. prediction/adult")
+    parser.add_argument("--count", metavar="N", type=int, default=0, help="end after N predictions")
+    parser.add_argument("--until-end", action="store_true", help="end when a publisher says that it has ended")
+    parser.add_argument("--proto", metavar="FILE", type=pathlib.Path, default=DEFAULT_PROTO, help="telemetry.proto (default: %(default)s)")
+    return parser.parse_args()
+
+
+def stop(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    options = parse_options()
+    signal.signal(signal.SIGTERM, stop)
+    telemetry = compile_proto(options.proto)
+    socket = open_socket(options.connect, options.topic)
+    counts = {"predictions": 0}
+    numbering = Numbering()
+    try:
+        follow(socket, telemetry, options, counts, numbering)
+    except KeyboardInterrupt:
+        pass
+    sys.stdout.flush()
+    print(f"{counts['predictions']} predictions, {numbering.missing} batches missing, {numbering.repeated} repeated", file=sys.stderr)
+    socket.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""What was published is seen once by each reader: the Python example, `flywheel watch` and `flywheel-monitor`.
+
+Usage: test_telemetry.py BIN_FOLDER SOURCE_FOLDER
+The publisher is BIN_FOLDER/publish_predictions; what its rows hold is known, so each reader is compared with that."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BATCHES, ROWS = 300, 128
+CLASSES = ["kindle", "orders", 'prime "video"']
+LIMIT_S = 120
+
+
+def expected(row):
+    label = row % 3
+    return {
+        "model": "callcenter",
+        "digest": "0123456789abcdef",
+        "row": row,
+        "id": f"id-{row}",
+        "label": CLASSES[label],
+        "confidence": 0.5,
+        "probabilities": [0.5 if i == label else 0.25 for i in range(3)],
+    }
+
+
+class Stage:
+    """The publisher and its readers, all ended when the stage is left."""
+
+    def __init__(self, bin_folder, folder):
+        self.bin, self.folder, self.processes = bin_folder, folder, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def start(self, name, command, stdout=None):
+        output = self.folder / (name + ".out")
+        with output.open("w") as out, (self.folder / (name + ".err")).open("w") as err:
+            process = subprocess.Popen(command, stdout=stdout or out, stderr=err, text=True)
+        self.processes.append(process)
+        return process, output
+
+    def publish(self, readers, *arguments):
+        command = [self.bin / "publish_predictions", str(readers), *map(str, arguments)]
+        process, _ = self.start("publisher", command, stdout=subprocess.PIPE)
+        return process, process.stdout.readline().strip()
+
+    def finish(self, name, process):
+        code = process.wait(LIMIT_S)
+        talk = (self.folder / (name + ".err")).read_text()
+        assert code == 0, f"{name} ended with {code}: {talk}"
+        return talk
+
+
+def wait_for(output, is_there):
+    """Until what a reader has printed is enough."""
+    deadline = time.monotonic() + LIMIT_S
+    while not is_there(output.read_text()):
+        assert time.monotonic() < deadline, f"{output.name} is still: {output.read_text()}"
+        time.sleep(0.02)
+
+
+def check_lines(name, output, rows):
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert len(lines) == len(rows), f"{name}: {len(lines)} lines for {len(rows)} predictions"
+    for line, row in zip(lines, rows):
+        assert line.pop("time").endswith("Z")
+        assert line == expected(row), f"{name}: {line} is not {expected(row)}"
+
+
+def every_reader_sees_every_prediction_once(bin_folder, source, folder):
+    with Stage(bin_folder, folder) as stage:
+        publisher, endpoint = stage.publish(4, BATCHES, ROWS)
+        python, python_out = stage.start(
+            "subscriber", [sys.executable, source / "deploy/examples/subscriber.py", "--connect", endpoint, "--until-end"])
+        watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--until-end"])
+        table, table_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once", "--window", "1000"])
+        jsonl, jsonl_out = stage.start(
+            "monitor-jsonl", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once", "--window", "1000", "--format", "jsonl"])
+        counts = publisher.stdout.read().split()
+        stage.finish("publisher", publisher)
+        assert counts == f"produced {BATCHES + 1} delivered {BATCHES + 1} unheard 0 dropped 0".split(), counts
+
+        talk = stage.finish("subscriber", python)
+        assert f"{BATCHES * ROWS} predictions, 0 batches missing, 0 repeated" in talk, talk
+        check_lines("subscriber", python_out, range(BATCHES * ROWS))
+        talk = stage.finish("watch", watch)
+        assert "lost" not in talk, talk
+        check_lines("watch", watch_out, range(BATCHES * ROWS))
+
+        stage.finish("monitor", table)
+        text = table_out.read_text()
+        assert f"total callcenter {BATCHES * ROWS} predictions, 0 gaps" in text, text
+        stage.finish("monitor-jsonl", jsonl)
+        events = [json.loads(line) for line in jsonl_out.read_text().splitlines()]
+        windows = [event for event in events if event["event"] == "window"]
+        assert sum(window["predictions"] for window in windows) == BATCHES * ROWS
+        assert [window["closed"] for window in windows] == ["full"] * (len(windows) - 1) + ["end"]
+        for window in windows:
+            assert abs(sum(window["classes"].values()) - 1) < 1e-6 and window["confidence"] == 0.5
+        assert events[-1]["event"] == "total" and events[-1]["predictions"] == BATCHES * ROWS and events[-1]["gaps"] == 0
+
+
+def a_lost_batch_is_told_by_each_reader(bin_folder, source, folder):
+    lost = 5
+    with Stage(bin_folder, folder) as stage:
+        publisher, endpoint = stage.publish(3, 10, ROWS, lost)
+        python, python_out = stage.start(
+            "subscriber", [sys.executable, source / "deploy/examples/subscriber.py", "--connect", endpoint, "--until-end"])
+        watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--topic", "prediction/", "--until-end"])
+        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once"])
+        rows = [row for row in range(10 * ROWS) if row // ROWS != lost - 1]
+        stage.finish("publisher", publisher)
+        assert "1 batches missing" in stage.finish("subscriber", python)
+        check_lines("subscriber", python_out, rows)
+        assert "1 batches were lost" in stage.finish("watch", watch)
+        check_lines("watch", watch_out, rows)
+        stage.finish("monitor", monitor)
+        text = monitor_out.read_text()
+        assert f"total callcenter {9 * ROWS} predictions, 1 gaps" in text, text
+
+
+def readers_end_when_they_are_asked_to(bin_folder, _source, folder):
+    with Stage(bin_folder, folder) as stage:
+        publisher, endpoint = stage.publish(4, 1, 100)
+        watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--count", "42"])
+        endless, endless_out = stage.start("endless", [bin_folder / "flywheel", "watch", endpoint])
+        short, _ = stage.start("short", [bin_folder / "flywheel", "watch", endpoint, "--seconds", "3600"])
+        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--window", "100"])
+        stage.finish("publisher", publisher)
+        stage.finish("watch", watch)
+        check_lines("watch", watch_out, range(42))
+        wait_for(endless_out, lambda text: text.count("\n") == 100)
+        wait_for(monitor_out, lambda text: "\nwindow" in text)
+        endless.send_signal(signal.SIGINT)
+        short.send_signal(signal.SIGTERM)
+        monitor.send_signal(signal.SIGTERM)
+        stage.finish("endless", endless)
+        check_lines("endless", endless_out, range(100))
+        stage.finish("short", short)
+        stage.finish("monitor", monitor)
+        assert "total callcenter 100 predictions, 0 gaps" in monitor_out.read_text()
+
+
+def wrong_usage_is_refused_with_exit_code_2(bin_folder, _source, folder):
+    monitor, watch = bin_folder / "flywheel-monitor", [bin_folder / "flywheel", "watch"]
+    table = [
+        ([monitor, "--window", "0"], "--window 0"),
+        ([monitor, "--window", "many"], "--window many"),
+        ([monitor, "--format", "xml"], "table or jsonl"),
+        ([monitor, "--colour"], "--colour"),
+        ([monitor, "--connect"], "--connect"),
+        ([monitor, "--connect", "localhost:5555"], "tcp://HOST:PORT"),
+        ([monitor, "a.yaml", "b.yaml"], "b.yaml"),
+        ([monitor, folder / "missing.yaml"], "missing.yaml"),
+        ([*watch, folder / "missing.yaml"], "missing.yaml"),
+        ([*watch, "tcp://localhost"], "port"),
+        ([*watch, "--count", "0"], "count"),
+    ]
+    for command, text in table:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+        assert done.returncode in (1, 2) if "missing.yaml" in text else done.returncode == 2, f"{command}: {done.returncode} {done.stderr}"
+        assert text in done.stderr, f"{command}: {done.stderr}"
+    assert "--connect" in subprocess.run([monitor, "--help"], capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
+    assert "flywheel-monitor" in subprocess.run([monitor, "--version"], capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
+
+
+def main():
+    bin_folder, source = map(pathlib.Path, sys.argv[1:3])
+    tests = [
+        every_reader_sees_every_prediction_once,
+        a_lost_batch_is_told_by_each_reader,
+        readers_end_when_they_are_asked_to,
+        wrong_usage_is_refused_with_exit_code_2,
+    ]
+    for test in tests:
+        with tempfile.TemporaryDirectory() as folder:
+            test(bin_folder, source, pathlib.Path(folder))
+        print(f"ok {test.__name__}")
+
+
+if __name__ == "__main__":
+    main()
