@@ -131,7 +131,7 @@ const char *fw_did_you_mean(const char *word, const char *const *words, size_t n
 {
     size_t len = strlen(word);
     if (len == 0 || len > WORD_MAX) return NULL;
-    size_t      best = len <= 3 ? 1 : len <= 6 ? 2 : 3;      /* the farthest that still helps */
+    size_t      best = len <= 4 ? 1 : len <= 6 ? 2 : 3;      /* the farthest that still helps */
     const char *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t other = strlen(words[i]);

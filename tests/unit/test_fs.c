@@ -7,9 +7,10 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -193,6 +194,56 @@ static void a_full_disk_is_an_error_and_the_old_file_stays(void **state)
     assert_int_equal(files_in(here.dir), 1);
 }
 
+/* Stands in front of the C library's fsync: call number fsync_fails_at fails with EIO, and the size at the first call is noted. */
+static int     fsync_calls, fsync_fails_at;
+static int64_t size_at_first_fsync;
+
+int fsync(int fd)
+{
+    struct stat st;
+    if (++fsync_calls == 1 && fstat(fd, &st) == 0) size_at_first_fsync = st.st_size;
+    if (fsync_calls == fsync_fails_at) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void file_and_folder_are_synced_and_failures_told(void **state)
+{
+    (void)state;
+    static const struct { int fails_at; fw_status status; const char *after; } rows[] = {
+        {0, FW_OK, "new text"}, {1, FW_ERR_IO, "old"}, {2, FW_ERR_IO, "new text"}};
+    FW_FREE char *path = path_of("a");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fw_error err = {0};
+        fsync_fails_at = 0;
+        assert_int_equal(fw_write_file(path, "old", 3, NULL), FW_OK);
+        fsync_calls = 0;
+        fsync_fails_at = rows[i].fails_at;
+        assert_int_equal(fw_write_file(path, "new text", 8, &err), rows[i].status);
+        if (rows[i].status < 0) assert_non_null(strstr(err.text, strerror(EIO)));
+        else assert_int_equal(fsync_calls, 2);      /* the file, its folder */
+        assert_int_equal(size_at_first_fsync, 8);
+        holds(path, rows[i].after);
+        assert_int_equal(files_in(here.dir), 1);
+    }
+    fsync_fails_at = 0;
+}
+
+static void after_a_commit_the_temporary_name_is_nobodys(void **state)
+{
+    (void)state;
+    FW_FREE char *path = path_of("a"), *temp = NULL;
+    fw_atomic_file *f = NULL;
+    assert_int_equal(fw_atomic_file_create(&f, path, NULL), FW_OK);
+    assert_int_equal(fw_copy_text(&temp, fw_atomic_file_temp_path(f), NULL), FW_OK);
+    assert_int_equal(fw_atomic_file_commit(f, NULL), FW_OK);
+    fclose(fopen(temp, "w"));
+    fw_atomic_file_destroy(&f);
+    assert_true(fw_path_exists(temp));
+}
+
 static void what_cannot_be_written_is_said(void **state)
 {
     (void)state;
@@ -303,6 +354,8 @@ int main(void)
         CASE(two_generations_are_kept),
         CASE(a_fault_never_leaves_half_a_file),
         CASE(a_full_disk_is_an_error_and_the_old_file_stays),
+        CASE(file_and_folder_are_synced_and_failures_told),
+        CASE(after_a_commit_the_temporary_name_is_nobodys),
         CASE(what_cannot_be_written_is_said),
         CASE(a_dead_writers_leftover_is_no_obstacle),
         CASE(reading_has_a_limit),

@@ -176,6 +176,21 @@ static void formatted_doubles_are_short_and_read_back(void **state)
     }
 }
 
+/* Any decimal of 15 digits is told apart by a double (DBL_DIG), so it must come back as it was written. */
+static void decimals_of_fifteen_digits_come_back(void **state)
+{
+    (void)state;
+    char text[64], back[FW_NUMBER_TEXT];
+    for (uint64_t i = 0; i < 20000; i++) {
+        fw_philox r = fw_random(6, FW_RANDOM_TEST, 0, i, 0);
+        double    x = 0;
+        snprintf(text, sizeof text, "%" PRIu32 ".%08" PRIu32 "7", 100000 + r.word[0] % 900000, r.word[1] % 100000000);
+        assert_true(fw_parse_double(&x, text, strlen(text)));
+        fw_format_double(back, x);
+        assert_string_equal(back, text);
+    }
+}
+
 static void formatted_floats_are_short_and_read_back(void **state)
 {
     (void)state;
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(halfway_cases_agree_with_strtod),
         cmocka_unit_test(integers_are_strict),
         cmocka_unit_test(formatted_doubles_are_short_and_read_back),
+        cmocka_unit_test(decimals_of_fifteen_digits_come_back),
         cmocka_unit_test(formatted_floats_are_short_and_read_back),
         cmocka_unit_test(the_locale_does_not_matter),
     };

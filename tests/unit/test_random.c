@@ -117,6 +117,16 @@ static void small_permutations_are_even(void **state)
     assert_true(chi2 < 45);
 }
 
+/* Recorded when the network was chosen: the order of rows in files and epochs follows from these numbers, so they may not change. */
+static void the_permutation_is_the_one_that_files_were_written_with(void **state)
+{
+    (void)state;
+    static const uint64_t small[] = {4, 6, 2, 8, 9, 5, 1, 7, 3, 0}, large[] = {839329, 152487, 797988, 503889, 296160, 441940};
+    fw_permutation p = fw_permutation_make(1, FW_RANDOM_FILE_ORDER, 0, 10), q = fw_permutation_make(1, FW_RANDOM_FILE_ORDER, 0, 1000000);
+    for (uint64_t i = 0; i < 10; i++) assert_true(fw_permutation_at(&p, i) == small[i]);
+    for (uint64_t i = 0; i < 6; i++) assert_true(fw_permutation_at(&q, i) == large[i]);
+}
+
 /* A shuffle has no memory of the old order: the rank correlation of 10,000 is within 5/sqrt(n) = 0.05, and that of neighbours too. */
 static void a_permutation_forgets_the_order(void **state)
 {
@@ -145,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_permutation_hits_each_number_once),
         cmocka_unit_test(a_huge_permutation_inverts),
         cmocka_unit_test(small_permutations_are_even),
+        cmocka_unit_test(the_permutation_is_the_one_that_files_were_written_with),
         cmocka_unit_test(a_permutation_forgets_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

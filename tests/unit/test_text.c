@@ -105,10 +105,10 @@ static void utf8_of_every_code_point(void **state)
 static void the_nearest_word_is_found(void **state)
 {
     (void)state;
-    static const char *const words[] = {"batch_size", "epochs", "learning_rate", "optimizer", "seed", "adam", "adamw"};
+    static const char *const words[] = {"batch_size", "epochs", "learning_rate", "optimizer", "seed", "adam", "adamw", "log"};
     static const struct { const char *word, *nearest; } rows[] = {
         {"batchsize", "batch_size"}, {"batch_szie", "batch_size"}, {"epoch", "epochs"}, {"lerning_rate", "learning_rate"},
-        {"Optimiser", "optimizer"}, {"sede", "seed"}, {"adma", "adam"}, {"adamW", "adamw"}, {"zzz", NULL}, {"", NULL}, {"x", NULL},
+        {"Optimiser", "optimizer"}, {"sede", "seed"}, {"adma", "adam"}, {"adamW", "adamw"}, {"lgo", "log"}, {"olgo", NULL}, {"zzz", NULL}, {"", NULL}, {"x", NULL},
         {"momentum", NULL}, {"seed_everything_that_there_is_in_this_program_and_then_some_more_of_it", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
