@@ -21,14 +21,12 @@ void coord_card_gates(fw_text *out, const coord_report *r)
     if (r->n_gates > 0) fw_text_add(out, "<div class=\"wide\"><table><tr><th>metric</th><th>wanted</th><th>measured</th><th class=\"left\">result</th></tr>");
     for (size_t i = 0; i < r->n_gates; i++) {
         const coord_gate_result *g = &r->gates[i];
-        char value[COORD_FIGURE_TEXT] = "no value", bound[FW_NUMBER_TEXT];
-        if (g->has_value) coord_figure(value, g->value);
+        char value[COORD_FIGURE_TEXT], bound[FW_NUMBER_TEXT];
+        coord_gate_figure(value, g);
         fw_format_double(bound, g->bound);
         fw_text_add(out, "<tr><td>");
         coord_html_escape(out, coord_metric_title(g->metric));
-        fw_text_add(out, "</td><td>");
-        coord_html_escape(out, coord_op_text(g->op));
-        fw_text_format(out, " %s</td><td>%s</td><td class=\"left %s\">%s</td></tr>", bound, value, g->passed ? "ok" : "no", g->passed ? "\u2713 passed" : "\u2717 failed");
+        fw_text_format(out, "</td><td>%s %s</td><td>%s</td><td class=\"left %s\">%s</td></tr>", coord_op_words(g->op), bound, value, g->passed ? "ok" : "no", g->passed ? "\u2713 passed" : "\u2717 failed");
     }
     if (r->n_gates > 0) fw_text_add(out, "</table></div>");
     fw_text_add(out, "</section>");
@@ -62,7 +60,7 @@ void coord_card_headline(fw_text *out, const coord_report *r)
 static void learning_charts(fw_text *out, const coord_report *r, const double *x, const double *train, const double *valid, size_t best)
 {
     char title[96], mark[64];
-    snprintf(mark, sizeof mark, "best: round %.0f", x[best]);
+    snprintf(mark, sizeof mark, "best validation: round %.0f", x[best]);
     const coord_line loss = {"training loss", "first", x, train, r->n_history};
     const coord_line judged = {r->history_metric == NULL ? "" : coord_metric_title(r->history_metric), "second", x, valid, r->n_history};
     fw_text_add(out, "<div class=\"charts\">");
@@ -108,10 +106,10 @@ static void top_confusions(fw_text *out, const coord_report *r)
     coord_confusion top[TOP_CONFUSIONS];
     size_t n = coord_top_confusions(top, TOP_CONFUSIONS, r->metrics);
     if (n == 0) {
-        fw_text_add(out, "<p>No row was taken for another class.</p>");
+        fw_text_add(out, "<div class=\"aside\"><p>No row was taken for another class.</p></div>");
         return;
     }
-    fw_text_add(out, n == 1 ? "<p>The only mistake:</p><ul>" : "<p>The commonest mistakes:</p><ul>");
+    fw_text_add(out, n == 1 ? "<div class=\"aside\"><p>The only mistake:</p><ul>" : "<div class=\"aside\"><p>The commonest mistakes:</p><ul>");
     for (size_t i = 0; i < n; i++) {
         char count[COORD_FIGURE_TEXT];
         coord_count(count, top[i].count);
@@ -119,30 +117,30 @@ static void top_confusions(fw_text *out, const coord_report *r)
         coord_html_escape(out, coord_class_name(r, top[i].truth));
         fw_text_add(out, "\u201d taken for \u201c");
         coord_html_escape(out, coord_class_name(r, top[i].predicted));
-        fw_text_format(out, "\u201d: %s row%s, %.1f %% of its class</li>", count, top[i].count == 1 ? "" : "s",
+        fw_text_format(out, "\u201d: %s row%s, %.1f\u00a0%% of its class</li>", count, top[i].count == 1 ? "" : "s",
                        100 * (double)top[i].count / (double)r->metrics->per_class[top[i].truth].support);
     }
-    fw_text_add(out, "</ul>");
+    fw_text_add(out, "</ul></div>");
 }
 
 void coord_card_mistakes(fw_text *out, const coord_report *r)
 {
     fw_text_add(out, "<section><h2>Where it errs</h2>");
-    if (r->metrics->n_classes <= MATRIX_CLASSES) {
-        coord_chart_confusion(out, r);
+    if (r->metrics->n_classes <= MATRIX_CLASSES)
         fw_text_add(out, "<p class=\"soft\">Each line is a true class: blue what was found, orange what was taken for another; the darker, the larger the share of the line.</p>");
-    }
+    fw_text_add(out, "<div class=\"charts\">");
+    if (r->metrics->n_classes <= MATRIX_CLASSES) coord_chart_confusion(out, r);
     top_confusions(out, r);
-    fw_text_add(out, "</section>");
+    fw_text_add(out, "</div></section>");
 }
 
 void coord_card_calibration(fw_text *out, const coord_report *r)
 {
-    fw_text_add(out, "<section><h2>Can its confidence be trusted?</h2><p>");
-    coord_calibration_words(out, r->metrics);
-    fw_text_add(out, "</p><div class=\"charts\">");
+    fw_text_add(out, "<section><h2>Can its confidence be trusted?</h2><div class=\"charts\">");
     coord_chart_reliability(out, r->metrics);
-    fw_text_add(out, "</div></section>");
+    fw_text_add(out, "<div class=\"aside\"><p>");
+    coord_calibration_words(out, r->metrics);
+    fw_text_add(out, "</p></div></div></section>");
 }
 
 void coord_card_classes(fw_text *out, const coord_report *r)
@@ -186,15 +184,9 @@ static void fairness_table(fw_text *out, const coord_fairness *f)
 void coord_card_fairness(fw_text *out, const coord_report *r)
 {
     if (r->n_fairness == 0) return;
-    fw_text_add(out, "<section><h2>Fairness</h2><p class=\"soft\">Selected: the share of the group for which the model says ");
-    if (r->metrics->n_classes == 2) {
-        fw_text_add(out, "\u201c");
-        coord_html_escape(out, coord_class_name(r, r->metrics->positive));
-        fw_text_add(out, "\u201d");
-    } else {
-        fw_text_add(out, "the positive class");
-    }
-    fw_text_add(out, ". Hit rate: the share of those who are, for whom it says so. False alarms: the share of those who are not, for whom it says so.</p>");
+    fw_text_add(out, "<section><h2>Fairness</h2><p class=\"soft\">Selected: the share of the group for which the model says \u201c");
+    coord_html_escape(out, coord_positive_name(&r->fairness[0], r));
+    fw_text_add(out, "\u201d. Hit rate: the share of those who are, for whom it says so. False alarms: the share of those who are not, for whom it says so.</p>");
     for (size_t i = 0; i < r->n_fairness; i++) {
         FW_AUTO(fw_text) words = {0};
         fw_text_add(out, "<h3>By ");

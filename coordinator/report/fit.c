@@ -88,41 +88,57 @@ static trend trend_of(const course *c)
     return TREND_SETTLED;
 }
 
-static void worsening_words(fw_text *out, const coord_report *r, const course *train, const course *valid)
+/** The training loss was no better at the end than when validation was best. */
+static bool training_worsened(const course *train, const course *valid)
+{
+    return at(train, valid->n - 1) >= at(train, valid->best);
+}
+
+/** The weights of the rounds after the best one were not kept. */
+static bool kept_the_best(const coord_report *r, const course *valid)
+{
+    return r->kept_round > 0 && r->kept_round <= r->history[valid->best].round;
+}
+
+static void worsening_words(fw_text *out, const coord_report *r, const char *metric, const course *train, const course *valid)
 {
     const coord_history_row *best = &r->history[valid->best], *last = &r->history[r->n_history - 1];
-    fw_text_format(out, "Validation %s was best in round %" PRIu64 " and has got worse since, ", r->history_metric, best->round);
+    fw_text_format(out, "Validation %s was best in round %" PRIu64 " and has got worse since, ", metric, best->round);
     add_change(out, best->validation, last->validation);
     fw_text_format(out, " in round %" PRIu64, last->round);
-    if (at(train, valid->n - 1) < at(train, valid->best)) {
+    if (!training_worsened(train, valid)) {
         fw_text_add(out, ", while the training loss went on falling, ");
         add_change(out, best->train_loss, last->train_loss);
-        fw_text_format(out, ": a sign of over-fitting after round %" PRIu64 ". Early stopping, more weight decay or dropout, or more rows may help. ", best->round);
+        fw_text_format(out, ": a sign of over-fitting after round %" PRIu64 ". ", best->round);
     } else {
         fw_text_add(out, ", and the training loss has not fallen either: rather a learning rate that is too high than over-fitting. ");
     }
-    if (r->model->rounds > 0 && r->model->rounds < last->round) fw_text_format(out, "The model kept is that of round %" PRIu64 ". ", r->model->rounds);
+    if (r->kept_round > 0) fw_text_format(out, "The model holds the weights of round %" PRIu64 ". ", r->kept_round);
+    if (!training_worsened(train, valid))
+        fw_text_format(out, "%sore weight decay or dropout, or more rows to train on, may help. ", kept_the_best(r, valid) ? "M" : "Early stopping, m");
 }
 
 static void curves_words(fw_text *out, const coord_report *r, const course *train, const course *valid, trend falling, trend judged)
 {
+    char metric[COORD_FIGURE_TEXT];
     if (judged == TREND_UNKNOWN) return;
+    coord_metric_in_text(metric, r->history_metric);
     uint64_t last = r->history[r->n_history - 1].round;
     size_t quarter = FW_MAX(r->n_history / 4, 1);
     const coord_history_row *then = &r->history[r->n_history - 1 - quarter], *now = &r->history[r->n_history - 1];
     if (judged == TREND_WORSENS) {
-        worsening_words(out, r, train, valid);
+        worsening_words(out, r, metric, train, valid);
     } else if (judged == TREND_IMPROVES) {
-        fw_text_format(out, "Validation %s was still improving at the end, ", r->history_metric);
+        fw_text_format(out, "Validation %s was still improving at the end, ", metric);
         add_change(out, then->validation, now->validation);
         fw_text_format(out, " over the last %zu of %zu rounds", quarter, r->n_history);
         fw_text_format(out, "%s: more epochs may help. ", falling == TREND_IMPROVES ? ", and so was the training loss" : "");
     } else if (judged == TREND_SETTLED && falling == TREND_IMPROVES) {
-        fw_text_format(out, "Validation %s has settled by round %" PRIu64 " while the training loss still falls, ", r->history_metric, last);
+        fw_text_format(out, "Validation %s has settled by round %" PRIu64 " while the training loss still falls, ", metric, last);
         add_change(out, then->train_loss, now->train_loss);
         fw_text_add(out, ": more epochs are not likely to help much. ");
     } else if (judged == TREND_SETTLED) {
-        fw_text_format(out, "Training loss and validation %s have both settled by round %" PRIu64 ". ", r->history_metric, last);
+        fw_text_format(out, "Training loss and validation %s have both settled by round %" PRIu64 ". ", metric, last);
     }
 }
 
@@ -200,22 +216,18 @@ static bool hardly_better(fw_text *out, const coord_report *r)
     return true;
 }
 
-/** The training loss was no better at the end than when validation was best. */
-static bool training_worsened(const course *train, const course *valid)
-{
-    return at(train, valid->n - 1) >= at(train, valid->best);
-}
-
-static void add_verdict(fw_text *out, gap g, trend judged, bool worsened, bool poor)
+/** What the curves and the gap say together. The gap is of the model that is kept; the curves are of the training as a whole. */
+static const char *verdict(gap g, trend judged, bool worsened, bool kept_best, bool poor)
 {
     bool over = judged == TREND_WORSENS && !worsened;
-    if (judged == TREND_WORSENS && worsened) fw_text_add(out, "Training became unstable. ");
-    else if (poor && g != GAP_LARGE && g != GAP_CLEAR && !over) fw_text_add(out, "Signs of under-fitting. ");
-    else if (g == GAP_LARGE || (over && g != GAP_SMALL)) fw_text_add(out, "Signs of over-fitting. ");
-    else if (g == GAP_CLEAR || over) fw_text_add(out, "Some signs of over-fitting. ");
-    else if (judged == TREND_IMPROVES) fw_text_add(out, "Not trained to the end. ");
-    else if (g == GAP_SMALL || judged == TREND_SETTLED) fw_text_add(out, "No sign of over-fitting or under-fitting. ");
-    else fw_text_add(out, "Over- and under-fitting cannot be judged: ");
+    if (judged == TREND_WORSENS && worsened) return "Training became unstable. ";
+    if (poor && g != GAP_LARGE && g != GAP_CLEAR && !over) return "Signs of under-fitting. ";
+    if (g == GAP_LARGE || (over && g == GAP_UNKNOWN && !kept_best)) return "Signs of over-fitting. ";
+    if (over && kept_best && g != GAP_CLEAR) return "The last rounds over-fitted and were not kept. ";
+    if (g == GAP_CLEAR || over) return "Some signs of over-fitting. ";
+    if (judged == TREND_IMPROVES) return "Not trained to the end. ";
+    if (g == GAP_SMALL || judged == TREND_SETTLED) return "No sign of over-fitting or under-fitting. ";
+    return "Over- and under-fitting cannot be judged: ";
 }
 
 static void add_missing_evidence(fw_text *out, const coord_report *r, bool judged)
@@ -247,7 +259,8 @@ char *coord_report_fit_words(const coord_report *r)
     bool poor = hardly_better(&evidence, r), over = judged == TREND_WORSENS || g == GAP_LARGE || g == GAP_CLEAR;
     if (poor) fw_text_add(&evidence, over ? "what it learned does not carry over to new rows. " : "the features, or a model this small, say too little about the target. ");
 
-    add_verdict(&out, g, judged, judged == TREND_WORSENS && training_worsened(&train, &valid), poor);
+    bool worsens = judged == TREND_WORSENS;
+    fw_text_add(&out, verdict(g, judged, worsens && training_worsened(&train, &valid), worsens && kept_the_best(r, &valid), poor));
     add_missing_evidence(&out, r, g != GAP_UNKNOWN || poor);
     if (evidence.len > 0) fw_text_add(&out, evidence.data);
     while (out.len > 0 && out.data[out.len - 1] == ' ') out.data[--out.len] = '\0';

@@ -28,7 +28,7 @@ static void add_what_it_predicts(fw_text *t, const coord_report *r)
     fw_text_add(t, "<p>Predicts <b>");
     coord_html_escape(t, coord_target_name(r));
     if (r->metrics->task == FW_TASK_REGRESSION) {
-        fw_text_add(t, "</b>, a number,");
+        fw_text_add(t, "</b>, a number");
     } else if (r->metrics->n_classes <= 6) {
         fw_text_add(t, "</b> (");
         for (size_t c = 0; c < r->metrics->n_classes; c++) {
@@ -37,10 +37,10 @@ static void add_what_it_predicts(fw_text *t, const coord_report *r)
         }
         fw_text_add(t, ")");
     } else {
-        fw_text_format(t, "</b>, one of %zu classes,", r->metrics->n_classes);
+        fw_text_format(t, "</b>, one of %zu classes", r->metrics->n_classes);
     }
     size_t n_columns = r->model->pipeline != NULL ? fw_pipeline_n_inputs(r->model->pipeline) : 0;
-    if (n_columns > 0) fw_text_format(t, " from %zu column%s", n_columns, n_columns == 1 ? "" : "s");
+    if (n_columns > 0) fw_text_format(t, ", from %zu column%s", n_columns, n_columns == 1 ? "" : "s");
     fw_text_format(t, ". Judged here on the %s rows of the <b>%s</b> split%s.</p>", rows, r->split,
                    strcmp(r->split, "test") == 0 ? ", which the model has never seen" : strcmp(r->split, "train") == 0 ? ", from which the model has learned" : "");
 }

@@ -85,7 +85,8 @@ static fw_status put_fairness(json_t *to, const coord_report *r, fw_error *err)
         FW_AUTO(json_t) *groups = json_array();
         for (size_t g = 0; g < q->n_groups; g++)
             if (q->groups[g].count > 0) FW_TRY(append(groups, group_value(f, g), err));
-        FW_TRY(append(list, json_pack("{s:o, s:b, s:o, s:o, s:o, s:O}", "attribute", text_value(f->attribute), "comparable", q->comparable,
+        FW_TRY(append(list, json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:O}", "attribute", text_value(f->attribute), "positive",
+                                      text_value(coord_positive_name(f, r)), "comparable", q->comparable,
                                       "demographic_parity_difference", value_or_null(q->comparable, q->demographic_parity_difference), "disparate_impact",
                                       value_or_null(q->comparable, q->disparate_impact), "equalized_odds_difference",
                                       value_or_null(q->comparable, q->equalized_odds_difference), "groups", groups), err));

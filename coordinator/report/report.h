@@ -35,6 +35,7 @@ typedef struct coord_fairness {
     const char *attribute;
     const char *const *group_names;      /* result->n_groups - 1 names; the last group of the result is "missing" */
     const fw_fairness *result;
+    const char *positive;                /* name of the class that counts as selected; NULL: that of a binary problem */
 } coord_fairness;
 
 /** Everything a report shows; nothing is owned. NULL and 0 leave a part out, but model, project, split and metrics must be there. */
@@ -53,6 +54,7 @@ typedef struct coord_report {
     size_t n_fairness;
     const coord_gate_result *gates;
     size_t n_gates;
+    uint64_t kept_round;                 /* whose weights the model holds; 0: not known */
     double train_metric;                 /* history_metric on (a sample of) the training split */
     bool has_train_metric;
     uint64_t missing, unseen;            /* cells, counted by the pipeline on this split */

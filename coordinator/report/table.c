@@ -169,8 +169,8 @@ static void add_gates(fw_text *t, const coord_report *r, bool colour)
     heading(t, "Gates", colour);
     for (size_t i = 0; i < r->n_gates; i++) {
         const coord_gate_result *g = &r->gates[i];
-        char value[COORD_FIGURE_TEXT] = "no value", bound[FW_NUMBER_TEXT];
-        if (g->has_value) coord_figure(value, g->value);
+        char value[COORD_FIGURE_TEXT], bound[FW_NUMBER_TEXT];
+        coord_gate_figure(value, g);
         fw_format_double(bound, g->bound);
         fw_text_format(t, "  %s%s%s  ", colour ? (g->passed ? "\033[32m" : "\033[31m") : "", g->passed ? "passed" : "FAILED", colour ? "\033[0m" : "");
         add_label(t, g->metric, LABEL_WIDTH);
@@ -186,6 +186,9 @@ static void add_fairness(fw_text *t, const coord_report *r, const coord_fairness
     FW_AUTO(fw_text) title = {0};
     fw_text_add(&title, "Fairness over ");
     coord_add_plain(&title, f->attribute);
+    fw_text_add(&title, " (selected: predicted ");
+    coord_add_plain(&title, coord_positive_name(f, r));
+    fw_text_add(&title, ")");
     if (!title.failed) heading(t, title.data, colour);
     fw_text_format(t, "  %-*s %11s %14s %14s %14s\n", LABEL_WIDTH, "group", "rows", "selected", "hit rate", "false alarms");
     for (size_t g = 0; g < f->result->n_groups; g++) {

@@ -18,6 +18,17 @@ const char *coord_op_text(fw_gate_op op)
     return "?";
 }
 
+const char *coord_op_words(fw_gate_op op)
+{
+    switch (op) {
+    case FW_AT_LEAST: return "at least";
+    case FW_AT_MOST: return "at most";
+    case FW_ABOVE: return "above";
+    case FW_BELOW: return "below";
+    }
+    return "?";
+}
+
 void coord_figure(char out[static COORD_FIGURE_TEXT], double v)
 {
     double size = fabs(v);
@@ -25,6 +36,18 @@ void coord_figure(char out[static COORD_FIGURE_TEXT], double v)
     else if (size >= 1e-3 && size < 1) snprintf(out, COORD_FIGURE_TEXT, "%.4f", v);
     else if (size >= 1 && size < 1e6) snprintf(out, COORD_FIGURE_TEXT, size < 10 ? "%.3f" : size < 100 ? "%.2f" : size < 1000 ? "%.1f" : "%.0f", v);
     else snprintf(out, COORD_FIGURE_TEXT, "%.3e", v);
+}
+
+void coord_gate_figure(char out[static COORD_FIGURE_TEXT], const coord_gate_result *g)
+{
+    char bound[COORD_FIGURE_TEXT], exact[FW_NUMBER_TEXT];
+    coord_figure(out, g->value);
+    coord_figure(bound, g->bound);
+    if (!g->has_value) snprintf(out, COORD_FIGURE_TEXT, "no value");
+    else if (strcmp(out, bound) == 0) {
+        fw_format_double(exact, g->value);
+        snprintf(out, COORD_FIGURE_TEXT, "%s", exact);
+    }
 }
 
 void coord_count(char out[static COORD_FIGURE_TEXT], uint64_t n)
@@ -41,7 +64,7 @@ void coord_count(char out[static COORD_FIGURE_TEXT], uint64_t n)
 
 void coord_percent(char out[static COORD_FIGURE_TEXT], double share)
 {
-    snprintf(out, COORD_FIGURE_TEXT, "%.1f %%", 100 * share);
+    snprintf(out, COORD_FIGURE_TEXT, "%.1f\u00a0%%", 100 * share);
 }
 
 static const struct { const char *name, *title; } titles[] = {
@@ -70,6 +93,12 @@ const char *coord_metric_title(const char *name)
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
         if (strcmp(titles[i].name, name) == 0) return titles[i].title;
     return name;
+}
+
+void coord_metric_in_text(char out[static COORD_FIGURE_TEXT], const char *name)
+{
+    snprintf(out, COORD_FIGURE_TEXT, "%s", coord_metric_title(name));
+    if (out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z') out[0] = (char)(out[0] - 'A' + 'a');
 }
 
 static void classification_meaning(fw_text *out, const char *name, double value, const coord_report *r)
@@ -106,7 +135,7 @@ void coord_metric_meaning(fw_text *out, const char *name, double value, const co
     else if (strcmp(name, "mae") == 0)
         fw_text_format(out, "Mean size of an error in the unit of %s.", coord_target_name(r));
     else if (strcmp(name, "r2") == 0 && value >= 0)
-        fw_text_format(out, "The model explains %.1f %% of the variation of %s; always saying the mean explains none.", 100 * value, coord_target_name(r));
+        fw_text_format(out, "The model explains %.1f\u00a0%% of the variation of %s; always saying the mean explains none.", 100 * value, coord_target_name(r));
     else if (strcmp(name, "r2") == 0)
         fw_text_format(out, "The model does worse than always saying the mean of %s.", coord_target_name(r));
 }
@@ -136,6 +165,11 @@ const char *coord_target_name(const coord_report *r)
     if (r->project->problem.target != NULL) return r->project->problem.target;
     const fw_schema *s = r->model->schema;
     return s != NULL && s->target >= 0 ? s->columns[s->target].name : "the target";
+}
+
+const char *coord_positive_name(const coord_fairness *f, const coord_report *r)
+{
+    return f->positive != NULL ? f->positive : r->metrics->n_classes == 2 ? coord_class_name(r, r->metrics->positive) : "the positive class";
 }
 
 void coord_add_plain(fw_text *out, const char *s)
@@ -180,6 +214,7 @@ void coord_gates_words(fw_text *out, const coord_report *r)
     for (size_t i = 0; i < r->n_gates; i++) failed += !r->gates[i].passed;
     if (r->n_gates == 0) fw_text_add(out, "No gates are set in problem.success: nothing was demanded of this model.");
     else if (failed == 0 && r->n_gates == 1) fw_text_format(out, "The one gate holds on the %s split.", r->split);
+    else if (failed == 0 && r->n_gates == 2) fw_text_format(out, "Both gates hold on the %s split.", r->split);
     else if (failed == 0) fw_text_format(out, "All %zu gates hold on the %s split.", r->n_gates, r->split);
     else fw_text_format(out, "%zu of %zu gate%s not hold on the %s split.", failed, r->n_gates, failed == 1 && r->n_gates == 1 ? " does" : failed == 1 ? "s does" : "s do", r->split);
 }
@@ -221,7 +256,7 @@ void coord_calibration_words(fw_text *out, const fw_metrics *m)
         confidence += m->reliability[b].confidence * (double)m->reliability[b].count / (double)m->n;
         accuracy += m->reliability[b].accuracy * (double)m->reliability[b].count / (double)m->n;
     }
-    fw_text_format(out, "Mean confidence is %.1f %%, real accuracy %.1f %%; in bins of confidence they differ by %.1f points on average. ", 100 * confidence, 100 * accuracy,
+    fw_text_format(out, "Mean confidence is %.1f\u00a0%%, real accuracy %.1f\u00a0%%; in bins of confidence they differ by %.1f points on average. ", 100 * confidence, 100 * accuracy,
                    100 * m->ece);
     if (m->ece < 0.03) fw_text_add(out, "The confidence can be read as a probability.");
     else if (confidence > accuracy + 0.01) fw_text_add(out, "The model is surer than it should be: read its confidence with care.");

@@ -92,6 +92,19 @@ static void by_hand(void **state)
     fw_fairness_destroy(&f);
 }
 
+/** Group 1 has no positives: it has no hit rate, which is not the same as a hit rate of 0. */
+static void a_rate_without_a_denominator_is_not_compared(void **state)
+{
+    (void)state;
+    const float p[] = {0.25f, 0.75f, 0.75f, 0.25f, 0.75f, 0.25f, 0.75f, 0.25f};
+    const int32_t label[] = {1, 0, 0, 0}, group[] = {0, 0, 1, 1};
+    const fw_predictions q = {.task = FW_TASK_CLASSIFICATION, .n = 4, .n_classes = 2, .p = p, .label = label};
+    fw_fairness *f = NULL;
+    assert_int_equal(fw_fairness_compute(&f, &q, 1, group, 2, 1, NULL), FW_OK);
+    assert_true(f->comparable && f->equalized_odds_difference == 0 && f->demographic_parity_difference == 0.5 && f->disparate_impact == 0);
+    fw_fairness_destroy(&f);
+}
+
 static void wrong_input_is_refused(void **state)
 {
     (void)state;
@@ -113,7 +126,8 @@ int main(void)
 {
     scratch s;
     if (!scratch_make(&s)) return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(agrees_with_scikit_learn, &s), cmocka_unit_test(by_hand), cmocka_unit_test(wrong_input_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(agrees_with_scikit_learn, &s), cmocka_unit_test(by_hand),
+                                       cmocka_unit_test(a_rate_without_a_denominator_is_not_compared), cmocka_unit_test(wrong_input_is_refused)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_remove(&s);
     return failed != 0 ? failed : oracle_was_absent ? ORACLE_ABSENT : 0;
