@@ -4,7 +4,7 @@
 const char coord_html_style[] =
     ":root{--paper:#fff;--ground:#f4f5f7;--ink:#1b1f24;--soft:#57606a;--line:#d8dde3;--first:#1f6fd0;--second:#c2560c;--good:#1a7f37;--good-ground:#e8f6ec;"
     "--bad:#b42318;--bad-ground:#fdecea;--plain-ground:#eef1f5;--on-strong:#fff;color-scheme:light}"
-    "@media (prefers-color-scheme:dark){:root{--paper:#171b21;--ground:#0e1116;--ink:#e6e9ee;--soft:#9aa5b1;--line:#303842;--first:#6cb0ff;--second:#ff9d57;"
+    "@media screen and (prefers-color-scheme:dark){:root{--paper:#171b21;--ground:#0e1116;--ink:#e6e9ee;--soft:#9aa5b1;--line:#303842;--first:#6cb0ff;--second:#ff9d57;"
     "--good:#56d07a;--good-ground:#10291a;--bad:#ff8a80;--bad-ground:#36181a;--plain-ground:#20262e;color-scheme:dark}}"
     "*{box-sizing:border-box}"
     "body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif}"
@@ -57,7 +57,8 @@ const char coord_html_style[] =
     "ul{margin:.3rem 0;padding-left:1.2rem;max-width:48rem}li{margin:.2rem 0}"
     "footer{color:var(--soft);font-size:.85rem;padding:.3rem .25rem}"
     "@media (max-width:34rem){main{padding:.8rem .5rem 2rem}section{padding:.9rem .8rem}h1{font-size:1.6rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.45rem}"
-    ".cards{grid-template-columns:1fr 1fr}.card{padding:.6rem .7rem}.card b{font-size:1.4rem}th,td{padding:.3rem .45rem}.meter{display:none}}"
+    ".cards{grid-template-columns:1fr 1fr}.card{padding:.6rem .7rem}.card b{font-size:1.4rem}table{font-size:.8rem}th,td{padding:.3rem .28rem}td:first-child{max-width:6.5rem}.meter{display:none}"
+    ".confusion td{min-width:1.9rem;padding:.3rem .15rem}.confusion th.row{max-width:5.5rem;white-space:normal;padding-left:0}}"
     "@media (max-width:24rem){.cards{grid-template-columns:1fr}}"
     "@media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}section,figure,.card,tr{break-inside:avoid}section{border-color:#bbb}"
     ".wide{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
