@@ -90,15 +90,37 @@ static bool is_feature(const fw_project *p, const char *column)
     return all;
 }
 
-/* The project as text, with the types that were found in its features. */
+/* Whether the columns that "*" stands for are said to be nothing but automatic: then a column may get an entry of its own. */
+static bool star_is_plain(const fw_project *p)
+{
+    for (size_t i = 0; i < p->features.n; i++) {
+        const fw_feature_spec *f = &p->features.v[i];
+        if (strcmp(f->column, "*") != 0) continue;
+        return f->type == FW_FEATURE_AUTO && !f->has_missing && !f->has_scale && !f->has_clip && !f->indicator && !f->log1p &&
+               f->encoding == FW_ENCODE_ONE_HOT && f->unseen == FW_UNSEEN_OTHER && f->min_count <= 1;
+    }
+    return true;
+}
+
+static bool has_entry(const fw_project *p, const char *column)
+{
+    for (size_t i = 0; i < p->features.n; i++)
+        if (strcmp(p->features.v[i].column, column) == 0) return true;
+    return false;
+}
+
+/* The project as text, with the types that were found in its features. Where "*" says more than auto, an entry of a column's own would
+ * take that from it: there the schema alone tells the type. */
 static fw_status resolve(char **out, const ingest *g, fw_error *err)
 {
     FW_FREE char *yaml = NULL;
     FW_AUTO(fw_project) *p = NULL;
     FW_TRY(fw_project_resolved(&yaml, g->project, err));
     FW_TRY(fw_project_parse(&p, yaml, g->project->path != NULL ? g->project->path : "project", g->project->dir, err));
+    bool plain = star_is_plain(g->project);
     for (size_t i = 0; i < g->n_stored; i++) {
         const fw_column *c = &g->schema->columns[i];
+        if (!plain && !has_entry(g->project, c->name)) continue;
         if (!c->inferred || (int)i == g->target || !is_feature(p, c->name)) continue;
         FW_AUTO(fw_text) key = {0};
         fw_text_format(&key, "features.%s.type", c->name);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,8 @@ typedef struct placed { uint64_t bucket; extent at; } placed;
 
 struct worker_buckets {
     char *path;
-    int fd;
+    int fd;                            /* -1 once finished */
+    bool made;                         /* the file is ours to remove */
     uint64_t end;                      /* bytes written */
     size_t n, buffer_bytes;
     char **buffer;                     /* n, allocated at first use */
@@ -97,7 +99,8 @@ fw_status worker_buckets_create(worker_buckets **out, const char *path, size_t n
     if (b->buffer == NULL || b->fill == NULL) return fw_fail(err, FW_ERR_NOMEM, "temporary file '%s': %zu buckets", path, n_buckets);
     FW_TRY(fw_copy_text(&b->path, path, err));
     b->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (b->fd < 0) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' cannot be written", path);
+    b->made = b->fd >= 0;
+    if (!b->made) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' cannot be written", path);
     *out = b;
     b = NULL;
     return FW_OK;
@@ -118,10 +121,8 @@ void worker_buckets_destroy(worker_buckets **b)
 {
     if (*b == NULL) return;
     free_buffers(*b);
-    if ((*b)->fd >= 0) {
-        close((*b)->fd);
-        unlink((*b)->path);
-    }
+    if ((*b)->fd >= 0) close((*b)->fd);
+    if ((*b)->made) unlink((*b)->path);
     free((*b)->path);
     free(*b);
     *b = NULL;
@@ -172,7 +173,6 @@ static int by_bucket(const void *a, const void *b)
     return x->at.offset < y->at.offset ? -1 : x->at.offset > y->at.offset;
 }
 
-/* The table of extents, written piece by piece through the first buffer's worth of memory. */
 static fw_status write_table(worker_buckets *b, fw_error *err)
 {
     uint64_t start = b->end;
@@ -195,8 +195,10 @@ fw_status worker_buckets_finish(worker_buckets *b, fw_error *err)
     for (size_t i = 0; i < b->n; i++)
         if (b->fill[i] > 0) FW_TRY(append_extent(b, i, b->buffer[i], b->fill[i], err));
     FW_TRY(write_table(b, err));
-    if (fdatasync(b->fd) != 0 && errno != EINVAL) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' cannot be written", b->path);
     free_buffers(b);
+    int fd = b->fd;
+    b->fd = -1;
+    if (close(fd) != 0) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' cannot be written", b->path);    /* NFS: now others see it */
     return FW_OK;
 }
 
