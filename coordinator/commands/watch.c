@@ -1,4 +1,5 @@
 /** flywheel watch: subscribes to a stream and prints it, one JSON object a line. */
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ typedef struct watch {
     fw_text line;
     uint64_t wanted, printed;      /* predictions; wanted 0: no limit */
     bool until_end, ended;
+    bool reader_gone;              /* of standard output: "| head" has seen enough */
     uint64_t missing, malformed;
     fw_mono deadline;
 } watch;
@@ -125,12 +127,19 @@ static void progress_line(fw_text *t, const fw_telemetry_batch *b)
     fw_text_format(t, "},\"ranks\":%u}\n", p->ranks);
 }
 
-static bool enough(const watch *w) { return w->wanted > 0 && w->printed >= w->wanted; }
+static bool enough(const watch *w) { return w->reader_gone || (w->wanted > 0 && w->printed >= w->wanted); }
+
+static fw_status output_failed(watch *w, fw_error *err)
+{
+    if (errno != EPIPE) return fw_fail_errno(err, FW_ERR_IO, "watch: cannot write to standard output");
+    w->reader_gone = true;
+    return FW_OK;
+}
 
 static fw_status print_line(watch *w, fw_error *err)
 {
     FW_TRY(fw_text_check(&w->line, err));
-    if (fwrite(w->line.data, 1, w->line.len, stdout) != w->line.len) return fw_fail_errno(err, FW_ERR_IO, "watch: cannot write to standard output");
+    if (fwrite(w->line.data, 1, w->line.len, stdout) != w->line.len) FW_TRY(output_failed(w, err));
     fw_text_clear(&w->line);
     return FW_OK;
 }
@@ -153,8 +162,7 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         w->ended = true;
         break;
     }
-    if (fflush(stdout) != 0) return fw_fail_errno(err, FW_ERR_IO, "watch: cannot write to standard output");
-    return FW_OK;
+    return fflush(stdout) == 0 ? FW_OK : output_failed(w, err);
 }
 
 /** Whether it is to be printed: a repeated number isn't, a skipped one is told. Beyond the limit of streams nothing is known of the numbering. */

@@ -133,7 +133,8 @@ def a_lost_batch_is_told_by_each_reader(bin_folder, source, folder):
 
 def readers_end_when_they_are_asked_to(bin_folder, _source, folder):
     with Stage(bin_folder, folder) as stage:
-        publisher, endpoint = stage.publish(4, 1, 100)
+        publisher, endpoint = stage.publish(5, 1, 100)
+        head, _ = stage.start("head", ["sh", "-c", '"$0" watch "$1" | head -n 1', bin_folder / "flywheel", endpoint])
         watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--count", "42"])
         endless, endless_out = stage.start("endless", [bin_folder / "flywheel", "watch", endpoint])
         short, _ = stage.start("short", [bin_folder / "flywheel", "watch", endpoint, "--seconds", "3600"])
@@ -141,6 +142,7 @@ def readers_end_when_they_are_asked_to(bin_folder, _source, folder):
         stage.finish("publisher", publisher)
         stage.finish("watch", watch)
         check_lines("watch", watch_out, range(42))
+        assert "cannot write" not in stage.finish("head", head)
         wait_for(endless_out, lambda text: text.count("\n") == 100)
         wait_for(monitor_out, lambda text: "\nwindow" in text)
         endless.send_signal(signal.SIGINT)

@@ -58,6 +58,8 @@ static void a_window_gives_counts_means_and_rate(void **state)
     s = monitor_window_close(w, MONITOR_IDLE);
     assert_near(s.seconds, 0);                    /* after an end a window begins with its first prediction */
     assert_near(s.rate, 0);
+    assert_int_equal(s.counts[0] + s.counts[2], 0);
+    assert_int_equal(s.counts[1], 1);
 }
 
 static void windows_close_for_the_stated_reason(void **state)
