@@ -10,7 +10,7 @@
 
 static const char *const skills[] = {"billing", "delivery", "echo", "fire_tv", "kindle", "music", "orders", "returns"};
 static const char *const income[] = {"<=50K", ">50K"};
-static const char *const hostile[] = {"<script>alert(1)</script>", "\"quoted\" & 'single'", "\033[31mred\a", "Stra\xc3\x9f" "e \xe2\x82\xac", "broken \xff\xfe utf-8",
+static const char *const hostile[] = {"<script>alert(1)</script>", "\"quoted\" & 'single'", "\033[31mred\a", ("Stra\xc3\x9f" "e \xe2\x82\xac"), "broken \xff\xfe utf-8",
                                       "a name that is much longer than any column of the table can be"};
 
 static void say(const char *text, const char *words)
