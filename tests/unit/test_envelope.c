@@ -46,7 +46,10 @@ static fw_status check(const char *kind, uint32_t max_version, int whole, fw_err
 
 static void put_back(size_t len)
 {
-    assert_int_equal(fw_write_file(path, bytes, len, NULL), FW_OK);
+    FILE *f = fopen(path, "wb");      /* without the fsyncs of fw_write_file: there are thousands of these */
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
 }
 
 static void the_head_says_what_was_sealed(void **state)
