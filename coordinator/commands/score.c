@@ -1,0 +1,147 @@
+/** flywheel score: predictions for a table or a dataset, in input order. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/fs.h"
+#include "common/core/log.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "common/model/model.h"
+#include "coordinator/commands/dataset.h"
+#include "coordinator/commands/group.h"
+#include "coordinator/commands/run.h"
+
+/* A YAML single-quoted scalar. */
+static void add_quoted(fw_text *t, const char *s)
+{
+    fw_text_add(t, "'");
+    for (; *s != '\0'; s++) fw_text_add_bytes(t, *s == '\'' ? "''" : s, *s == '\'' ? 2 : 1);
+    fw_text_add(t, "'");
+}
+
+static void add_columns(fw_text *t, const char *list)
+{
+    fw_text_add(t, ", columns: [");
+    for (const char *at = list; at != NULL;) {
+        const char *comma = strchr(at, ',');
+        FW_FREE char *name = strndup(at, comma != NULL ? (size_t)(comma - at) : strlen(at));
+        if (at != list) fw_text_add(t, ", ");
+        if (name != NULL) add_quoted(t, name);
+        at = comma != NULL ? comma + 1 : NULL;
+    }
+    fw_text_add(t, "]");
+}
+
+/* {input: {path: '...', ...}} from the options. */
+static fw_status table_text(fw_text *t, const coord_call *call, const char *input, fw_error *err)
+{
+    FW_FREE char *absolute = realpath(input, NULL);
+    if (absolute == NULL) return fw_fail_errno(err, FW_ERR_CONFIG, "%s", input);
+    fw_text_add(t, "{input: {path: ");
+    add_quoted(t, absolute);
+    if (coord_option_set(call, "delimiter")) {
+        fw_text_add(t, ", delimiter: ");
+        add_quoted(t, coord_option_value(call, "delimiter"));
+    }
+    if (coord_option_set(call, "no-header")) fw_text_add(t, ", header: false");
+    if (coord_option_set(call, "columns")) add_columns(t, coord_option_value(call, "columns"));
+    fw_text_add(t, "}}");
+    return fw_text_check(t, err);
+}
+
+/* How the model's project reads cells, over the table that is to be scored. */
+static fw_status scoring_project(char **yaml, const coord_call *call, const fw_model *m, const char *input, bool is_dataset, fw_error *err)
+{
+    FW_AUTO(fw_project) *p = NULL;
+    FW_AUTO(fw_text) table = {0};
+    FW_TRY(fw_project_parse(&p, m->project_yaml, "the project in the model", ".", err));
+    if (!is_dataset) {
+        FW_TRY(table_text(&table, call, input, err));
+        FW_TRY(fw_project_set(p, "data.tables", table.data, err));
+    }
+    if (coord_option_set(call, "id")) FW_TRY(fw_project_set(p, "data.id", coord_option_value(call, "id"), err));
+    return fw_project_resolved(yaml, p, err);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), k = strlen(end);
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+static void print_result(const fw_answer *a, const char *output, const char *bus)
+{
+    const double rows = fw_answer_value(a, "rows", 0.0), seconds = fw_answer_value(a, "seconds", 0.0);
+    fw_log_info("scored %.0f rows in %.2f s on %u rank%s (%.0f rows/s)", rows, seconds, a->ranks, a->ranks == 1 ? "" : "s", seconds > 0.0 ? rows / seconds : 0.0);
+    fw_log_info("missing cells %.0f, unseen categories %.0f, bad rows left out %.0f", fw_answer_value(a, "missing", 0.0), fw_answer_value(a, "unseen", 0.0),
+                fw_answer_value(a, "bad", 0.0));
+    if (output[0] != '\0') fw_log_info("written: %s", output);
+    if (bus != NULL)
+        fw_log_info("published %.0f predictions, dropped %.0f, on %s", fw_answer_value(a, "published", 0.0), fw_answer_value(a, "dropped", 0.0), bus);
+}
+
+static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, fw_error *err)
+{
+    const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus");
+    double readers = 0.0, wait_s = 0.0;
+    static const char *const formats[] = {"csv", "hdf5"};
+    int format = 0;
+    FW_AUTO(fw_answer) *a = NULL;
+    if (output == NULL) output = "predictions.csv";
+    FW_TRY(coord_option_choice(&format, call, "format", formats, 2, err));
+    if (!coord_option_set(call, "format") && (ends_with(output, ".h5") || ends_with(output, ".hdf5"))) format = 1;
+    FW_TRY(coord_option_number(&readers, call, "wait-subscribers", 0.0, 0.0, 1e6, err));
+    FW_TRY(coord_option_number(&wait_s, call, "wait-seconds", 30.0, 0.0, 1e6, err));
+    fw_order load = {.kind = FW_ORDER_LOAD_MODEL, .path = (char *)model_path};
+    fw_order score = {.kind = FW_ORDER_SCORE, .project = yaml, .directory = (char *)".", .dataset = (char *)(is_dataset ? input : ""),
+                      .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus,
+                      .wait_readers = (uint32_t)readers, .wait_s = wait_s, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
+    FW_TRY(coord_group_order(call->group, &load, NULL, NULL, NULL, err));
+    FW_TRY(coord_group_order(call->group, &score, coord_print_notes, NULL, &a, err));
+    print_result(a, output, bus);
+    return FW_OK;
+}
+
+static fw_status run(coord_call *call, fw_error *err)
+{
+    FW_FREE char *model_path = NULL;
+    FW_FREE char *yaml = NULL;
+    FW_AUTO(fw_model) *m = NULL;
+    const char *input = call->positional[1];
+    if (call->n_overrides > 0) return fw_fail(err, FW_ERR_CONFIG, "score: %s: the model carries its settings; see `flywheel score --help` for options", call->overrides[0]);
+    if (!fw_path_exists(input)) return fw_fail(err, FW_ERR_CONFIG, "%s: there is no such table or dataset", input);
+    FW_TRY(coord_run_model_path(&model_path, call->positional[0], err));
+    FW_TRY(fw_model_load(&m, model_path, err));
+    const bool is_dataset = coord_is_flywheel_file(input);
+    if (coord_option_set(call, "split") && !is_dataset) return fw_fail(err, FW_ERR_CONFIG, "score: --split goes with a dataset; %s is a table", input);
+    FW_TRY(scoring_project(&yaml, call, m, input, is_dataset, err));
+    return send_score(call, model_path, yaml, input, is_dataset, err);
+}
+
+static const coord_option options[] = {
+    {"output", 'o', "FILE", "where the predictions go (default: predictions.csv)"},
+    {"format", 0, "csv|hdf5", "of the output (default: by its ending)"},
+    {"split", 0, "NAME", "of a dataset: train, validation or test (default: all rows)"},
+    {"id", 0, "COLUMN", "column carried through to the output (default: data.id of the project, else the row number)"},
+    {"delimiter", 0, "CHAR", "of the table (default: by its ending)"},
+    {"no-header", 0, NULL, "the table has no line of names; give --columns"},
+    {"columns", 0, "A,B,...", "names of the table's columns"},
+    {"skip-bad-rows", 0, NULL, "leave rows out that can't be read, and count them (default: the first one ends it)"},
+    {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
+    {"wait-subscribers", 0, "N", "begin when N subscribers are there"},
+    {"wait-seconds", 0, "S", "how long to wait for them (default: 30)"},
+};
+
+const coord_command coord_command_score = {
+    .name = "score",
+    .arguments = "RUN|MODEL TABLE|DATASET",
+    .summary = "predict every row of a table or dataset, in input order",
+    .description = "The output holds the id (or row number), the prediction and the probability of each class; it is the same file for any number of\n"
+                   "ranks, and each row's bits are those that evaluation gave. Columns are found by name, in any order.\n\n"
+                   "  flywheel score runs/latest new_calls.csv -o routed.csv\n"
+                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555 --wait-subscribers 1\n",
+    .min_positional = 2, .max_positional = 2, .needs_group = true,
+    .options = options, .n_options = sizeof options / sizeof *options,
+    .run = run,
+};

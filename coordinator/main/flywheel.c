@@ -1,0 +1,159 @@
+/** The program `flywheel`: finds the command; where it needs ranks, starts MPI, runs the command in a coordinator thread beside rank 0 and lets every
+ *  rank obey. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/fault.h"
+#include "common/core/log.h"
+#include "common/core/text.h"
+#include "coordinator/commands/command.h"
+#include "coordinator/commands/group.h"
+#include "worker/worker.h"
+
+#define ORDERS_ENDPOINT "inproc://orders"
+
+typedef struct coordinator { coord_call *call; int exit_code; } coordinator;
+
+/* Runs the command and says what went wrong, once. */
+static int run_command(coord_call *call)
+{
+    fw_error err = {0};
+    fw_status s = call->command->run(call, &err);
+    fflush(stdout);
+    if (s >= 0) return 0;
+    if (err.text[0] != '\0') {
+        if (s == FW_ERR_STOPPED) fw_log_info("%s", err.text);
+        else fw_log_error("%s", err.text);
+    }
+    return fw_status_exit_code(s);
+}
+
+static void *coordinate(void *context)
+{
+    coordinator *c = context;
+    fw_error err = {0};
+    c->exit_code = run_command(c->call);
+    if (coord_group_close(c->call->group, c->exit_code, &err) != FW_OK) {
+        fw_log_error("%s", err.text);
+        _exit(c->exit_code != 0 ? c->exit_code : 1);
+    }
+    return NULL;
+}
+
+/* Rank 0: the coordinator's thread, with the line between it and this rank. */
+static fw_status start_coordinator(pthread_t *thread, coordinator *c, fw_bus **bus, fw_line **line, fw_error *err)
+{
+    fw_line *theirs = NULL;
+    sigset_t all, before;
+    FW_TRY(fw_bus_create(bus, err));
+    FW_TRY(fw_line_bind(line, *bus, ORDERS_ENDPOINT, err));
+    FW_TRY(fw_line_connect(&theirs, *bus, ORDERS_ENDPOINT, err));
+    FW_TRY(coord_group_create(&c->call->group, theirs, err));
+    sigfillset(&all);                                  /* signals are for the main thread */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int rc = pthread_create(thread, NULL, coordinate, c);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0 ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the coordinator's thread did not start");
+}
+
+static int fail(const fw_error *err)
+{
+    fw_log_error("%s", err->text);
+    return fw_status_exit_code(err->status);
+}
+
+static int serve(worker_group *g, coord_call *call)
+{
+    coordinator c = {.call = call};
+    pthread_t thread;
+    fw_bus *bus = NULL;
+    fw_line *line = NULL;
+    fw_error err = {0};
+    int exit_code = 1;
+    const bool leader = worker_group_rank(g) == 0;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_status s = leader ? start_coordinator(&thread, &c, &bus, &line, &err) : FW_OK;
+    s = reduce->agree(reduce->context, s, &err);
+    if (s != FW_OK) return leader ? fail(&err) : fw_status_exit_code(s);
+    s = worker_serve(g, line, &exit_code, &err);
+    if (s != FW_OK) {
+        if (leader) fail(&err);
+        _exit(fw_status_exit_code(s));                 /* the group is broken: no collective would come back */
+    }
+    if (leader) {
+        pthread_join(thread, NULL);
+        coord_group_destroy(&call->group);
+        fw_line_destroy(&line);
+        fw_bus_destroy(&bus);
+    }
+    return exit_code;
+}
+
+static int run_on_ranks(coord_call *call, int argc, char **argv)
+{
+    worker_group *g = NULL;
+    fw_error err = {0};
+    fw_status s = worker_group_start(&g, &argc, &argv, &err);
+    if (s != FW_OK) return fail(&err);
+    fw_log_init(worker_group_rank(g), 1);
+    s = fw_fault_init(worker_group_rank(g), &err);
+    if (s != FW_OK) return fail(&err);
+    int exit_code = serve(g, call);
+    worker_group_stop(&g, false);
+    return exit_code;
+}
+
+/* Without a launcher one process is one rank: no daemon is asked for. */
+static void prepare_singleton(void)
+{
+    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMIX_RANK") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+}
+
+/* Errors before MPI starts are every rank's; the launcher's first rank says them. */
+static bool speaks_before_mpi(void)
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (rank == NULL) rank = getenv("PMIX_RANK");
+    return rank == NULL || strcmp(rank, "0") == 0;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (; coord_commands[n] != NULL; n++) names[n] = coord_commands[n]->name;
+    const char *near = fw_did_you_mean(name, names, n);
+    if (speaks_before_mpi())
+        fw_log_error("there is no command \"%s\"%s%s%s; `flywheel --help` lists them", name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    coord_call call;
+    fw_error err = {0};
+    signal(SIGPIPE, SIG_IGN);
+    fw_log_init(0, 1);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        if (speaks_before_mpi()) coord_print_help(NULL);
+        return argc < 2 ? 2 : 0;
+    }
+    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+    const coord_command *command = coord_command_find(name);
+    if (command == NULL) return unknown_command(name);
+    fw_status s = coord_call_parse(&call, command, argc - 2, argv + 2, &err);
+    int exit_code = 0;
+    if (s < 0) {
+        if (speaks_before_mpi()) fail(&err);
+        exit_code = fw_status_exit_code(s);
+    } else if (s == FW_OK) {
+        prepare_singleton();
+        exit_code = command->needs_group ? run_on_ranks(&call, argc, argv) : run_command(&call);
+    }
+    coord_call_release(&call);
+    return exit_code;
+}

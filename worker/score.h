@@ -1,0 +1,34 @@
+/** Scoring: predictions for a table or a dataset, in input order, the same bytes for any number of ranks; with telemetry.
+ *  Chunk i of a table is read, predicted and written as text by rank i mod size; rank 0 appends the chunks in order and publishes them. */
+#ifndef WORKER_SCORE_H
+#define WORKER_SCORE_H
+
+#include "common/data/dataset.h"
+#include "common/model/model.h"
+#include "common/project/project.h"
+#include "worker/group.h"
+
+typedef struct worker_score_opts {
+    const fw_project *project;     /* data.missing, data.id; its first table is the input when dataset is NULL */
+    const char *dataset;           /* path of a dataset.h5 to score instead of a table */
+    const char *split;             /* of the dataset: a name; "" or NULL: all splits in file order */
+    const char *output;            /* path; NULL or "": nothing is written */
+    const char *format;            /* "csv" or "hdf5" */
+    const char *bus;               /* endpoint to publish on; NULL or "": nothing is published */
+    uint32_t wait_readers;         /* wait for so many subscribers before the first prediction, */
+    double wait_s;                 /* at most so long (FW_ERR_TIMEOUT) */
+    bool skip_bad_rows;
+    size_t piece_rows;             /* rows predicted at a time; 0: 1,024. The bits do not depend on it */
+    const char *model_digest;
+} worker_score_opts;
+
+typedef struct worker_score_result { uint64_t rows, bad, missing, unseen, published, dropped; double seconds; } worker_score_result;
+
+typedef void (*worker_score_say)(void *context, const char *line);     /* at rank 0 */
+
+/** Collective. FW_ERR_DATA: a column the model needs is not in the table ("did you mean"), a bad row, an unseen category where the policy
+ *  is error. On any error no output is left behind. */
+fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_opts *opts, worker_score_say say, void *context,
+                       worker_score_result *out, fw_error *err);
+
+#endif

@@ -1,0 +1,371 @@
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "proto/command.h"
+#include "worker/evaluate.h"
+#include "worker/group_mpi.h"
+#include "worker/ingest.h"
+#include "worker/kernels/product.h"
+#include "worker/score.h"
+#include "worker/train.h"
+
+#define SEND_DEADLINE_S 60.0
+#define MAX_VALUES      24
+
+typedef struct worker {
+    worker_group *group;
+    fw_line *line;                 /* rank 0 */
+    fw_project *project;
+    worker_task *task;
+    worker_train *train;
+    fw_model *model;
+    char core[64];                 /* OpenBLAS core type of all ranks */
+    uint64_t number;               /* of the order at hand */
+    fw_value values[MAX_VALUES];   /* figures of the answer; names are literals */
+    size_t n_values;
+    fw_round_result *rounds;       /* of the answer */
+    size_t n_rounds;
+    char digest[FW_DIGEST_TEXT];
+} worker;
+
+static const fw_reduce *reduce_of(const worker *w) { return worker_group_reduce(w->group); }
+
+/* ---- answers (rank 0) ---------------------------------------------------------------------------------------------------------------- */
+
+static fw_status send_answer(worker *w, const fw_answer *a, fw_error *err)
+{
+    if (w->line == NULL) return FW_OK;
+    FW_FREE void *bytes = NULL;
+    size_t len = 0;
+    FW_TRY(fw_answer_pack(&bytes, &len, a, err));
+    return fw_line_send(w->line, bytes, len, fw_mono_after(fw_mono_now(), SEND_DEADLINE_S), err);
+}
+
+static void say_line(void *context, const char *text)
+{
+    worker *w = context;
+    fw_answer a = {.number = w->number, .kind = (char *)"note", .text = (char *)text};
+    send_answer(w, &a, NULL);
+}
+
+/* Several lines of text, one note each. */
+static void say_lines(worker *w, char *text)
+{
+    for (char *rest = NULL, *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL; line = strtok_r(NULL, "\n", &rest))
+        say_line(w, line);
+}
+
+static void say_train(void *context, const char *kind, const char *text, const worker_position *at, double fraction, double loss, double rows_per_s)
+{
+    worker *w = context;
+    fw_answer a = {.number = w->number, .kind = (char *)kind, .text = (char *)text, .position = {at->round, at->step, at->rows}, .fraction = fraction,
+                   .train_loss = loss, .rows_per_s = rows_per_s};
+    send_answer(w, &a, NULL);
+}
+
+static void figure(worker *w, const char *name, double value)
+{
+    if (w->n_values < MAX_VALUES) w->values[w->n_values++] = (fw_value){(char *)name, value};
+}
+
+static fw_status take_part(void *context, const worker_part *part, fw_error *err)
+{
+    worker *w = context;
+    const bool regression = w->model->task == FW_TASK_REGRESSION;
+    const size_t n_out = fw_model_n_out(w->model);
+    struct { const char *kind; const void *bytes; size_t len; } pieces[] = {
+        {"predictions", regression ? (const void *)part->value : (const void *)part->p, part->n * (regression ? sizeof(double) : n_out * sizeof(float))},
+        {"truth", regression ? (const void *)part->truth : (const void *)part->label, part->n * (regression ? sizeof(double) : sizeof(int32_t))},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        fw_answer a = {.number = w->number, .kind = (char *)pieces[i].kind, .payload = (void *)pieces[i].bytes, .payload_len = pieces[i].len};
+        FW_TRY(send_answer(w, &a, err));
+    }
+    return FW_OK;
+}
+
+/* ---- orders: Collective, one function each -------------------------------------------------------------------------------------------- */
+
+static fw_status parse_project(worker *w, const fw_order *o, fw_error *err)
+{
+    fw_project_destroy(&w->project);
+    fw_status s = fw_project_parse(&w->project, o->project, "the project in an order", o->directory, err);
+    return reduce_of(w)->agree(reduce_of(w)->context, s, err);
+}
+
+static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
+{
+    worker_ingest_result r;
+    FW_TRY(parse_project(w, o, err));
+    worker_group_note(w->group, "ingest", 0, 0);
+    FW_TRY(worker_ingest(w->project, o->output, reduce_of(w), worker_group_comm(w->group), say_line, w, &r, err));
+    memcpy(w->digest, r.digest, sizeof w->digest);
+    figure(w, "rows", (double)r.rows);
+    figure(w, "train", (double)r.rows_by_split[FW_TRAIN]);
+    figure(w, "validation", (double)r.rows_by_split[FW_VALIDATION]);
+    figure(w, "test", (double)r.rows_by_split[FW_TEST]);
+    figure(w, "bad", (double)r.bad);
+    figure(w, "excluded", (double)r.excluded);
+    figure(w, "duplicates", (double)r.duplicates);
+    figure(w, "seconds", r.seconds);
+    return FW_OK;
+}
+
+/* All ranks must run the same OpenBLAS kernels: other kernels give other bits. */
+static fw_status agree_on_core(worker *w, fw_error *err)
+{
+    FW_FREE char *all = NULL;
+    FW_FREE size_t *offset = NULL;
+    snprintf(w->core, sizeof w->core, "%s", worker_product_core());
+    FW_TRY(fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(w->group) + 1, sizeof *offset, "offsets", err));
+    FW_TRY(reduce_of(w)->gather_all(reduce_of(w)->context, w->core, sizeof w->core, &all, offset, err));
+    for (int r = 1; r < worker_group_size(w->group); r++)
+        if (strcmp(all, all + offset[r]) != 0)
+            return fw_fail(err, FW_ERR_CONFIG,
+                           "the ranks run on different CPUs: OpenBLAS runs as %s on rank 0 and as %s on rank %d, which gives other bits; "
+                           "set OPENBLAS_CORETYPE to the lesser of them on every rank (mpirun -x OPENBLAS_CORETYPE=Haswell ...)",
+                           all, all + offset[r], r);
+    return FW_OK;
+}
+
+static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
+{
+    FW_FREE char *notes = NULL;
+    FW_TRY(agree_on_core(w, err));
+    FW_TRY(parse_project(w, o, err));
+    worker_group_note(w->group, "open", 0, 0);
+    FW_TRY(worker_task_open(&w->task, w->group, w->project, o->dataset, &notes, err));
+    say_lines(w, notes);
+    snprintf(w->digest, sizeof w->digest, "%s", fw_dataset_digest(w->task->dataset));
+    figure(w, "train", (double)w->task->train.n);
+    figure(w, "validation", (double)w->task->validation.n);
+    figure(w, "test", (double)fw_dataset_rows(w->task->dataset, FW_TEST));
+    figure(w, "features", (double)w->task->width);
+    figure(w, "classes", (double)w->task->n_classes);
+    figure(w, "missing", (double)w->task->train.missing);
+    figure(w, "unseen_validation", (double)w->task->validation.unseen);
+    return FW_OK;
+}
+
+static fw_status fill_round(fw_round_result *out, const worker_round *r, int n_ranks, fw_error *err)
+{
+    *out = (fw_round_result){.position = {r->position.round, r->position.step, r->position.rows}, .train_loss = r->train_loss, .rows_per_s = r->rows_per_s,
+                             .learning_rate = r->learning_rate, .slowest_rank = (uint32_t)r->slowest_rank};
+    memcpy(&out->seconds, &r->seconds, sizeof out->seconds);
+    FW_TRY(fw_alloc_zeroed((void **)&out->validation, r->n_validation + 1, sizeof *out->validation, "metrics", err));
+    out->n_validation = r->n_validation;
+    for (size_t i = 0; i < r->n_validation; i++) out->validation[i] = (fw_value){(char *)r->validation_name[i], r->validation[i]};
+    if (r->by_rank != NULL) {
+        out->by_rank = (fw_part_seconds *)r->by_rank;          /* the same six doubles; borrowed */
+        out->n_by_rank = (size_t)n_ranks;
+    }
+    return FW_OK;
+}
+_Static_assert(sizeof(fw_part_seconds) == sizeof(worker_seconds), "six doubles each");
+
+static fw_status answer_rounds(worker *w, const worker_round *rounds, size_t n, fw_error *err)
+{
+    FW_TRY(fw_alloc_zeroed((void **)&w->rounds, n + 1, sizeof *w->rounds, "rounds", err));
+    for (size_t i = 0; i < n; i++) {
+        FW_TRY(fill_round(&w->rounds[i], &rounds[i], worker_group_size(w->group), err));
+        w->n_rounds = i + 1;
+    }
+    return FW_OK;
+}
+
+static fw_status do_create(worker *w, const fw_order *o, fw_error *err)
+{
+    if (w->task == NULL) return fw_fail(err, FW_ERR_ARG, "order: create before open");
+    worker_train_opts opts = {.checkpoint = o->path[0] != '\0' ? o->path : NULL, .checkpoint_every_s = o->checkpoint_every_s,
+                              .checkpoint_every_rounds = o->checkpoint_every_rounds, .blas_core = w->core};
+    worker_train_release(&w->train);
+    FW_TRY(worker_train_create(&w->train, w->task, &opts, err));
+    worker_train_listen(w->train, say_train, w);
+    worker_signals_install();
+    return FW_OK;
+}
+
+static fw_status do_restore(worker *w, const fw_order *o, fw_error *err)
+{
+    FW_TRY(do_create(w, o, err));
+    FW_TRY(worker_train_restore(w->train, o->dataset, err));
+    size_t n = 0;
+    const worker_round *history = worker_train_history(w->train, &n);
+    worker_position p = worker_train_position(w->train);
+    figure(w, "step_in_round", (double)p.step_in_round);
+    figure(w, "rows_in_round", (double)p.rows);
+    return answer_rounds(w, history, n, err);
+}
+
+static fw_status do_advance(worker *w, const fw_order *o, fw_error *err)
+{
+    if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: advance before create");
+    worker_round r = {0};
+    for (uint64_t i = 0; i < FW_MAX(o->rounds, (uint64_t)1); i++) FW_TRY(worker_train_advance(w->train, o->mark_best && i == 0, &r, err));
+    return answer_rounds(w, &r, 1, err);
+}
+
+static fw_status do_save(worker *w, const fw_order *o, fw_error *err)
+{
+    if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: save before create");
+    FW_FREE fw_named_value *metrics = NULL;
+    fw_status s = fw_alloc_zeroed((void **)&metrics, o->n_values + 1, sizeof *metrics, "metrics", err);
+    FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
+    for (size_t i = 0; i < o->n_values; i++) metrics[i] = (fw_named_value){o->values[i].name, o->values[i].value};
+    return worker_train_save(w->train, o->path, o->best, metrics, o->n_values, w->digest, err);
+}
+
+static fw_status do_load_model(worker *w, const fw_order *o, fw_error *err)
+{
+    fw_model_destroy(&w->model);
+    fw_status s = reduce_of(w)->agree(reduce_of(w)->context, fw_model_load(&w->model, o->path, err), err);
+    if (s == FW_OK) snprintf(w->digest, sizeof w->digest, "%s", w->model->digest);
+    return s;
+}
+
+static fw_status do_evaluate(worker *w, const fw_order *o, fw_error *err)
+{
+    fw_split split;
+    fw_apply_counts total = {0};
+    if (w->model == NULL) return fw_fail(err, FW_ERR_ARG, "order: evaluate before a model is loaded");
+    if (!fw_split_parse(&split, o->split)) return fw_fail(err, FW_ERR_ARG, "order: no split \"%s\"", o->split);
+    FW_TRY(worker_evaluate(w->group, w->model, o->dataset, split, take_part, w, &total, err));
+    figure(w, "missing", (double)total.missing);
+    figure(w, "unseen", (double)total.unseen);
+    return FW_OK;
+}
+
+static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
+{
+    worker_score_result r = {0};
+    if (w->model == NULL) return fw_fail(err, FW_ERR_ARG, "order: score before a model is loaded");
+    FW_TRY(parse_project(w, o, err));
+    worker_score_opts opts = {.project = w->project, .dataset = o->dataset[0] != '\0' ? o->dataset : NULL, .split = o->split, .output = o->output,
+                              .format = o->format, .bus = o->bus, .wait_readers = o->wait_readers, .wait_s = o->wait_s, .skip_bad_rows = o->skip_bad_rows,
+                              .piece_rows = (size_t)o->piece_rows, .model_digest = w->model->digest};
+    worker_group_note(w->group, "score", 0, 0);
+    FW_TRY(worker_score(w->group, w->model, &opts, say_line, w, &r, err));
+    figure(w, "rows", (double)r.rows);
+    figure(w, "bad", (double)r.bad);
+    figure(w, "missing", (double)r.missing);
+    figure(w, "unseen", (double)r.unseen);
+    figure(w, "published", (double)r.published);
+    figure(w, "dropped", (double)r.dropped);
+    figure(w, "seconds", r.seconds);
+    return FW_OK;
+}
+
+#define FIND_RATE_STEPS_MAX 1000
+static fw_status do_find_rate(worker *w, const fw_order *o, fw_error *err)
+{
+    double rate[FIND_RATE_STEPS_MAX], loss[FIND_RATE_STEPS_MAX];
+    size_t n = FW_MIN((size_t)o->steps, (size_t)FIND_RATE_STEPS_MAX), done = 0;
+    if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: find_learning_rate before create");
+    FW_TRY(worker_train_find_rate(w->train, o->low, o->high, n, rate, loss, &done, err));
+    FW_TRY(fw_alloc_zeroed((void **)&w->rounds, done + 1, sizeof *w->rounds, "rounds", err));
+    for (size_t i = 0; i < done; i++) w->rounds[i] = (fw_round_result){.learning_rate = rate[i], .train_loss = loss[i]};
+    w->n_rounds = done;
+    return FW_OK;
+}
+
+static fw_status obey(worker *w, const fw_order *o, fw_error *err)
+{
+    switch (o->kind) {
+    case FW_ORDER_INGEST: return do_ingest(w, o, err);
+    case FW_ORDER_OPEN: return do_open(w, o, err);
+    case FW_ORDER_CREATE: return do_create(w, o, err);
+    case FW_ORDER_RESTORE: return do_restore(w, o, err);
+    case FW_ORDER_ADVANCE: return do_advance(w, o, err);
+    case FW_ORDER_SAVE: return do_save(w, o, err);
+    case FW_ORDER_LOAD_MODEL: return do_load_model(w, o, err);
+    case FW_ORDER_EVALUATE: return do_evaluate(w, o, err);
+    case FW_ORDER_SCORE: return do_score(w, o, err);
+    case FW_ORDER_FIND_RATE: return do_find_rate(w, o, err);
+    case FW_ORDER_CLOSE: return FW_OK;
+    }
+    return fw_fail(err, FW_ERR_FORMAT, "order of no known kind");
+}
+
+/* ---- serving ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* The next order's bytes at every rank; malloc'ed. The coordinator may take its time, so waiting has no end of its own: the process ends with it. */
+static fw_status next_order(worker *w, void **bytes, size_t *len, fw_error *err)
+{
+    const void *received = NULL;
+    fw_status s = FW_OK;
+    *bytes = NULL;
+    *len = 0;
+    if (w->line != NULL) {
+        do s = fw_line_receive(w->line, &received, len, fw_mono_after(fw_mono_now(), 1.0), err);
+        while (s == FW_ERR_TIMEOUT);
+        if (s == FW_OK && (*bytes = malloc(*len + 1)) == NULL) s = fw_fail(err, FW_ERR_NOMEM, "an order");
+        if (s == FW_OK) memcpy(*bytes, received, *len);
+    }
+    FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
+    return worker_group_broadcast(w->group, bytes, len, err);
+}
+
+static fw_status answer_order(worker *w, fw_status s, const fw_error *error, fw_error *err)
+{
+    fw_answer a = {.number = w->number, .status = s, .text = s < 0 ? (char *)error->text : NULL, .last = true, .digest = w->digest, .rounds = w->rounds,
+                   .n_rounds = w->n_rounds, .values = w->values, .n_values = w->n_values, .ranks = (uint32_t)worker_group_size(w->group)};
+    if (w->train != NULL) {
+        worker_position p = worker_train_position(w->train);
+        a.position = (fw_position){p.round, p.step, p.rows};
+        a.has_best = worker_train_has_best(w->train);
+    }
+    return send_answer(w, &a, err);
+}
+
+static void clear_answer(worker *w)
+{
+    for (size_t i = 0; i < w->n_rounds; i++) free(w->rounds[i].validation);
+    free(w->rounds);
+    w->rounds = NULL;
+    w->n_rounds = w->n_values = 0;
+    w->digest[0] = '\0';
+}
+
+static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *err)
+{
+    FW_FREE void *bytes = NULL;
+    FW_AUTO(fw_order) *o = NULL;
+    fw_error failure = {0};
+    size_t len = 0;
+    FW_TRY(next_order(w, &bytes, &len, err));
+    fw_status s = fw_order_unpack(&o, bytes, len, err);
+    FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
+    w->number = o->number;
+    s = obey(w, o, &failure);
+    s = reduce_of(w)->agree(reduce_of(w)->context, s, &failure);
+    if (o->kind == FW_ORDER_CLOSE) {
+        *closed = true;
+        *exit_code = o->exit_code;
+        return FW_OK;
+    }
+    worker_group_note(w->group, "idle", 0, 0);
+    s = answer_order(w, s, &failure, err);
+    clear_answer(w);
+    return reduce_of(w)->agree(reduce_of(w)->context, s, err);
+}
+
+fw_status worker_serve(worker_group *g, fw_line *line, int *exit_code, fw_error *err)
+{
+    worker w = {.group = g, .line = line};
+    bool closed = false;
+    fw_status s = FW_OK;
+    worker_product_init();
+    while (s == FW_OK && !closed) s = serve_one(&w, &closed, exit_code, err);
+    worker_train_release(&w.train);
+    worker_task_close(&w.task);
+    fw_model_destroy(&w.model);
+    fw_project_destroy(&w.project);
+    return s;
+}
