@@ -39,7 +39,7 @@ static fw_status check_names(const fw_project *project, const fw_schema *schema,
             if (spec->type == FW_FEATURE_IGNORE) continue;
             return fw_fail(err, FW_ERR_CONFIG, "features.%s: the column is private (data.private), so it is not in the dataset", spec->column);
         }
-        if (c < 0) return no_such_column(spec->column, schema, err);
+        if (c < 0 && spec->type != FW_FEATURE_IGNORE) return no_such_column(spec->column, schema, err);
         if (c == schema->target && spec->type != FW_FEATURE_IGNORE)
             return fw_fail(err, FW_ERR_CONFIG, "features.%s: this is the target; a feature must not contain the answer", spec->column);
     }

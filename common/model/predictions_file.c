@@ -132,7 +132,7 @@ static fw_status append_codes(fw_predictions_file *f, size_t n, const float *p, 
     FW_TRY(fw_alloc_zeroed((void **)&code, n, sizeof *code, "codes", err));
     for (size_t i = 0; i < n; i++)
         for (size_t j = 1; j < f->width; j++)
-            if (p[i * f->width + j] > p[i * f->width + (size_t)code[i]]) code[i] = (int32_t)j;
+            if (p[i * f->width + j] > p[i * f->width + (hsize_t)code[i]]) code[i] = (int32_t)j;
     FW_TRY(append_to(f, f->prediction, H5T_NATIVE_INT32, 0, n, code, err));
     return append_to(f, f->probabilities, H5T_NATIVE_FLOAT, f->width, n, p, err);
 }

@@ -87,7 +87,7 @@ const fw_key fw_keys[] = {
  .when = FOR_PRESENT, .help = "default: median for numbers, with an indicator when training rows have gaps; own, a value of its own, for categories"},
 {"features.*.indicator", FW_KEY_BOOL, MODEL, F(indicator), .fallback = "false", .when = FOR_TABULAR, .help = "one more feature: 1 where the value is missing"},
 {"features.*.clip", FW_KEY_CLIP, MODEL, F(clip), .given_at = F(has_clip), .when = FOR_NUMBER, .help = "two quantiles that bound the values, e.g. [0.01, 0.99]"},
-{"features.*.log1p", FW_KEY_BOOL, MODEL, F(log1p), .fallback = "false", .when = FOR_NUMBER, .help = "log(1 + x), the sign kept, before scaling"},
+{"features.*.log1p", FW_KEY_BOOL, MODEL, F(log1p), .fallback = "false", .when = FOR_NUMBER, .help = "log(1 + x) before scaling; values below 0 are refused"},
 {"features.*.scale", FW_KEY_WORD, MODEL, F(scale), .given_at = F(has_scale), .words = WORDS("standard", "minmax", "robust", "none"), .when = FOR_SCALED,
  .help = "default: standard for numbers; none for images, which are divided by 255"},
 {"features.*.encoding", FW_KEY_WORD, MODEL, F(encoding), .words = WORDS("one_hot", "ordinal"), .fallback = "one_hot", .when = FOR_CATEGORY, .help = "how a category becomes numbers"},
