@@ -74,6 +74,17 @@ fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *er
     return ferror(out) ? fw_fail(err, FW_ERR_IO, "writing the list of keys failed") : FW_OK;
 }
 
+char *fw_project_place(const fw_project *p, const char *key)
+{
+    const char *file = ((const fw_internal *)p->internal)->file;
+    const fw_node *node = fw_given_near(p, key);
+    FW_AUTO(fw_text) out = {0};
+    if (node == NULL || node->origin == FW_FROM_DEFAULT || node->origin == FW_FROM_DATA) fw_text_add(&out, file);
+    else if (node->origin != FW_FROM_FILE) fw_text_add(&out, node->origin == FW_FROM_ENVIRONMENT ? "environment" : "command line");
+    else fw_text_format(&out, "%s:%zu:%zu", file, node->line, node->column);
+    return fw_text_take(&out);
+}
+
 /* ---- sections that a command does not use ---- */
 
 static const struct { const char *command, *sections; } uses[] = {

@@ -116,18 +116,6 @@ static fw_status renew(fw_project *p, fw_node **tree, fw_error *err)
     return FW_OK;
 }
 
-fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err)
-{
-    char *parts[8];
-    size_t n = fw_key_split(parts, key, ".");
-    if (n == 0) return fw_fail(err, FW_ERR_ARG, "project: '%s' is no path of a key", key);
-    FW_AUTO(fw_node) *tree = NULL;
-    fw_status s = fw_node_copy(&tree, ((fw_internal *)p->internal)->tree, err);
-    if (s >= 0) s = fw_tree_set(tree, parts, n, value_yaml, FW_FROM_DATA, err);
-    while (n > 0) free(parts[--n]);
-    return s < 0 ? s : renew(p, &tree, err);
-}
-
 /** Whether a type found says something new: the column is a feature by "*" or by its own entry, and of type auto there. */
 static bool is_open(const fw_project *p, const char *column)
 {
@@ -190,6 +178,39 @@ fw_status fw_project_set_types(fw_project *p, const char *const *columns, const 
         drop_meaningless(fw_node_child(features, columns[i]), types[i]);
     }
     return renew(p, &tree, err);
+}
+
+/** "features.<column>.type" for a column that has no entry yet. */
+static bool is_new_type(const fw_project *p, char *const *parts, size_t n, const char *value, fw_feature_type *type)
+{
+    if (n != 3 || strcmp(parts[0], "features") != 0 || strcmp(parts[2], "type") != 0 || fw_node_child(fw_given(p, "features"), parts[1]) != NULL) return false;
+    const fw_key *key = fw_key_find("features.*.type");
+    for (int i = 0; key->words[i] != NULL; i++)
+        if (strcmp(key->words[i], value) == 0) {
+            *type = (fw_feature_type)i;
+            return true;
+        }
+    return false;
+}
+
+static fw_status set_parts(fw_project *p, char *const *parts, size_t n, const char *value, fw_error *err)
+{
+    fw_feature_type type;
+    if (is_new_type(p, parts, n, value, &type)) return fw_project_set_types(p, (const char *const[]){parts[1]}, &type, 1, err);
+    FW_AUTO(fw_node) *tree = NULL;
+    FW_TRY(fw_node_copy(&tree, ((fw_internal *)p->internal)->tree, err));
+    FW_TRY(fw_tree_set(tree, parts, n, value, FW_FROM_DATA, err));
+    return renew(p, &tree, err);
+}
+
+fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err)
+{
+    char *parts[8];
+    size_t n = fw_key_split(parts, key, ".");
+    if (n == 0) return fw_fail(err, FW_ERR_ARG, "project: '%s' is no path of a key", key);
+    fw_status s = set_parts(p, parts, n, value_yaml, err);
+    while (n > 0) free(parts[--n]);
+    return s;
 }
 
 fw_status fw_project_dataset_path(char **out, const fw_project *p, fw_error *err)

@@ -104,7 +104,8 @@ fw_status fw_project_load(fw_project **out, const char *path, const char *const 
 fw_status fw_project_parse(fw_project **out, const char *yaml, const char *name, const char *dir, fw_error *err);
 void      fw_project_destroy(fw_project **p);
 
-/** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. */
+/** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. features.<column>.type of a column
+ *  without an entry goes the way of fw_project_set_types. */
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
 /** Types found at ingest, in one pass: features.<column>.type of columns that are features and were auto. A new entry inherits what "*" says.
  *  The target, data.id, private and unlisted columns stay as they are. */
@@ -127,6 +128,8 @@ fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err)
 fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err);    /* key, value, where it comes from */
 fw_status fw_project_schema_json(FILE *out, fw_error *err);                            /* JSON Schema (2020-12) for editors */
 fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err);        /* the reference: key, type, default, help; section NULL: all */
+/** Where a key stands, for errors found later: "p.yaml:7:11", "command line"; the section around it when it is not given. malloc'ed, NULL: no memory. */
+char     *fw_project_place(const fw_project *p, const char *key);
 /** Sections present in the file that `command` does not use, one text ("tune, deploy"), malloc'ed; NULL when none. */
 char     *fw_project_unused_sections(const fw_project *p, const char *command);
 
