@@ -79,38 +79,76 @@ static hid_t native_type(fw_column_type t)
     return H5T_NATIVE_UINT8;
 }
 
-/* Collective, as everything that changes what is in the file. */
-static fw_status make_column(writer *w, size_t i, fw_error *err)
+/* Values, missing marks and offsets of a column, in this order. A visitor makes them (rank 0), another opens them. */
+typedef fw_status visit(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, hsize_t *dims, fw_error *err);
+
+static fw_status visit_column(writer *w, visit *each, hid_t file, size_t i, hid_t ids[static 3], fw_error *err)
 {
     const fw_column *c = &w->g->schema->columns[i];
     hsize_t rows = fw_layout_total(&w->g->layout), offsets = rows + 1;
     hsize_t dims[4] = {c->type == FW_TEXT ? w->g->stats[i].text_bytes : rows, c->height, c->width, c->channels};
     char name[64];
-    snprintf(name, sizeof name, "columns/%zu", i);
-    FW_TRY(fw_h5_group(w->file, name, err));
     snprintf(name, sizeof name, "columns/%zu/values", i);
-    FW_TRY(fw_h5_make(&w->values[i], w->file, name, native_type(c->type), c->type == FW_IMAGE ? 4 : 1, dims, err));
+    FW_TRY(each(&ids[0], file, name, native_type(c->type), c->type == FW_IMAGE ? 4 : 1, dims, err));
     snprintf(name, sizeof name, "columns/%zu/missing", i);
-    FW_TRY(fw_h5_make(&w->missing[i], w->file, name, H5T_NATIVE_UINT8, 1, &rows, err));
+    FW_TRY(each(&ids[1], file, name, H5T_NATIVE_UINT8, 1, &rows, err));
     if (c->type != FW_TEXT) return FW_OK;
     snprintf(name, sizeof name, "columns/%zu/offsets", i);
-    return fw_h5_make(&w->offsets[i], w->file, name, H5T_NATIVE_UINT64, 1, &offsets, err);
+    return each(&ids[2], file, name, H5T_NATIVE_UINT64, 1, &offsets, err);
 }
 
-static fw_status make_file(writer *w, fw_error *err)
+static fw_status make_and_leave(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, hsize_t *dims, fw_error *err)
+{
+    FW_TRY(fw_h5_make(dataset, at, name, type, rank, dims, err));
+    fw_h5_dataset_close(dataset);
+    return FW_OK;
+}
+
+static fw_status make_datasets(writer *w, hid_t file, fw_error *err)
 {
     ingest *g = w->g;
-    hsize_t rows = fw_layout_total(&g->layout), text = strlen(g->manifest_text), sums[2] = {g->n_stored + 1, w->n_blocks};
-    hid_t manifest = -1;
-    FW_TRY(fw_h5_create(&w->file, g->temp, g->reduce->size > 1 ? g->comm : MPI_COMM_NULL, err));
-    FW_TRY(fw_h5_make(&manifest, w->file, "manifest", H5T_NATIVE_UINT8, 1, &text, err));
-    fw_status s = g->reduce->rank == 0 ? fw_h5_write_rows(manifest, H5T_NATIVE_UINT8, 0, text, g->manifest_text, err) : FW_OK;
-    fw_h5_dataset_close(&manifest);
-    FW_TRY(ingest_agree(g, s, err));
-    FW_TRY(fw_h5_group(w->file, "columns", err));
-    for (size_t i = 0; i < g->n_stored; i++) FW_TRY(make_column(w, i, err));
-    FW_TRY(fw_h5_make(&w->row, w->file, "row", H5T_NATIVE_UINT64, 1, &rows, err));
-    return fw_h5_make(&w->checksums, w->file, "checksums", H5T_NATIVE_UINT64, 2, sums, err);
+    hid_t ids[3] = {-1, -1, -1};
+    hsize_t rows = fw_layout_total(&g->layout), sums[2] = {g->n_stored + 1, w->n_blocks};
+    FW_TRY(fw_h5_write_text(file, "manifest", g->manifest_text, err));
+    FW_TRY(fw_h5_group(file, "columns", err));
+    for (size_t i = 0; i < g->n_stored; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "columns/%zu", i);
+        FW_TRY(fw_h5_group(file, name, err));
+        FW_TRY(visit_column(w, make_and_leave, file, i, ids, err));
+    }
+    FW_TRY(make_and_leave(ids, file, "row", H5T_NATIVE_UINT64, 1, &rows, err));
+    FW_TRY(make_and_leave(ids, file, "checksums", H5T_NATIVE_UINT64, 2, sums, err));
+    return fw_h5_reserve(file, g->temp, err);
+}
+
+/* Local, rank 0: all that is not cells, and the space for the cells. What follows changes nothing but cells, so a write that fails there leaves
+ * the library nothing to stumble over. */
+static fw_status make_file(writer *w, fw_error *err)
+{
+    if (w->g->reduce->rank != 0) return FW_OK;
+    hid_t file = -1;
+    FW_TRY(fw_h5_create(&file, w->g->temp, MPI_COMM_NULL, err));
+    fw_status s = make_datasets(w, file, err), closed = fw_h5_close(&file, s == FW_OK ? err : NULL);
+    return s != FW_OK ? s : closed;
+}
+
+/* Collective. */
+static fw_status open_file(writer *w, fw_error *err)
+{
+    ingest *g = w->g;
+    hsize_t rows = fw_layout_total(&g->layout), sums[2] = {g->n_stored + 1, w->n_blocks};
+    FW_TRY(ingest_agree(g, fw_h5_open_write(&w->file, g->temp, g->reduce->size > 1 ? g->comm : MPI_COMM_NULL, err), err));
+    for (size_t i = 0; i < g->n_stored; i++) {
+        hid_t ids[3] = {-1, -1, -1};
+        fw_status s = visit_column(w, fw_h5_dataset, w->file, i, ids, err);
+        w->values[i] = ids[0];
+        w->missing[i] = ids[1];
+        w->offsets[i] = ids[2];
+        FW_TRY(s);
+    }
+    FW_TRY(fw_h5_dataset(&w->row, w->file, "row", H5T_NATIVE_UINT64, 1, &rows, err));
+    return fw_h5_dataset(&w->checksums, w->file, "checksums", H5T_NATIVE_UINT64, 2, sums, err);
 }
 
 /* ---- one block ---- */
@@ -252,6 +290,7 @@ static fw_status write_file(writer *w, fw_error *err)
 {
     FW_TRY(ingest_agree(w->g, allocate(w, err), err));
     FW_TRY(ingest_agree(w->g, make_file(w, err), err));
+    FW_TRY(ingest_agree(w->g, open_file(w, err), err));
     FW_TRY(write_blocks(w, err));
     return ingest_agree(w->g, close_all(w, err), err);
 }

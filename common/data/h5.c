@@ -1,9 +1,13 @@
 #include "common/data/h5.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/core/envelope.h"
@@ -53,8 +57,43 @@ static fw_status failed(fw_error *err, fw_status s, const char *what, const char
 
 static void quiet(void)
 {
+    H5dont_atexit();                   /* our files are closed by us; has no effect once the library runs */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
+}
+
+/* ---- files that failed ---- */
+
+/* Puts an anonymous file in memory under the library's descriptor. Files through MPI-IO keep theirs: they write cells alone (fw_h5_open_write),
+ * of which the library holds nothing back. */
+static void divert(hid_t object)
+{
+    HANDLE file = {H5Iget_file_id(object)}, fapl = {-1};
+    void *descriptor = NULL;
+    if (file.id >= 0) fapl.id = H5Fget_access_plist(file.id);
+    if (fapl.id < 0 || H5Pget_driver(fapl.id) != H5FD_SEC2 || H5Fget_vfd_handle(file.id, fapl.id, &descriptor) < 0 || descriptor == NULL) {
+        H5Eclear2(H5E_DEFAULT);
+        return;
+    }
+    int nowhere = memfd_create("flywheel-discarded", MFD_CLOEXEC);
+    if (nowhere < 0) return;
+    dup3(nowhere, *(const int *)descriptor, O_CLOEXEC);
+    close(nowhere);
+}
+
+/* Closes a file that failed. A limit on the length of files, which may be what failed, must not hit the anonymous file again. */
+static herr_t close_diverted(hid_t file)
+{
+    struct rlimit limit, wide;
+    bool limited = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != limit.rlim_max;
+    if (limited) {
+        wide = limit;
+        wide.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_FSIZE, &wide);
+    }
+    herr_t closed = H5Fclose(file);
+    if (limited) setrlimit(RLIMIT_FSIZE, &limit);
+    return closed;
 }
 
 /* ---- files ---- */
@@ -98,14 +137,48 @@ fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err)
     return FW_OK;
 }
 
+fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_error *err)
+{
+    quiet();
+    HANDLE fapl = {-1};
+    FW_TRY(access_list(&fapl, comm, path, err));
+    hid_t id = H5Fopen(path, H5F_ACC_RDWR, fapl.id);
+    if (id < 0) return failed(err, FW_ERR_IO, "cannot open for writing", path);
+    *file = id;
+    return FW_OK;
+}
+
+fw_status fw_h5_reserve(hid_t file, const char *path, fw_error *err)
+{
+    haddr_t end = 0;
+    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_eoa(file, &end) < 0) {
+        fw_status s = failed(err, FW_ERR_IO, "cannot write", path);
+        divert(file);
+        return s;
+    }
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return fw_fail_errno(err, FW_ERR_IO, "cannot write '%s'", path);
+    fw_status s = FW_OK;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)(end + FW_ENVELOPE_BYTES)) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+        s = fw_fail_errno(err, FW_ERR_IO, "cannot reserve the %llu bytes of '%s'", (unsigned long long)end, path);
+        divert(file);
+    }
+    close(fd);
+    return s;
+}
+
 fw_status fw_h5_close(hid_t *file, fw_error *err)
 {
     if (*file < 0) return FW_OK;
-    herr_t flushed = H5Fflush(*file, H5F_SCOPE_GLOBAL);      /* Collective for parallel files, like the close */
-    herr_t closed = H5Fclose(*file);
+    fw_status s = FW_OK;
+    if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0) {             /* Collective for parallel files, like the close */
+        s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+        divert(*file);
+    }
+    if ((s == FW_OK ? H5Fclose(*file) : close_diverted(*file)) < 0 && s == FW_OK) s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+    H5Eclear2(H5E_DEFAULT);
     *file = -1;
-    if (flushed < 0 || closed < 0) return failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
-    return FW_OK;
+    return s;
 }
 
 fw_status fw_h5_group(hid_t at, const char *name, fw_error *err)
@@ -143,13 +216,20 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
     return FW_OK;
 }
 
+static fw_status not_written(hid_t dataset, const char *name, fw_error *err)
+{
+    fw_status s = failed(err, FW_ERR_IO, "cannot write dataset", name);
+    divert(dataset);
+    return s;
+}
+
 fw_status fw_h5_write_all(hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, const void *data, fw_error *err)
 {
     HANDLE dataset = {-1};
     FW_TRY(fw_h5_make(&dataset.id, at, name, type, rank, dims, err));
     for (int i = 0; i < rank; i++)
         if (dims[i] == 0) return FW_OK;
-    if (H5Dwrite(dataset.id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) return failed(err, FW_ERR_IO, "cannot write dataset", name);
+    if (H5Dwrite(dataset.id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) return not_written(dataset.id, name, err);
     return FW_OK;
 }
 
@@ -185,7 +265,7 @@ fw_status fw_h5_write_rows(hid_t dataset, hid_t type, hsize_t first, hsize_t n, 
     FW_TRY(select_rows(&file_space, &memory_space, dataset, first, n, err));
     char name[128];
     if (H5Dwrite(dataset, type, memory_space.id, file_space.id, H5P_DEFAULT, data) < 0)
-        return failed(err, FW_ERR_IO, "cannot write to", name_of(dataset, name, sizeof name));
+        return not_written(dataset, name_of(dataset, name, sizeof name), err);
     return FW_OK;
 }
 

@@ -10,7 +10,13 @@
 /** New file (truncated) with the user block left free. comm: MPI_COMM_NULL for a serial file; else Collective over comm (ROMIO or OMPIO as set). */
 fw_status fw_h5_create(hid_t *file, const char *path, MPI_Comm comm, fw_error *err);
 fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err);             /* read only, serial; locks best effort */
-/** Flush and close with every code checked. *file becomes negative. */
+/** For writing cells of datasets that exist; comm as above. */
+fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_error *err);
+/** Serial files: takes all the space on the disk that the datasets made so far will need, so that a disk which is too small is noticed here and
+ *  not in the middle of a write. File systems that cannot do that are left alone. */
+fw_status fw_h5_reserve(hid_t file, const char *path, fw_error *err);
+/** Flush and close with every code checked. *file becomes negative. A serial file whose write, flush or close failed ends in the void: what the
+ *  library still holds of it is not written anywhere (it would fail again, and libhdf5 1.10 then crashes when the process ends). */
 fw_status fw_h5_close(hid_t *file, fw_error *err);
 
 fw_status fw_h5_group(hid_t at, const char *name, fw_error *err);               /* creates a group */
