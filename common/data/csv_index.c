@@ -63,13 +63,31 @@ static fw_status given_names(fw_table *t, const fw_table_spec *spec, fw_error *e
     return fw_table_set_names(t, names, spec->columns.n, "columns", err);
 }
 
+/** A guess for the error text: the usual delimiter that occurs more often than the one in use; '\0': none. */
+static char other_delimiter(const fw_csv *csv, const char *line, size_t len)
+{
+    size_t count[256] = {0};
+    for (size_t i = 0; i < len; i++) count[(unsigned char)line[i]]++;
+    char best = csv->dialect.delimiter;
+    for (const char *c = ",;\t|"; *c != '\0'; c++)
+        if (count[(unsigned char)*c] > count[(unsigned char)best]) best = *c;
+    return best == csv->dialect.delimiter ? '\0' : best;
+}
+
+static fw_status header_failed(const fw_csv *csv, const char *where, fw_status status, char other, fw_error *err)
+{
+    const char *other_text = other == '\t' ? "\\t" : (char[]){other, '\0'};
+    if (other == '\0') return fw_wrap(err, status, "%s: header", where);
+    return fw_wrap(err, status, "%s: header, read with delimiter \"%c\" where \"%s\" occurs more often", where, csv->dialect.delimiter, other_text);
+}
+
 static fw_status header_names(fw_csv *csv, fw_table *t, const fw_table_spec *spec, uint64_t a, uint64_t b, fw_error *err)
 {
     char where[512];
     size_t n;
     snprintf(where, sizeof where, "%s:%llu", t->name, (unsigned long long)csv->begin_newlines + 1);
     fw_status status = header_fields(&n, csv, a, b, err);
-    if (status < 0) return fw_wrap(err, status, "%s: header", where);
+    if (status < 0) return header_failed(csv, where, status, other_delimiter(csv, csv->bytes + (a - csv->at), (size_t)(b - a)), err);
     if (spec->columns.n > 0 && spec->columns.n != n)
         return fw_fail(err, FW_ERR_CONFIG, "%s: the header has %zu columns, %zu are named under columns; name all or none", where, n, spec->columns.n);
     if (spec->columns.n > 0) return given_names(t, spec, err);
