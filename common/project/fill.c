@@ -183,7 +183,7 @@ static void fill_key(fw_fill *f, const fw_key *key, const char *path, const fw_n
 {
     const fw_node *node = fw_node_child(parent_node, fw_key_name(key));
     if (key->flags & FW_KEY_REQUIRED && key->form != FW_KEY_SECTION && (node == NULL || fw_node_is_null(node)))
-        fw_problem(f->problems, parent_node, parent_node != NULL && parent_node->key != NULL, path, "is missing: %s", key->help);
+        fw_problem(f->problems, parent_node == NULL || parent_node->key == NULL ? NULL : parent_node, true, path, "is missing: %s", key->help);
     if (key->form == FW_KEY_SECTION) {
         bool ok = node == NULL || fw_expect(f, path, node, FW_TREE_MAP, key->brief != NULL ? "a value or a map" : "a map of keys");
         fill_keys(f, key, path, ok ? node : NULL, base);

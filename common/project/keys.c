@@ -58,7 +58,7 @@ const fw_key fw_keys[] = {
 {"data.tables.*.labels", FW_KEY_TEXT, DATA, T(labels), .help = "IDX labels of the pictures: one column `label`"},
 {"data.query", FW_KEY_TEXT, LATER | DATA, .help = "SQL over the tables"},
 {"data.dataset", FW_KEY_TEXT, 0, P(data.dataset), .help = "where ingest writes; default: <project>.dataset.h5 beside the project file"},
-{"data.missing", FW_KEY_TEXTS, DATA | SORTED, P(data.missing), .fallback = "[\"\", \"?\", N/A, NA, NULL, NaN, nan, null]",
+{"data.missing", FW_KEY_TEXTS, DATA | SORTED, P(data.missing), .fallback = "[\"\", \"?\", N/A, NA, \"NULL\", NaN, nan, \"null\"]",
  .help = "texts that stand for a missing value"},
 {"data.labels", FW_KEY_SECTION, 0, .help = "cleaning of the target's classes"},
 {"data.labels.exclude", FW_KEY_TEXTS, DATA | SORTED, P(data.labels.exclude), .fallback = "[]", .help = "classes whose rows are left out"},

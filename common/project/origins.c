@@ -137,5 +137,5 @@ char *fw_project_unused_sections(const fw_project *p, const char *command)
             if (below != NULL && !used_now(below, node->child[j])) add_name(&out, key->path, node->child[j]->key);
         }
     }
-    return fw_text_take(&out);
+    return out.len > 0 ? fw_text_take(&out) : NULL;
 }
