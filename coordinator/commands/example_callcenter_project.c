@@ -11,7 +11,7 @@ static const char head[] =
     "#   flywheel check callcenter.yaml              is everything in order?\n"
     "#   mpirun -n 2 flywheel ingest callcenter.yaml\n"
     "#   mpirun -n 2 flywheel train callcenter.yaml\n"
-    "#   flywheel evaluate runs/latest\n"
+    "#   mpirun -n 2 flywheel evaluate callcenter.yaml\n"
     "#\n"
     "# Every key: flywheel check --keys. Any key can be given as key=value behind a command: flywheel train callcenter.yaml train.epochs=5\n"
     "#\n";

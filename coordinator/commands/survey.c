@@ -19,6 +19,7 @@ typedef struct seen {
     fw_dict *values;                   /* number and text: distinct values up to the cap, as bytes; category: the schema's own */
     bool capped, whole, ascending;
     double min, max, last;
+    int32_t code;                      /* of the value seen last, in values; -1: beyond the cap */
 } seen;
 
 struct coord_survey {
@@ -27,8 +28,8 @@ struct coord_survey {
     uint64_t rows, bad;
     bool all;                          /* the whole table was read */
     char delimiter;                    /* 0: what the ending says */
-    uint64_t *class_rows;              /* of a category target, by code */
-    size_t n_classes;
+    uint64_t *class_rows;              /* of the target's values, by code */
+    size_t n_classes;                  /* room in it; zeros behind the last */
     int target;
 };
 
@@ -56,13 +57,15 @@ static fw_status open_as(fw_table **out, const char *path, char delimiter, fw_er
     return fw_table_open(out, &spec, "", &fw_reduce_alone, err);
 }
 
+/** What the file's ending says, unless another delimiter gives several columns where that gives one or can't be read. */
 static fw_status open_table(fw_table **out, char *delimiter, const char *path, fw_error *err)
 {
-    FW_AUTO(fw_table) *best = NULL;
-    *delimiter = 0;
-    FW_TRY(open_as(&best, path, 0, err));
     static const char others[] = {';', '\t', '|', ','};
-    for (size_t i = 0; fw_table_n_columns(best) == 1 && i < sizeof others; i++) {
+    FW_AUTO(fw_table) *best = NULL;
+    fw_error first;
+    fw_status s = open_as(&best, path, 0, &first);
+    *delimiter = 0;
+    for (size_t i = 0; (s == FW_ERR_DATA || (s >= 0 && fw_table_n_columns(best) == 1)) && i < sizeof others; i++) {
         FW_AUTO(fw_table) *t = NULL;
         fw_error why;
         if (open_as(&t, path, others[i], &why) < 0 || fw_table_n_columns(t) == 1) continue;
@@ -70,7 +73,9 @@ static fw_status open_table(fw_table **out, char *delimiter, const char *path, f
         fw_table_destroy(&best);
         best = t;
         t = NULL;
+        s = FW_OK;
     }
+    if (s < 0) return fw_fail(err, s, "%s", first.text);
     *out = best;
     best = NULL;
     return FW_OK;
@@ -107,9 +112,9 @@ static fw_status make_schema(coord_survey *s, fw_table *t, const fw_strings *mis
 
 static fw_status note_value(seen *c, const void *bytes, size_t len, fw_error *err)
 {
-    int32_t code;
+    c->code = -1;
     if (c->capped) return FW_OK;
-    FW_TRY(fw_dict_add(&code, c->values, bytes, len, err));
+    FW_TRY(fw_dict_add(&c->code, c->values, bytes, len, err));
     c->capped = fw_dict_size(c->values) >= DISTINCT_CAP;
     return FW_OK;
 }
@@ -132,9 +137,22 @@ static fw_status note_cell(seen *c, fw_column_type type, const fw_cells *cells, 
     case FW_NUMBER: return note_number(c, cells->number[row], first, err);
     case FW_TIME: return note_number(c, (double)cells->time_us[row], first, err);
     case FW_TEXT: return note_value(c, cells->text_bytes + cells->text_at[row], (size_t)(cells->text_at[row + 1] - cells->text_at[row]), err);
-    case FW_CATEGORY:
-    case FW_IMAGE: return FW_OK;
+    case FW_CATEGORY: c->code = cells->code[row]; return FW_OK;
+    case FW_IMAGE: c->code = -1; return FW_OK;
     }
+    return FW_OK;
+}
+
+static fw_status count_class(coord_survey *s, int32_t code, fw_error *err)
+{
+    if (code < 0) return FW_OK;
+    void *array = s->class_rows;
+    size_t had = s->n_classes;
+    fw_status status = fw_grow(&array, &s->n_classes, (size_t)code + 1, sizeof *s->class_rows, "classes", err);
+    s->class_rows = array;
+    FW_TRY(status);
+    for (size_t k = had; k < s->n_classes; k++) s->class_rows[k] = 0;
+    s->class_rows[code]++;
     return FW_OK;
 }
 
@@ -143,20 +161,13 @@ static fw_status note_block(coord_survey *s, const fw_block *b, fw_error *err)
     for (size_t i = 0; i < s->schema->n_columns; i++) {
         seen *c = &s->columns[i];
         for (size_t row = 0; row < b->n_rows; row++) {
-            if (b->cells[i].missing[row]) c->missing++;
-            else FW_TRY(note_cell(c, s->schema->columns[i].type, &b->cells[i], row, s->rows + row == c->missing, err));
+            if (b->cells[i].missing[row]) {
+                c->missing++;
+                continue;
+            }
+            FW_TRY(note_cell(c, s->schema->columns[i].type, &b->cells[i], row, s->rows + row == c->missing, err));
+            if ((int)i == s->target) FW_TRY(count_class(s, c->code, err));
         }
-    }
-    const fw_column *target = &s->schema->columns[s->target];
-    if (target->type == FW_CATEGORY) {
-        void *array = s->class_rows;
-        size_t had = s->n_classes, need = fw_dict_size(target->dict);
-        fw_status status = fw_grow(&array, &s->n_classes, need, sizeof *s->class_rows, "classes", err);
-        s->class_rows = array;
-        FW_TRY(status);
-        for (size_t k = had; k < s->n_classes; k++) s->class_rows[k] = 0;
-        for (size_t row = 0; row < b->n_rows; row++)
-            if (!b->cells[s->target].missing[row]) s->class_rows[b->cells[s->target].code[row]]++;
     }
     s->rows += b->n_rows;
     return FW_OK;
