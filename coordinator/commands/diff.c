@@ -34,6 +34,12 @@ static void add_row(json_t *rows, const char *key, const char *name, json_t *a, 
     json_array_append_new(rows, json_pack("{s:s, s:o, s:o}", key, name, "a", a, "b", b));
 }
 
+/* Said when nothing was found beyond the `known` members, though the digests differ. */
+static void note_if_alone(differences *d, size_t known, const char *text)
+{
+    if (json_object_size(d->found) == known) json_object_set_new(d->found, "note", json_string(text));
+}
+
 /* ---- the project file ------------------------------------------------------------------------------------------------------------------- */
 
 static fw_status compare_projects(differences *d, const char *a, const char *b, fw_error *err)
@@ -226,13 +232,14 @@ static fw_status compare_models(differences *d, const char *path_a, const char *
     }
     json_object_set_new(d->found, "digest_a", json_string(a->digest));
     json_object_set_new(d->found, "digest_b", json_string(b->digest));
+    const size_t known = json_object_size(d->found);
     compare_facts(d, a, b);
     FW_TRY(compare_projects(d, a->project_yaml, b->project_yaml, err));
     compare_schemas(d, a->schema, b->schema);
     FW_TRY(compare_features(d, a, b, err));
     compare_metrics(d, a, b);
     compare_weights(d, a, b);
-    if (json_object_size(d->found) == 3) json_object_set_new(d->found, "note", json_string("only the sample rows kept in the models differ"));
+    note_if_alone(d, known, "only the sample rows kept in the models differ");
     return FW_OK;
 }
 
@@ -294,11 +301,13 @@ static fw_status compare_datasets(differences *d, const char *path_a, const char
     }
     json_object_set_new(d->found, "digest_a", json_string(x));
     json_object_set_new(d->found, "digest_b", json_string(y));
+    const size_t known = json_object_size(d->found);
     compare_rows(d, a, b);
     FW_TRY(compare_projects(d, fw_dataset_resolved(a), fw_dataset_resolved(b), err));
     compare_schemas(d, fw_dataset_schema(a), fw_dataset_schema(b));
     compare_stats(d, a, b);
     compare_sources(d, a, b);
+    note_if_alone(d, known, "settings, columns and their statistics are the same; the rows differ");
     return FW_OK;
 }
 

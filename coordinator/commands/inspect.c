@@ -85,7 +85,7 @@ static fw_status describe_model(json_t **out, const char *path, fw_error *err)
     const fw_column *target = &m->schema->columns[m->schema->target];
     *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "what", "model", "digest", m->digest, "name", m->name, "task",
                      m->task == FW_TASK_REGRESSION ? "regression" : "classification", "target", target->name, "learner", m->learner, "classes",
-                     describe_classes(m->schema), "features_wide", (json_int_t)fw_pipeline_width(m->pipeline), "parameters", (json_int_t)m->net.n_params,
+                     describe_classes(m->schema), "inputs", (json_int_t)fw_pipeline_width(m->pipeline), "parameters", (json_int_t)m->net.n_params,
                      "sample_rows_checked", (json_int_t)m->samples->n_rows, "features", features, "layers", describe_layers(&m->net), "metrics", describe_metrics(m), "lineage",
                      lineage);
     return FW_OK;

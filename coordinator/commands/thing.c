@@ -183,15 +183,16 @@ static void add_object(fw_text *out, const json_t *o, const char *indent, int di
     size_t width = 0;
     json_object_foreach((json_t *)o, name, v) if (is_simple(v)) width = FW_MAX(width, characters(name));
     json_object_foreach((json_t *)o, name, v) {
-        if (is_simple(v)) {
-            fw_text_add(out, indent);
-            add_padded(out, name, width, false);
-            fw_text_add(out, GAP);
-            if (json_is_array(v)) add_list(out, v, digits);
-            else coord_description_value(out, v, digits);
-            fw_text_add(out, "\n");
-            continue;
-        }
+        if (!is_simple(v)) continue;
+        fw_text_add(out, indent);
+        add_padded(out, name, width, false);
+        fw_text_add(out, GAP);
+        if (json_is_array(v)) add_list(out, v, digits);
+        else coord_description_value(out, v, digits);
+        fw_text_add(out, "\n");
+    }
+    json_object_foreach((json_t *)o, name, v) {
+        if (is_simple(v)) continue;
         fw_text_format(out, "\n%s\n", name);
         if (json_is_array(v)) add_table(out, v, digits);
         else add_object(out, v, GAP, digits);

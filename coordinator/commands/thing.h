@@ -16,8 +16,8 @@ const char *coord_thing_name(coord_thing t);
  *  file's head, which is not checked further here. FW_ERR_CONFIG: nothing there; FW_ERR_FORMAT: not one of our files. */
 fw_status coord_thing_find(coord_thing *what, char **path, const char *given, fw_error *err);
 
-/** A description as text. Members in their order: scalars and lists of scalars as "name  value"; objects and lists of objects under a heading, the
- *  latter as a table. `digits` of reals: 17 for the shortest text that reads back the same. Control characters become '?'. FW_ERR_IO. */
+/** A description as text: first scalars and lists of scalars as "name  value", then objects and lists of objects under a heading, the latter as a
+ *  table. `digits` of reals: 17 for the shortest text that reads back the same. Control characters become '?'. FW_ERR_IO. */
 fw_status coord_description_print(FILE *out, const json_t *description, int digits, fw_error *err);
 /** As one line of JSON. */
 fw_status coord_description_print_json(FILE *out, const json_t *description, fw_error *err);

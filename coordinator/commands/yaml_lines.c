@@ -62,6 +62,7 @@ static fw_status add_line(coord_yaml_lines *l, fw_text *path, size_t ends[static
     fw_text_add_bytes(path, line + indent, key);
     for (size_t d = depth; d < MAX_DEPTH; d++) ends[d] = path->len;
     FW_TRY(fw_text_check(path, err));
+    if (path->len == 0) return FW_OK;
     size_t value = indent + key + 1;
     while (value < len && line[value] == ' ') value++;
     return value < len ? add_value(l, path->data, path->len, line + value, len - value, err) : FW_OK;
