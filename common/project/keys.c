@@ -28,7 +28,7 @@
 #define FOR_ADAM     "train.optimizer adam adamw"
 
 const fw_key fw_keys[] = {
-{"project", FW_KEY_TEXT, FW_KEY_REQUIRED, P(project), .help = "name of the project; files are named after it"},
+{"project", FW_KEY_TEXT, FW_KEY_REQUIRED | MODEL, P(project), .help = "name of the project; files are named after it"},
 
 {"goal", FW_KEY_SECTION, LATER, .help = "business goal"},
 {"goal.statement", FW_KEY_TEXT, LATER, P(goal.statement), .help = "what is to become better, for whom"},
@@ -58,13 +58,13 @@ const fw_key fw_keys[] = {
 {"data.tables.*.labels", FW_KEY_TEXT, DATA, T(labels), .help = "IDX labels of the pictures: one column `label`"},
 {"data.query", FW_KEY_TEXT, LATER | DATA, .help = "SQL over the tables"},
 {"data.dataset", FW_KEY_TEXT, 0, P(data.dataset), .help = "where ingest writes; default: <project>.dataset.h5 beside the project file"},
-{"data.missing", FW_KEY_TEXTS, DATA | SORTED, P(data.missing), .fallback = "[\"\", \"?\", N/A, NA, \"NULL\", NaN, nan, \"null\"]",
+{"data.missing", FW_KEY_TEXTS, DATA | MODEL | SORTED, P(data.missing), .fallback = "[\"\", \"?\", N/A, NA, \"NULL\", NaN, nan, \"null\"]",
  .help = "texts that stand for a missing value"},
 {"data.labels", FW_KEY_SECTION, 0, .help = "cleaning of the target's classes"},
 {"data.labels.exclude", FW_KEY_TEXTS, DATA | SORTED, P(data.labels.exclude), .fallback = "[]", .help = "classes whose rows are left out"},
 {"data.labels.merge", FW_KEY_MERGE, DATA, P(data.labels.merge), P(data.labels.n_merge), .fallback = "{}", .help = "new class: [old classes]"},
 {"data.private", FW_KEY_TEXTS, DATA | SORTED, P(data.private_columns), .fallback = "[]", .help = "columns that are never stored and never published"},
-{"data.id", FW_KEY_TEXT, DATA, P(data.id), .help = "column carried through to the output of score; default: the row number"},
+{"data.id", FW_KEY_TEXT, DATA | MODEL, P(data.id), .help = "column carried through to the output of score; default: the row number"},
 {"data.bad_rows", FW_KEY_WORD, DATA, P(data.bad_rows), .words = WORDS("error", "skip"), .fallback = "error", .help = "rows that can't be read: stop, or count and list"},
 {"data.split", FW_KEY_SECTION, 0, .help = "which rows train, steer and judge the model"},
 {"data.split.by", FW_KEY_WORD, DATA, P(data.split.by), .words = WORDS("random", "time", "group", "given"), .fallback = "random",

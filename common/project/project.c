@@ -91,14 +91,28 @@ fw_status fw_project_load(fw_project **out, const char *path, const char *const 
     return s;
 }
 
+static fw_status parse_tree(fw_project **out, fw_node **root, const char *name, const char *dir, fw_error *err)
+{
+    fw_problems problems = {.file = name};
+    fw_status s = from_tree(out, root, name, name, dir, &problems, err);
+    fw_problems_release(&problems);
+    return s;
+}
+
 fw_status fw_project_parse(fw_project **out, const char *yaml, const char *name, const char *dir, fw_error *err)
 {
     FW_AUTO(fw_node) *root = NULL;
     FW_TRY(root_of(&root, yaml, strlen(yaml), name, err));
-    fw_problems problems = {.file = name};
-    fw_status s = from_tree(out, &root, name, name, dir, &problems, err);
-    fw_problems_release(&problems);
-    return s;
+    return parse_tree(out, &root, name, dir, err);
+}
+
+fw_status fw_project_parse_model_part(fw_project **out, const char *yaml, const char *tables, const char *name, const char *dir, fw_error *err)
+{
+    char data[] = "data", key[] = "tables", *parts[] = {data, key};
+    FW_AUTO(fw_node) *root = NULL;
+    FW_TRY(root_of(&root, yaml, strlen(yaml), name, err));
+    FW_TRY(fw_tree_set(root, parts, 2, tables, FW_FROM_DATA, err));
+    return parse_tree(out, &root, name, dir, err);
 }
 
 /** Reads the struct anew from the changed tree; *p keeps its place. */

@@ -102,6 +102,8 @@ typedef struct fw_project {
 fw_status fw_project_load(fw_project **out, const char *path, const char *const *overrides, size_t n, fw_error *err);
 /** From the resolved YAML text (in a model, a checkpoint, a command); dir: for relative paths. */
 fw_status fw_project_parse(fw_project **out, const char *yaml, const char *name, const char *dir, fw_error *err);
+/** From fw_project_model_part's text, over other tables: flow YAML of data.tables. */
+fw_status fw_project_parse_model_part(fw_project **out, const char *yaml, const char *tables, const char *name, const char *dir, fw_error *err);
 void      fw_project_destroy(fw_project **p);
 
 /** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. features.<column>.type of a column
@@ -121,7 +123,8 @@ fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
  *  and their declared types (not those set by fw_project_set_types); attributes of fairness stored for their sake. Its digest tells whether a
  *  dataset is of this project. FW_ERR_CONFIG when this version can't make it. */
 fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
-/** The part that shapes the model given the dataset (problem without success, features, model, train without checkpoint), canonical.
+/** The part that shapes the model given the dataset (problem without success, features, model, train without checkpoint), and what it takes to
+ *  score a table with it (project, data.id, data.missing), canonical.
  *  FW_ERR_CONFIG when this version can't train it. */
 fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
 

@@ -51,15 +51,12 @@ static fw_status table_text(fw_text *t, const coord_call *call, const char *inpu
 }
 
 /* How the model's project reads cells, over the table that is to be scored. */
-static fw_status scoring_project(char **yaml, const coord_call *call, const fw_model *m, const char *input, bool is_dataset, fw_error *err)
+static fw_status scoring_project(char **yaml, const coord_call *call, const fw_model *m, const char *input, fw_error *err)
 {
     FW_AUTO(fw_project) *p = NULL;
     FW_AUTO(fw_text) table = {0};
-    FW_TRY(fw_project_parse(&p, m->project_yaml, "the project in the model", ".", err));
-    if (!is_dataset) {
-        FW_TRY(table_text(&table, call, input, err));
-        FW_TRY(fw_project_set(p, "data.tables", table.data, err));
-    }
+    FW_TRY(table_text(&table, call, input, err));
+    FW_TRY(fw_project_parse_model_part(&p, m->project_yaml, table.data, "the project in the model", ".", err));
     if (coord_option_set(call, "id")) FW_TRY(fw_project_set(p, "data.id", coord_option_value(call, "id"), err));
     return fw_project_resolved(yaml, p, err);
 }
@@ -115,7 +112,7 @@ static fw_status run(coord_call *call, fw_error *err)
     FW_TRY(fw_model_load(&m, model_path, err));
     const bool is_dataset = coord_is_flywheel_file(input);
     if (coord_option_set(call, "split") && !is_dataset) return fw_fail(err, FW_ERR_CONFIG, "score: --split goes with a dataset; %s is a table", input);
-    FW_TRY(scoring_project(&yaml, call, m, input, is_dataset, err));
+    FW_TRY(scoring_project(&yaml, call, m, input, err));
     return send_score(call, model_path, yaml, input, is_dataset, err);
 }
 

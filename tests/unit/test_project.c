@@ -438,7 +438,8 @@ static void parts_change_when_and_only_when_they_must(void **state)
         {"  split: {seed: 2}\n", true, false},
         {"  private: [n]\n", true, false},
         {"  labels: {exclude: [n]}\n", true, false},
-        {"  missing: [x]\n", true, false},
+        {"  missing: [x]\n", true, true},                                                         /* how a table is read that is to be scored */
+        {"  id: k\n", true, true},
         {"features: {n: ignore, \"*\": auto}\n", true, true},
         {"features: {n: category, \"*\": auto}\n", true, true},
         {"features: {n: {scale: none}, \"*\": auto}\n", false, true},
