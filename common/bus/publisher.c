@@ -8,6 +8,7 @@
 
 #define HIGH_WATER       100000
 #define MAX_PREFIXES     1000     /* distinct topic prefixes told apart; the readers beyond are taken to want everything */
+#define CLOCK_SLACK_S    0.01     /* the library's timers end up to some ms early */
 #define EVENTS_PER_LOOK  1000     /* subscriptions handled before a send goes on, so that a flood of them cannot hold it up */
 
 typedef struct prefix { char *text; size_t len; int readers; } prefix;
@@ -132,7 +133,7 @@ fw_status fw_publisher_close(fw_publisher **p, int linger_ms, fw_error *err)
 {
     if (p == NULL || *p == NULL) return FW_OK;
     fw_socket closing = (*p)->socket;                      /* its endpoint is still wanted for the text */
-    fw_mono deadline = fw_mono_after(fw_mono_now(), linger_ms / 1000.0);
+    fw_mono deadline = fw_mono_after(fw_mono_now(), linger_ms / 1000.0 - CLOCK_SLACK_S);
     end_publisher(p, FW_MAX(linger_ms, 0));
     if (linger_ms > 0 && fw_mono_passed(deadline))
         return fw_fail(err, FW_ERR_TIMEOUT, "bus: %s: a reader had not taken everything %d ms after the last message; the rest is lost to it",
