@@ -52,7 +52,8 @@ static json_t *content_of(const json_t *manifest, const fw_array *arrays, size_t
 {
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < n; i++)
-        if (json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", arrays[i].name, "type", type_names[arrays[i].type], "n", (json_int_t)arrays[i].n)) != 0) {
+        if (json_array_append_new(
+                list, json_pack("{s:s, s:s, s:I}", "name", arrays[i].name, "type", type_names[arrays[i].type], "n", (json_int_t)arrays[i].n)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -118,11 +119,13 @@ static fw_status write_and_verify(fw_atomic_file *f, const json_t *manifest, con
 
 static fw_status check_arguments(const char *path, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err)
 {
-    if (!json_is_object(manifest) || n > MAX_ARRAYS) return fw_fail(err, FW_ERR_ARG, "checkpoint %s: its manifest is no JSON object, or it has %zu arrays", path, n);
+    if (!json_is_object(manifest) || n > MAX_ARRAYS)
+        return fw_fail(err, FW_ERR_ARG, "checkpoint %s: its manifest is no JSON object, or it has %zu arrays", path, n);
     for (size_t i = 0; i < n; i++) {
         if (!name_is_good(arrays[i].name)) return fw_fail(err, FW_ERR_ARG, "checkpoint %s: an array can't be called \"%s\"", path, arrays[i].name);
         for (size_t k = 0; k < i; k++)
-            if (strcmp(arrays[i].name, arrays[k].name) == 0) return fw_fail(err, FW_ERR_ARG, "checkpoint %s: two arrays are called \"%s\"", path, arrays[i].name);
+            if (strcmp(arrays[i].name, arrays[k].name) == 0)
+                return fw_fail(err, FW_ERR_ARG, "checkpoint %s: two arrays are called \"%s\"", path, arrays[i].name);
     }
     return FW_OK;
 }
@@ -147,13 +150,15 @@ static fw_status describe_array(fw_array *a, const json_t *entry, uint64_t file_
 {
     const char *name = json_string_value(json_object_get(entry, "name")), *type = json_string_value(json_object_get(entry, "type"));
     const json_t *n = json_object_get(entry, "n");
-    if (name == NULL || type == NULL || !json_is_integer(n) || !name_is_good(name)) return fw_fail(err, FW_ERR_FORMAT, "its list of arrays is not as it should be");
+    if (name == NULL || type == NULL || !json_is_integer(n) || !name_is_good(name))
+        return fw_fail(err, FW_ERR_FORMAT, "its list of arrays is not as it should be");
     size_t t = 0;
     while (t < N_TYPES && strcmp(type, type_names[t]) != 0) t++;
     if (t == N_TYPES) return fw_fail(err, FW_ERR_FORMAT, "array %s has unknown type \"%s\"", name, type);
     const json_int_t len = json_integer_value(n);
     if (len < 0 || (uint64_t)len > file_bytes / element_bytes((fw_array_type)t))
-        return fw_fail(err, FW_ERR_FORMAT, "array %s has %" JSON_INTEGER_FORMAT " elements, which a file of %" PRIu64 " bytes can't hold", name, len, file_bytes);
+        return fw_fail(err, FW_ERR_FORMAT, "array %s has %" JSON_INTEGER_FORMAT " elements, which a file of %" PRIu64 " bytes can't hold", name, len,
+                       file_bytes);
     *a = (fw_array){.name = name, .type = (fw_array_type)t, .n = (size_t)len};
     return FW_OK;
 }

@@ -24,7 +24,8 @@ static fw_status add_layer(fw_dense *net, size_t in, size_t out, fw_activation a
     if (__builtin_add_overflow(net->n_params, weights + out, &total) || total > MAX_PARAMS)
         return fw_fail(err, FW_ERR_CONFIG, "network: more than %zu parameters up to layer %zu (%zu x %zu); use smaller hidden layers or fewer features",
                        MAX_PARAMS, net->n_layers + 1, in, out);
-    net->layers[net->n_layers++] = (fw_dense_layer){.in = in, .out = out, .w_at = net->n_params, .b_at = net->n_params + weights, .activation = activation};
+    net->layers[net->n_layers++] =
+        (fw_dense_layer){.in = in, .out = out, .w_at = net->n_params, .b_at = net->n_params + weights, .activation = activation};
     net->n_params = total;
     net->widest = FW_MAX(net->widest, FW_MAX(in, out));
     return FW_OK;
@@ -151,7 +152,8 @@ fw_status fw_dense_from_json(fw_dense *out, const json_t *j, fw_error *err)
     if (!fw_activation_parse(&activation, activation_text)) return fw_fail(err, FW_ERR_FORMAT, "network: unknown activation \"%s\"", activation_text);
     if (!parse_link(&link, link_text)) return fw_fail(err, FW_ERR_FORMAT, "network: unknown link \"%s\"", link_text);
     size_t hidden[FW_DENSE_MAX_LAYERS], n_hidden = json_array_size(list);
-    if (!json_is_array(list) || n_hidden >= FW_DENSE_MAX_LAYERS) return fw_fail(err, FW_ERR_FORMAT, "network: hidden is not a list of fewer than %d widths", FW_DENSE_MAX_LAYERS);
+    if (!json_is_array(list) || n_hidden >= FW_DENSE_MAX_LAYERS)
+        return fw_fail(err, FW_ERR_FORMAT, "network: hidden is not a list of fewer than %d widths", FW_DENSE_MAX_LAYERS);
     if (n_in < 0 || n_out < 0) return fw_fail(err, FW_ERR_FORMAT, "network: a negative width");
     for (size_t i = 0; i < n_hidden; i++) {
         const json_t *width = json_array_get(list, i);

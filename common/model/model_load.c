@@ -39,8 +39,8 @@ static fw_status take_lineage(fw_model *m, json_t *lineage, fw_error *err)
     const char *dataset = NULL, *program = NULL, *blas_core = NULL;
     json_int_t seed = 0, rounds = 0, steps = 0, train_rows = 0;
     json_error_t why;
-    if (json_unpack_ex(lineage, &why, 0, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", &dataset, "program", &program, "blas_core", &blas_core, "seed", &seed,
-                       "rounds", &rounds, "steps", &steps, "train_rows", &train_rows) != 0)
+    if (json_unpack_ex(lineage, &why, 0, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", &dataset, "program", &program, "blas_core", &blas_core,
+                       "seed", &seed, "rounds", &rounds, "steps", &steps, "train_rows", &train_rows) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "model: lineage: %s", why.text);
     m->seed = (uint64_t)seed;
     m->rounds = (uint64_t)rounds;
@@ -56,11 +56,12 @@ static fw_status take_manifest(fw_model *m, json_t *j, fw_error *err)
     const char *name = NULL, *task = NULL, *learner = NULL;
     json_t *net = NULL, *schema = NULL, *pipeline = NULL, *metrics = NULL, *lineage = NULL;
     json_error_t why;
-    if (json_unpack_ex(j, &why, 0, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:F, s:F}}", "name", &name, "task", &task, "learner", &learner, "net", &net,
-                       "schema", &schema, "pipeline", &pipeline, "metrics", &metrics, "lineage", &lineage, "target", "mean", &m->target_mean, "scale",
-                       &m->target_scale) != 0)
+    if (json_unpack_ex(j, &why, 0, "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:F, s:F}}", "name", &name, "task", &task, "learner", &learner, "net",
+                       &net, "schema", &schema, "pipeline", &pipeline, "metrics", &metrics, "lineage", &lineage, "target", "mean", &m->target_mean,
+                       "scale", &m->target_scale) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "model: manifest: %s", why.text);
-    if (!fw_text_equal(task, "classification") && !fw_text_equal(task, "regression")) return fw_fail(err, FW_ERR_FORMAT, "model: unknown task \"%s\"", task);
+    if (!fw_text_equal(task, "classification") && !fw_text_equal(task, "regression"))
+        return fw_fail(err, FW_ERR_FORMAT, "model: unknown task \"%s\"", task);
     m->task = fw_text_equal(task, "regression") ? FW_TASK_REGRESSION : FW_TASK_CLASSIFICATION;
     FW_TRY(fw_copy_text(&m->name, name, err));
     FW_TRY(fw_copy_text(&m->learner, learner, err));
@@ -160,7 +161,8 @@ static fw_status check_cells(const fw_column *column, const fw_cells *c, size_t 
     for (size_t i = 0; i < n_rows; i++) {
         int sound = c->missing[i] <= 1;
         if (column->type == FW_NUMBER) sound = sound && isfinite(c->number[i]);
-        if (column->type == FW_CATEGORY) sound = sound && c->code[i] >= FW_CODE_UNSEEN && (c->code[i] < 0 || (size_t)c->code[i] < fw_dict_size(column->dict));
+        if (column->type == FW_CATEGORY)
+            sound = sound && c->code[i] >= FW_CODE_UNSEEN && (c->code[i] < 0 || (size_t)c->code[i] < fw_dict_size(column->dict));
         if (!sound) return fw_fail(err, FW_ERR_FORMAT, "model: sample row %zu holds an impossible value in column %s", i, column->name);
     }
     return FW_OK;

@@ -48,7 +48,8 @@ static fw_status manifest_text(char **out, const fw_model *m, fw_error *err)
     char *text = manifest != NULL ? json_dumps(manifest, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(manifest);
     if (text == NULL)
-        return fw_fail(err, FW_ERR_NUMERIC, "model: no manifest can be made of it: a metric or the target's scale is not finite, a text is not UTF-8, or memory is short");
+        return fw_fail(err, FW_ERR_NUMERIC,
+                       "model: no manifest can be made of it: a metric or the target's scale is not finite, a text is not UTF-8, or memory is short");
     *out = text;
     return FW_OK;
 }

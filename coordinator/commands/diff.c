@@ -193,8 +193,8 @@ static void compare_array(json_t *rows, size_t layer, const char *name, const fl
         largest = fmax(largest, fabs((double)a[i] - (double)b[i]));
     }
     if (different == 0) return;
-    json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:f}", "weights", json_sprintf("layer %zu %s", layer, name), "values", (json_int_t)n, "different",
-                                          (json_int_t)different, "largest_difference", largest));
+    json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:f}", "weights", json_sprintf("layer %zu %s", layer, name), "values", (json_int_t)n,
+                                          "different", (json_int_t)different, "largest_difference", largest));
 }
 
 static json_t *shape_text(const fw_dense *net, size_t l)
@@ -267,7 +267,8 @@ static void compare_stats(differences *d, const fw_dataset *a, const fw_dataset 
             {"max", x->max, y->max}, {"mean", x->mean, y->mean}, {"stddev", x->stddev, y->stddev}};
         for (size_t k = 0; k < sizeof figures / sizeof figures[0]; k++)
             if (figures[k].a < figures[k].b || figures[k].a > figures[k].b)
-                json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f}", "column", name, "figure", figures[k].what, "a", figures[k].a, "b", figures[k].b));
+                json_array_append_new(
+                    rows, json_pack("{s:s, s:s, s:f, s:f}", "column", name, "figure", figures[k].what, "a", figures[k].a, "b", figures[k].b));
     }
     add_group(d, "statistics", rows);
 }
@@ -319,9 +320,11 @@ static fw_status compare(differences *d, const char *given_a, const char *given_
     FW_FREE char *path_a = NULL, *path_b = NULL;
     FW_TRY(coord_thing_find(&a, &path_a, given_a, err));
     FW_TRY(coord_thing_find(&b, &path_b, given_b, err));
-    if (a != b) return fw_fail(err, FW_ERR_CONFIG, "%s is a %s and %s a %s: name two of one kind", path_a, coord_thing_name(a), path_b, coord_thing_name(b));
+    if (a != b)
+        return fw_fail(err, FW_ERR_CONFIG, "%s is a %s and %s a %s: name two of one kind", path_a, coord_thing_name(a), path_b, coord_thing_name(b));
     if (a == COORD_CHECKPOINT)
-        return fw_fail(err, FW_ERR_CONFIG, "%s: checkpoints are not compared, models are: let the training finish with `flywheel train --resume auto`", path_a);
+        return fw_fail(err, FW_ERR_CONFIG,
+                       "%s: checkpoints are not compared, models are: let the training finish with `flywheel train --resume auto`", path_a);
     json_object_set_new(d->found, "what", json_string(coord_thing_name(a)));
     json_object_set_new(d->found, "a", json_string(given_a));
     json_object_set_new(d->found, "b", json_string(given_b));
@@ -332,7 +335,8 @@ static fw_status show(const differences *d, int format, const char *a, const cha
 {
     const bool equal = json_is_true(json_object_get(d->found, "equal"));
     if (format == 1) FW_TRY(coord_description_print_json(stdout, d->found, err));
-    else if (equal && printf("equal: %s\n", json_string_value(json_object_get(d->found, "digest"))) < 0) return fw_fail_errno(err, FW_ERR_IO, "standard output");
+    else if (equal && printf("equal: %s\n", json_string_value(json_object_get(d->found, "digest"))) < 0)
+        return fw_fail_errno(err, FW_ERR_IO, "standard output");
     else if (!equal) FW_TRY(coord_description_print(stdout, d->found, ALL_DIGITS, err));
     return equal ? FW_OK : fw_fail(err, FW_ERR_CHECK, "%s and %s differ", a, b);
 }

@@ -80,14 +80,14 @@ static fw_status describe_model(json_t **out, const char *path, fw_error *err)
     json_t *features = NULL;
     FW_TRY(describe_features(&features, m, err));
     json_t *lineage = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s}", "dataset", m->dataset_digest, "train_rows", (json_int_t)m->train_rows, "seed",
-                                (json_int_t)m->seed, "rounds", (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "program", m->program_version, "blas_core",
-                                m->blas_core);
+                                (json_int_t)m->seed, "rounds", (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "program", m->program_version,
+                                "blas_core", m->blas_core);
     const fw_column *target = &m->schema->columns[m->schema->target];
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "what", "model", "digest", m->digest, "name", m->name, "task",
-                     m->task == FW_TASK_REGRESSION ? "regression" : "classification", "target", target->name, "learner", m->learner, "classes",
-                     describe_classes(m->schema), "inputs", (json_int_t)fw_pipeline_width(m->pipeline), "parameters", (json_int_t)m->net.n_params,
-                     "sample_rows_checked", (json_int_t)m->samples->n_rows, "features", features, "layers", describe_layers(&m->net), "metrics", describe_metrics(m), "lineage",
-                     lineage);
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "what", "model", "digest", m->digest, "name", m->name,
+                     "task", m->task == FW_TASK_REGRESSION ? "regression" : "classification", "target", target->name, "learner", m->learner,
+                     "classes", describe_classes(m->schema), "inputs", (json_int_t)fw_pipeline_width(m->pipeline), "parameters",
+                     (json_int_t)m->net.n_params, "sample_rows_checked", (json_int_t)m->samples->n_rows, "features", features, "layers",
+                     describe_layers(&m->net), "metrics", describe_metrics(m), "lineage", lineage);
     return FW_OK;
 }
 
@@ -131,8 +131,8 @@ static fw_status describe_dataset(json_t **out, const char *path, bool verify, f
     for (size_t i = 0; i < schema->n_columns; i++)
         json_array_append_new(columns, describe_column(&schema->columns[i], &fw_dataset_stats(d)[i], (int)i == schema->target));
     for (fw_split s = FW_TRAIN; s < FW_N_SPLITS; s++) json_object_set_new(rows, fw_split_name(s), json_integer((json_int_t)fw_dataset_rows(d, s)));
-    json_t *o = json_pack("{s:s, s:s, s:O, s:o}", "what", "dataset", "digest", fw_dataset_digest(d), "project", json_object_get(manifest, "project"), "classes",
-                          describe_classes(schema));
+    json_t *o = json_pack("{s:s, s:s, s:O, s:o}", "what", "dataset", "digest", fw_dataset_digest(d), "project", json_object_get(manifest, "project"),
+                          "classes", describe_classes(schema));
     static const char *const counts[] = {"bad_rows", "excluded_rows", "duplicate_rows"};
     for (size_t i = 0; i < 3; i++) json_object_set(o, counts[i], json_object_get(manifest, counts[i]));
     if (json_array_size(warnings) > 0) json_object_set(o, "warnings", warnings);
@@ -150,7 +150,8 @@ static json_t *describe_arrays(const fw_checkpoint *c)
     const fw_array *arrays = fw_checkpoint_arrays(c);
     json_t *list = json_array();
     for (size_t i = 0; i < fw_checkpoint_n_arrays(c); i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "array", arrays[i].name, "type", fw_array_type_name(arrays[i].type), "values", (json_int_t)arrays[i].n));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "array", arrays[i].name, "type", fw_array_type_name(arrays[i].type), "values",
+                                              (json_int_t)arrays[i].n));
     return list;
 }
 

@@ -12,17 +12,20 @@
 enum { AGE, COLOUR, NOTE, WHEN, PICTURE, TARGET, N_COLUMNS };
 static const char schema_text[] =
     "{\"target\": 5, \"columns\": ["
-    "{\"name\": \"age\", \"type\": \"number\", \"inferred\": true}, {\"name\": \"colour\", \"type\": \"category\", \"inferred\": false, \"categories\": [\"blue\", \"green\", \"red\"]},"
+    "{\"name\": \"age\", \"type\": \"number\", \"inferred\": true}, {\"name\": \"colour\", \"type\": \"category\", \"inferred\": false, "
+    "\"categories\": [\"blue\", \"green\", \"red\"]},"
     "{\"name\": \"note\", \"type\": \"text\", \"inferred\": true}, {\"name\": \"when\", \"type\": \"time\", \"inferred\": true},"
     "{\"name\": \"picture\", \"type\": \"image\", \"inferred\": true, \"height\": 2, \"width\": 2, \"channels\": 1},"
     "{\"name\": \"y\", \"type\": \"%s\", \"inferred\": false%s}]}";
-static const char pipeline_text[] =
-    "{\"version\": 1, \"width\": 10, \"inputs\": ["
-    "{\"column\": \"age\", \"transform\": \"number\", \"parameters\": {\"missing\": \"median\", \"fill\": 38.5, \"indicator\": true, \"clip\": null, \"log1p\": false,"
-    " \"scale\": \"standard\", \"shift\": 40.1, \"divisor\": 12.7}},"
-    "{\"column\": \"colour\", \"transform\": \"category\", \"parameters\": {\"encoding\": \"one_hot\", \"missing\": \"own\", \"indicator\": false, \"unseen\": \"other\","
-    " \"dictionary\": 3, \"kept\": [0, 1], \"rare\": [2]}},"
-    "{\"column\": \"picture\", \"transform\": \"image\", \"parameters\": {\"missing\": \"zero\", \"scale\": \"none\", \"mean\": [], \"divisor\": []}}]}";
+static const char pipeline_text[] = "{\"version\": 1, \"width\": 10, \"inputs\": ["
+                                    "{\"column\": \"age\", \"transform\": \"number\", \"parameters\": {\"missing\": \"median\", \"fill\": 38.5, "
+                                    "\"indicator\": true, \"clip\": null, \"log1p\": false,"
+                                    " \"scale\": \"standard\", \"shift\": 40.1, \"divisor\": 12.7}},"
+                                    "{\"column\": \"colour\", \"transform\": \"category\", \"parameters\": {\"encoding\": \"one_hot\", \"missing\": "
+                                    "\"own\", \"indicator\": false, \"unseen\": \"other\","
+                                    " \"dictionary\": 3, \"kept\": [0, 1], \"rare\": [2]}},"
+                                    "{\"column\": \"picture\", \"transform\": \"image\", \"parameters\": {\"missing\": \"zero\", \"scale\": "
+                                    "\"none\", \"mean\": [], \"divisor\": []}}]}";
 
 static const struct { const char *target_type, *categories; fw_task task; fw_link link; size_t n_out, hidden; } kinds[] = {
     {"category", ", \"categories\": [\"no\", \"yes\"]", FW_TASK_CLASSIFICATION, FW_LINK_SIGMOID, 1, 8},

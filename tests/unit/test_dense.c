@@ -11,9 +11,11 @@
 
 #include "common/model/dense.h"
 
-static const struct { size_t n_in, hidden[3], n_hidden, n_out; fw_activation activation; fw_link link; } nets[] = {
-    {7, {0}, 0, 1, FW_IDENTITY, FW_LINK_IDENTITY},    {108, {64, 32}, 2, 1, FW_RELU, FW_LINK_SIGMOID},    {50, {33, 17, 5}, 3, 10, FW_TANH, FW_LINK_SOFTMAX},
-    {300, {128}, 1, 37, FW_GELU, FW_LINK_SOFTMAX},    {12, {0}, 0, 3, FW_RELU, FW_LINK_SOFTMAX},
+static const struct { size_t n_in, hidden[3], n_hidden, n_out; fw_activation activation; fw_link link;
+} nets[] = {
+    {7, {0}, 0, 1, FW_IDENTITY, FW_LINK_IDENTITY},      {108, {64, 32}, 2, 1, FW_RELU, FW_LINK_SIGMOID},
+    {50, {33, 17, 5}, 3, 10, FW_TANH, FW_LINK_SOFTMAX}, {300, {128}, 1, 37, FW_GELU, FW_LINK_SOFTMAX},
+    {12, {0}, 0, 3, FW_RELU, FW_LINK_SOFTMAX},
 };
 #define N_NETS (sizeof nets / sizeof nets[0])
 #define ROWS 300u
@@ -69,7 +71,8 @@ static void predict_in_double(const fw_dense *net, const float *params, const fl
     const size_t n = net->layers[net->n_layers - 1].out;
     double sum = 0;
     for (size_t j = 0; j < n; j++) sum += exp(now[j]);
-    for (size_t j = 0; j < n; j++) y[j] = net->link == FW_LINK_SOFTMAX ? exp(now[j]) / sum : net->link == FW_LINK_SIGMOID ? 1 / (1 + exp(-now[j])) : now[j];
+    for (size_t j = 0; j < n; j++)
+        y[j] = net->link == FW_LINK_SOFTMAX ? exp(now[j]) / sum : net->link == FW_LINK_SIGMOID ? 1 / (1 + exp(-now[j])) : now[j];
 }
 
 /* Tolerance: a few hundred float roundings of sums of size about 1, each 6e-8, and links and activations with slopes of at most about 1. */
@@ -140,7 +143,8 @@ static void impossible_shapes_are_refused(void **context)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fw_dense net = {.n_layers = 99};
         fw_error err = {0};
-        assert_int_equal(fw_dense_make(&net, cases[i].n_in, cases[i].hidden, cases[i].n_hidden, cases[i].n_out, FW_RELU, cases[i].link, &err), FW_ERR_CONFIG);
+        assert_int_equal(fw_dense_make(&net, cases[i].n_in, cases[i].hidden, cases[i].n_hidden, cases[i].n_out, FW_RELU, cases[i].link, &err),
+                         FW_ERR_CONFIG);
         assert_int_equal(net.n_layers, 99);
         assert_true(strlen(err.text) > 20);
     }

@@ -188,14 +188,24 @@ static void project_lines_are_dotted_keys(void **context)
     static const struct { const char *key, *value; } expected[] = {
         {"project", "x"}, {"data.tables.calls", "{path: \"a: b.csv\"}"}, {"data.\"odd: name\".deep", "[1, 2]"}, {"train.seed", "1"}};
     FW_AUTO(coord_yaml_lines) *l = NULL;
-    assert_int_equal(coord_yaml_lines_create(&l, "project: x\ndata:\n  tables:\n    calls: {path: \"a: b.csv\"}\n  \"odd: name\":\n    deep: [1, 2]\ntrain:\n  seed: 1", NULL), FW_OK);
+    assert_int_equal(
+        coord_yaml_lines_create(
+            &l, "project: x\ndata:\n  tables:\n    calls: {path: \"a: b.csv\"}\n  \"odd: name\":\n    deep: [1, 2]\ntrain:\n  seed: 1", NULL),
+        FW_OK);
     assert_int_equal(coord_yaml_lines_n(l), 4);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(coord_yaml_lines_key(l, i), expected[i].key);
         assert_string_equal(coord_yaml_lines_find(l, expected[i].key), expected[i].value);
     }
     assert_null(coord_yaml_lines_find(l, "data"));
-    static const char *const odd[] = {"", "\n\n", ":", ": x", "    deep: 1", "a", "\"", "a:\n                                                                                          b: 1"};
+    static const char *const odd[] = {"",
+                                      "\n\n",
+                                      ":",
+                                      ": x",
+                                      "    deep: 1",
+                                      "a",
+                                      "\"",
+                                      "a:\n                                                                                          b: 1"};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         FW_AUTO(coord_yaml_lines) *strange = NULL;
         assert_int_equal(coord_yaml_lines_create(&strange, odd[i], NULL), FW_OK);
