@@ -124,6 +124,13 @@ static fw_status add_metric(worker_round *r, const fw_predictions *p, const char
     return FW_OK;
 }
 
+/* problem.positive names the class with code 0. */
+static bool positive_first(const worker_task *task)
+{
+    const fw_schema *schema = fw_dataset_schema(task->dataset);
+    return task->n_classes == 2 && fw_text_equal(task->project->problem.positive, fw_dict_text(schema->columns[schema->target].dict, 0, NULL));
+}
+
 static fw_status measure(const worker_train *t, const float *all, worker_round *r, fw_error *err)
 {
     const worker_task *task = t->task;
@@ -131,7 +138,8 @@ static fw_status measure(const worker_train *t, const float *all, worker_round *
     const char *wanted = task->project->train.early_stopping.metric;
     FW_FREE float *two = NULL;
     FW_FREE double *value = NULL;
-    fw_predictions p = {.task = task->task, .n = n, .n_classes = task->n_classes, .label = task->validation.label, .p = all};
+    fw_predictions p = {.task = task->task, .n = n, .n_classes = task->n_classes, .label = task->validation.label, .p = all,
+                        .positive_first = positive_first(task)};
     if (task->task == FW_TASK_REGRESSION) {
         FW_TRY(fw_alloc_zeroed((void **)&value, n, sizeof *value, "predictions", err));
         for (size_t i = 0; i < n; i++) value[i] = task->target_mean + task->target_scale * (double)all[i];
@@ -171,6 +179,8 @@ static fw_status validate(worker_train *t, worker_round *r, fw_error *err)
 static fw_status mark_best(worker_train *t, fw_error *err)
 {
     t->has_best = true;
+    t->best_round = t->position.round;
+    t->best_step = t->position.step;
     if (!is_leader(t)) return FW_OK;
     fw_array arrays[WORKER_MAX_ARRAYS];
     t->kind->arrays(t->learner, arrays);
@@ -278,7 +288,8 @@ static fw_status finish_round(worker_train *t, worker_round *r, fw_error *err)
 fw_status worker_train_advance(worker_train *t, bool best, worker_round *out, fw_error *err)
 {
     const uint64_t steps = t->kind->steps(t->learner);
-    if (best) FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, mark_best(t, err), err));
+    const bool at_start = t->position.step_in_round == 0;      /* resumed within a round: what was best then is in the checkpoint */
+    if (best && at_start) FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, mark_best(t, err), err));
     worker_group_note(t->task->group, "train", t->position.round + 1, t->position.step);
     while (t->position.step_in_round < steps) FW_TRY(one_step(t, steps, err));
     worker_round r;
@@ -329,8 +340,8 @@ static fw_status build_model(worker_train *t, fw_model *m, bool best, const fw_n
     m->target_mean = task->target_mean;
     m->target_scale = task->target_scale;
     m->seed = task->project->train.seed;
-    m->rounds = t->position.round;
-    m->steps = t->position.step;
+    m->rounds = best && t->has_best ? t->best_round : t->position.round;
+    m->steps = best && t->has_best ? t->best_step : t->position.step;
     m->train_rows = task->train.n;
     FW_TRY(fw_copy_text(&m->name, task->project->project, err));
     FW_TRY(fw_project_model_part(&m->project_yaml, task->project, err));

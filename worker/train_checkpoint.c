@@ -37,10 +37,11 @@ static json_t *history_to_json(const worker_train *t)
 static json_t *manifest_of(const worker_train *t, const char *project, int64_t loss)
 {
     const worker_position *p = &t->position;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:I, s:b, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:I, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
                      "project", project, "dataset", fw_dataset_digest(t->task->dataset), "blas_core", t->blas_core, "position", "round",
                      (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
-                     "loss_fixed", (json_int_t)loss, "best", (int)t->has_best, "history", history_to_json(t));
+                     "loss_fixed", (json_int_t)loss, "best", (int)t->has_best,
+                     "best_round", (json_int_t)t->best_round, "best_step", (json_int_t)t->best_step, "history", history_to_json(t));
 }
 
 static fw_status write_at_leader(worker_train *t, int64_t loss, fw_error *err)
@@ -167,6 +168,8 @@ static fw_status read_manifest(worker_train *t, const json_t *m, const char *pat
     if (t->position.step_in_round > t->kind->steps(t->learner)) return fw_fail(err, FW_ERR_FORMAT, "%s: position outside of the round", path);
     t->loss_fixed = worker_group_rank(t->task->group) == 0 ? (int64_t)json_integer_value(json_object_get(m, "loss_fixed")) : 0;
     t->has_best = json_is_true(json_object_get(m, "best"));
+    t->best_round = (uint64_t)json_integer_value(json_object_get(m, "best_round"));
+    t->best_step = (uint64_t)json_integer_value(json_object_get(m, "best_step"));
     return history_from_json(t, json_object_get(m, "history"), err);
 }
 

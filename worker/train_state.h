@@ -25,6 +25,7 @@ struct worker_train {
     size_t n_history, history_capacity;
     void *best[WORKER_MAX_ARRAYS];               /* rank 0: copies of the model arrays; NULL: nothing marked yet */
     bool has_best;
+    uint64_t best_round, best_step;              /* where they were marked */
     fw_mono last_checkpoint, last_said;
     double last_rate;
 };

@@ -80,5 +80,7 @@ void fw_log_debug(const char *format, ...)
 bool fw_log_colour(int fd)
 {
     const char *no = getenv("NO_COLOR");
-    return (no == NULL || no[0] == '\0') && isatty(fd) == 1;
+    /* mpirun gives its ranks a pseudo-terminal whatever its own output is */
+    const bool launched = getenv("OMPI_COMM_WORLD_SIZE") != NULL || getenv("PMIX_RANK") != NULL;
+    return (no == NULL || no[0] == '\0') && !launched && isatty(fd) == 1;
 }

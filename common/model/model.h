@@ -34,7 +34,8 @@ typedef struct fw_model {
     fw_named_value *metrics;           /* on the validation split */
     size_t n_metrics;
     char *dataset_digest, *program_version, *blas_core;   /* lineage; blas_core: the OpenBLAS core type it was trained with */
-    uint64_t seed, rounds, steps, train_rows;
+    uint64_t seed, train_rows;
+    uint64_t rounds, steps;            /* after which the weights were taken: of the best round with early stopping, else of the last */
     fw_block *samples;                 /* over schema; raw rows */
     float *expected;                   /* (samples->n_rows, n_out) */
     char digest[FW_DIGEST_TEXT];       /* of the file, set by load and save */

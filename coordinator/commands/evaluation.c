@@ -33,6 +33,14 @@ static fw_status take(void *context, const fw_answer *a, fw_error *err)
     return fw_text_check(into, err);
 }
 
+/* The class whose being chosen is judged, and that binary metrics are about: problem.positive, or the last one (code 1 when binary). */
+static int32_t positive_class(const coord_evaluation *e)
+{
+    for (size_t i = 0; e->opts->project->problem.positive != NULL && i < e->p.n_classes; i++)
+        if (fw_text_equal(e->class_names[i], e->opts->project->problem.positive)) return (int32_t)i;
+    return (int32_t)e->p.n_classes - 1;
+}
+
 /* The parts put together: one array each, in row order. */
 static fw_status lay_out(coord_evaluation *e, fw_error *err)
 {
@@ -51,6 +59,7 @@ static fw_status lay_out(coord_evaluation *e, fw_error *err)
         e->p.label = (const int32_t *)(const void *)e->truth.data;
         FW_TRY(fw_alloc_zeroed((void **)&e->class_names, e->p.n_classes + 1, sizeof *e->class_names, "class names", err));
         for (size_t i = 0; i < e->p.n_classes; i++) e->class_names[i] = fw_model_class_name(m, i);
+        e->p.positive_first = e->p.n_classes == 2 && positive_class(e) == 0;
     }
     return FW_OK;
 }
@@ -75,12 +84,32 @@ static fw_status read_codes(int32_t *code, coord_evaluation *e, int column, fw_e
     return FW_OK;
 }
 
-/* The class whose being chosen is judged: problem.positive, or the last one (code 1 when binary). */
-static int32_t positive_class(const coord_evaluation *e)
+static bool has_positive(const coord_evaluation *e) { return e->p.n_classes == 2 || e->opts->project->problem.positive != NULL; }
+
+/* Many classes and none of them the positive one: a group is served well when it gets the right class, whichever that is. As a binary
+ * problem: truth always 1, predicted 1 where the class was right. */
+static fw_status compare_service(coord_evaluation *e, size_t i, const int32_t *code, size_t n_groups, fw_error *err)
 {
-    for (size_t i = 0; e->opts->project->problem.positive != NULL && i < e->p.n_classes; i++)
-        if (fw_text_equal(e->class_names[i], e->opts->project->problem.positive)) return (int32_t)i;
-    return (int32_t)e->p.n_classes - 1;
+    FW_FREE float *p = NULL;
+    FW_FREE int32_t *label = NULL;
+    const size_t k = e->p.n_classes;
+    FW_TRY(fw_alloc_zeroed((void **)&p, 2 * e->p.n, sizeof *p, "fairness", err));
+    FW_TRY(fw_alloc_zeroed((void **)&label, e->p.n, sizeof *label, "fairness", err));
+    for (size_t r = 0; r < e->p.n; r++) {
+        size_t best = 0;
+        for (size_t j = 1; j < k; j++)
+            if (e->p.p[r * k + j] > e->p.p[r * k + best]) best = j;
+        label[r] = 1;
+        p[2 * r + ((int32_t)best == e->p.label[r] ? 1 : 0)] = 1.0f;
+    }
+    fw_predictions served = {.task = FW_TASK_CLASSIFICATION, .n = e->p.n, .n_classes = 2, .p = p, .label = label};
+    return fw_fairness_compute(&e->fairness_results[i], &served, 1, code, n_groups, e->opts->project->evaluate.fairness_min_count, err);
+}
+
+static fw_status compare_groups(coord_evaluation *e, size_t i, const int32_t *code, size_t n_groups, fw_error *err)
+{
+    if (!has_positive(e)) return compare_service(e, i, code, n_groups, err);
+    return fw_fairness_compute(&e->fairness_results[i], &e->p, positive_class(e), code, n_groups, e->opts->project->evaluate.fairness_min_count, err);
 }
 
 static fw_status judge_attribute(coord_evaluation *e, size_t i, fw_error *err)
@@ -96,10 +125,10 @@ static fw_status judge_attribute(coord_evaluation *e, size_t i, fw_error *err)
     const size_t n_groups = fw_dict_size(dict);
     FW_TRY(fw_alloc_zeroed((void **)&code, e->p.n, sizeof *code, "groups", err));
     FW_TRY(read_codes(code, e, column, err));
-    FW_TRY(fw_fairness_compute(&e->fairness_results[i], &e->p, positive_class(e), code, n_groups, e->opts->project->evaluate.fairness_min_count, err));
+    FW_TRY(compare_groups(e, i, code, n_groups, err));
     FW_TRY(fw_alloc_zeroed((void **)&e->group_names[i], n_groups + 1, sizeof **e->group_names, "groups", err));
     for (size_t k = 0; k < n_groups; k++) e->group_names[i][k] = fw_dict_text(dict, (int32_t)k, NULL);
-    e->fairness[i] = (coord_fairness){.attribute = name, .group_names = e->group_names[i], .result = e->fairness_results[i]};
+    e->fairness[i] = (coord_fairness){.attribute = name, .positive = has_positive(e) ? e->class_names[positive_class(e)] : "the right class", .group_names = e->group_names[i], .result = e->fairness_results[i]};
     e->n_fairness = i + 1;
     return FW_OK;
 }
@@ -141,6 +170,7 @@ static void fill_report(coord_evaluation *e)
     r->metrics = e->metrics;
     r->history = e->opts->history;
     r->n_history = e->opts->n_history;
+    r->kept_round = e->model->rounds;
     r->history_metric = e->opts->history_metric;
     r->fairness = e->fairness;
     r->n_fairness = e->n_fairness;
