@@ -31,6 +31,7 @@ import sys
 import tempfile
 
 import zmq
+from google.protobuf.message import DecodeError
 
 DEFAULT_PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto" / "telemetry.proto"
 QUEUE_MESSAGES = 100_000      # what may wait here while we are busy; a full queue costs messages
@@ -126,9 +127,12 @@ def progress_of(batch):
 def follow(socket, telemetry, options, counts, numbering):
     """Prints what comes, until it is enough."""
     while True:
-        topic, payload = socket.recv_multipart()
-        topic = topic.decode()
-        batch = telemetry.TelemetryBatch.FromString(payload)
+        try:
+            topic, payload = socket.recv_multipart()
+            batch = telemetry.TelemetryBatch.FromString(payload)
+        except (ValueError, DecodeError):      # not two frames, or not a batch
+            counts["malformed"] += 1
+            continue
         if not numbering.is_new(topic, batch):
             continue
         kind = batch.WhichOneof("body")
@@ -163,14 +167,15 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     telemetry = compile_proto(options.proto)
     socket = open_socket(options.connect, options.topic)
-    counts = {"predictions": 0}
+    counts = {"predictions": 0, "malformed": 0}
     numbering = Numbering()
     try:
         follow(socket, telemetry, options, counts, numbering)
     except KeyboardInterrupt:
         pass
     sys.stdout.flush()
-    print(f"{counts['predictions']} predictions, {numbering.missing} batches missing, {numbering.repeated} repeated", file=sys.stderr)
+    batches = f"{numbering.missing} batches missing, {numbering.repeated} repeated, {counts['malformed']} malformed"
+    print(f"{counts['predictions']} predictions, {batches}", file=sys.stderr)
     socket.close()
 
 
