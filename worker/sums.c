@@ -10,6 +10,7 @@
 
 #define BLOCK        WORKER_SUMS_BLOCK
 #define EXPONENT_MIN (-60)        /* keeps 2^shift a float */
+#define EXPONENT_MAX 128          /* FLT_MAX < 2^128 */
 #define HEADROOM     8            /* a block's gradients may grow 256-fold in a step without a redo */
 #define NOT_FINITE   0x7f800000u
 
@@ -176,7 +177,7 @@ static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
     worker_sums_share(s, &first, &n);
     memset(s->total + first, 0, n * sizeof *s->total);
     for (size_t p = 0; p < s->n_parts; p++)
-        for (size_t i = first; i < first + n; i++) s->total[i] += s->parts[p][i];
+        for (size_t i = first; i < first + n; i++) s->total[i] = (int64_t)((uint64_t)s->total[i] + (uint64_t)s->parts[p][i]);     /* wraps in a step that is redone */
     if (s->node_rank == 0) memcpy(s->agreed, s->largest, s->n_blocks * sizeof *s->agreed);
     worker_group_meet(s->group, waited_s);
     if (s->node_rank == 0) {
@@ -231,7 +232,7 @@ void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n, doubl
 /* Exponents follow the largest values of the step that ended: the same at every rank. */
 void worker_sums_done(worker_sums *s, double *waited_s)
 {
-    for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = FW_MIN(exponent_above(s->largest[b]) + HEADROOM, (int64_t)127);
+    for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = FW_MIN(exponent_above(s->largest[b]) + HEADROOM, (int64_t)EXPONENT_MAX);
     worker_group_meet(s->group, waited_s);
 }
 

@@ -25,7 +25,7 @@ static uint32_t add_portable(int64_t *sum, const float *g, size_t n, float scale
         if (u > largest) largest = u;
         double v = (double)g[i] * (double)scale;
         int64_t fixed = v > -0x1p62 && v < 0x1p62 ? (int64_t)rint(v) : 0;       /* out of range: the step is redone */
-        sum[i] = first ? fixed : sum[i] + fixed;
+        sum[i] = first ? fixed : (int64_t)((uint64_t)sum[i] + (uint64_t)fixed);
     }
     return largest;
 }

@@ -12,7 +12,7 @@ TARGETS static void shrink(float *w, size_t n, float by)
 {
     for (size_t i = 0; i < n; i++) {
         float size = fabsf(w[i]) - by;
-        w[i] = size > 0.0f ? copysignf(size, w[i]) : 0.0f;
+        w[i] = size > 0.0f || size != size ? copysignf(size, w[i]) : 0.0f;      /* a NaN must not turn into a zero: it is an event */
     }
 }
 
