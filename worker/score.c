@@ -71,7 +71,7 @@ static int table_column(const fw_table *t, const char *name)
     return -1;
 }
 
-static fw_status column_missing(const fw_table *t, const char *name, fw_error *err)
+static fw_status column_missing(const fw_table *t, const char *name, bool is_id, fw_error *err)
 {
     const size_t n = fw_table_n_columns(t);
     FW_FREE const char **names = NULL;
@@ -82,8 +82,8 @@ static fw_status column_missing(const fw_table *t, const char *name, fw_error *e
         if (i < 30) fw_text_format(&list, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     const char *near = fw_did_you_mean(name, names, n);
-    return fw_fail(err, FW_ERR_DATA, "%s: column \"%s\", which the model needs, is not in it%s%s%s; its columns are: %s%s", fw_table_path(t), name,
-                   near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "", list.data != NULL ? list.data : "", n > 30 ? ", ..." : "");
+    return fw_fail(err, FW_ERR_DATA, "%s: column \"%s\", %s, is not in it%s%s%s; its columns are: %s%s", fw_table_path(t), name,
+                   is_id ? "which is to name the rows (--id names another)" : "which the model needs", near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "", list.data != NULL ? list.data : "", n > 30 ? ", ..." : "");
 }
 
 /* Columns by name, in any order; what the model does not need is not read. */
@@ -93,7 +93,7 @@ static fw_status map_columns(const scoring *s, const fw_table *t, int *column_of
     for (size_t i = 0; i < s->schema->n_columns; i++) {
         const bool needed = (int)i == s->id || (i < s->model->schema->n_columns && wanted[i]);
         column_of[i] = needed ? table_column(t, s->schema->columns[i].name) : -1;
-        if (needed && column_of[i] < 0) return column_missing(t, s->schema->columns[i].name, err);
+        if (needed && column_of[i] < 0) return column_missing(t, s->schema->columns[i].name, (int)i == s->id && !(i < s->model->schema->n_columns && wanted[i]), err);
     }
     return FW_OK;
 }
@@ -134,8 +134,8 @@ static fw_status collect_ids(scoring *s, const fw_block *block, size_t first, si
     return FW_OK;
 }
 
-/* Predicts and encodes the rows of a block; row numbers begin at base. ids: a block over s->schema with the id column, or NULL. */
-static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, uint64_t base, fw_text *out, fw_error *err)
+/* Predicts and encodes the rows of a block. ids: a block over s->schema with the id column, or NULL. */
+static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_text *out, fw_error *err)
 {
     const bool regression = s->model->task == FW_TASK_REGRESSION;
     FW_AUTO(fw_text) store = {0};
@@ -144,7 +144,7 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
     for (size_t first = 0; first < block->n_rows; first += s->piece) {
         size_t n = FW_MIN(s->piece, block->n_rows - first);
         FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
-        for (size_t i = 0; i < n; i++) s->row[i] = base + block->row[first + i];
+        for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
         if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));
         worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value};
         FW_TRY(worker_scored_encode(out, s->model, s->opts, &rows, err));
@@ -193,7 +193,9 @@ static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how,
     if (status == FW_END) n_records = 0;
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     FW_TRY(place_chunk(s, n_records, &before, &all, err));
-    fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, *base + before, &encoded, err);
+    for (size_t i = 0; i < block->n_rows; i++) block->row[i] += *base + before;         /* of the chunk -> of the table */
+    fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, &encoded, err);
+    if (coded != FW_OK) fw_wrap(err, coded, "%s", fw_table_path(t));
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, coded, err));
     *base += all;
     return deliver(s, &encoded, err);
@@ -268,7 +270,7 @@ static fw_status score_part(scoring *s, dataset_reading *d, fw_split split, uint
     if (n == 0) return FW_OK;
     FW_TRY(worker_view_read(d->view, split, first, n, d->block, err));
     if (d->ids != NULL) FW_TRY(fw_dataset_read(d->dataset, split, first, n, d->id_only, d->ids, err));
-    return encode_block(s, d->block, d->ids, 0, encoded, err);
+    return encode_block(s, d->block, d->ids, encoded, err);
 }
 
 static fw_status score_split(scoring *s, dataset_reading *d, fw_split split, fw_error *err)

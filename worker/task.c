@@ -86,8 +86,23 @@ static double weight_of_label(const fw_project *p, const char *label)
     return 1.0;
 }
 
+/* Labels that a validation or test row has and no training row: a line each. */
+static fw_status note_unlearnt(const worker_task *t, const fw_column *target, const uint64_t *count, char **notes, fw_error *err)
+{
+    FW_AUTO(fw_text) all = {0};
+    if (*notes != NULL) fw_text_add(&all, *notes);
+    for (size_t c = 0; c < t->n_classes; c++)
+        if (count[c] == 0)
+            fw_text_format(&all, "target %s: the class \"%s\" has no row in the training split: the model can't learn it\n", target->name,
+                           fw_dict_text(target->dict, (int32_t)c, NULL));
+    FW_TRY(fw_text_check(&all, err));
+    free(*notes);
+    *notes = fw_text_take(&all);
+    return FW_OK;
+}
+
 /* Given weights or "balanced" (rows / (classes * rows of the class), as scikit-learn), scaled to a mean of 1 over the rows. */
-static fw_status weigh_classes(worker_task *t, fw_error *err)
+static fw_status weigh_classes(worker_task *t, char **notes, fw_error *err)
 {
     const fw_column *target = &fw_dataset_schema(t->dataset)->columns[fw_dataset_schema(t->dataset)->target];
     FW_FREE uint64_t *count = NULL;
@@ -97,6 +112,7 @@ static fw_status weigh_classes(worker_task *t, fw_error *err)
     for (uint64_t i = 0; i < t->train.n; i++) present += count[t->train.label[i]]++ == 0;
     if (present < 2)
         return fw_fail(err, FW_ERR_DATA, "target %s: the training split holds only one class; there is nothing to learn", target->name);
+    if (present < t->n_classes) FW_TRY(note_unlearnt(t, target, count, notes, err));
     double sum = 0.0;
     for (size_t c = 0; c < t->n_classes; c++) {
         double w = t->project->train.balanced_classes ? (count[c] > 0 ? (double)t->train.n / ((double)present * (double)count[c]) : 0.0)
@@ -180,7 +196,7 @@ fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project 
         s = load_rows(t, &t->train, FW_TRAIN, err);
     }
     if (s == FW_OK) s = load_rows(t, &t->validation, FW_VALIDATION, err);
-    if (s == FW_OK) s = reduce->agree(reduce->context, t->task == FW_TASK_REGRESSION ? standardise_target(t, err) : weigh_classes(t, err), err);
+    if (s == FW_OK) s = reduce->agree(reduce->context, t->task == FW_TASK_REGRESSION ? standardise_target(t, err) : weigh_classes(t, notes, err), err);
     if (s != FW_OK) {
         worker_task_close(&t);
         return s;

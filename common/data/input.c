@@ -58,7 +58,7 @@ static fw_status open_file(fw_input *in, fw_error *err)
     struct stat st;
     in->fd = open(in->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (in->fd < 0 && errno == ENOENT)
-        return fw_fail(err, FW_ERR_IO, "%s: no such file (relative paths start at the folder of the project file)", in->path);
+        return fw_fail(err, FW_ERR_CONFIG, "%s: no such file (relative paths start at the folder of the project file)", in->path);
     if (in->fd < 0) return fw_fail_errno(err, FW_ERR_IO, "%s: can't be opened", in->path);
     if (fstat(in->fd, &st) != 0) return fw_fail_errno(err, FW_ERR_IO, "%s: can't be examined", in->path);
     if (!S_ISREG(st.st_mode)) return fw_fail(err, FW_ERR_IO, "%s: not a regular file; a table must be a file that can be read more than once", in->path);

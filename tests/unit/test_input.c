@@ -139,7 +139,7 @@ static void cut_damaged_and_followed_files_are_refused(void **state)
 static void what_is_no_file_or_not_what_its_name_says_is_refused(void **state)
 {
     static const struct { const char *name; const char *bytes; fw_status status; const char *says; } cases[] = {
-        {"missing.csv", NULL, FW_ERR_IO, "no such file"},
+        {"missing.csv", NULL, FW_ERR_CONFIG, "no such file"},
         {".", NULL, FW_ERR_IO, "not a regular file"},
         {"text.csv.gz", "a,b\n1,2\n", FW_ERR_DATA, "the name says gzip"},
         {"text.csv.zst", "a,b\n1,2\n", FW_ERR_DATA, "the name says zstd"},

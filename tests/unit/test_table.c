@@ -309,8 +309,8 @@ static void a_missing_file_is_agreed_on_and_named(void **state)
     digests d = {.spec = &spec};
     fw_error err = {0};
     thread_ranks_run(3, digest_on_rank, &d);
-    for (int k = 0; k < 3; k++) assert_int_equal(d.status[k], FW_ERR_IO);
-    assert_int_equal(fw_table_open(&(fw_table *){NULL}, &spec, dir.dir, &fw_reduce_alone, &err), FW_ERR_IO);
+    for (int k = 0; k < 3; k++) assert_int_equal(d.status[k], FW_ERR_CONFIG);
+    assert_int_equal(fw_table_open(&(fw_table *){NULL}, &spec, dir.dir, &fw_reduce_alone, &err), FW_ERR_CONFIG);
     assert_non_null(strstr(err.text, "nowhere.csv: no such file"));
 }
 
