@@ -245,7 +245,7 @@ static void parse_integer(fw_fill *f, const fw_key *key, const char *path, const
     if (!fw_expect(f, path, node, FW_TREE_SCALAR, "a whole number")) return;
     int64_t v;
     if (!fw_parse_int64(&v, node->text, strlen(node->text))) fw_problem(f->problems, node, false, path, "expected a whole number, found '%.60s'", node->text);
-    else if (v < 0 || !in_range(key, (double)v)) out_of_range(f, key, path, node);
+    else if (v < 0 || !in_range(key, (double)v) || (!any_range(key) && (uint64_t)v > (uint64_t)key->high)) out_of_range(f, key, path, node);
     else *(uint64_t *)fw_field(base, key->at) = (uint64_t)v;
 }
 

@@ -70,7 +70,7 @@ static fw_status read_text(char **out, size_t *len, const char *path, fw_error *
     if (!fw_path_exists(path)) return fw_fail(err, FW_ERR_CONFIG, "%s: no such file: name the project file (flywheel init writes one)", path);
     if (fw_path_is_dir(path)) return fw_fail(err, FW_ERR_CONFIG, "%s: is a folder: name the project file in it", path);
     fw_error why;
-    fw_status s = fw_read_file(out, len, path, FW_TREE_MAX_BYTES, &why);
+    fw_status s = fw_read_file(out, len, path, FW_FILE_MAX_BYTES, &why);
     if (s == FW_ERR_NOMEM) return fw_fail(err, s, "%s", why.text);
     if (s == FW_ERR_DATA) return fw_fail(err, FW_ERR_CONFIG, "%s: larger than 1 MiB: this is no project file", path);
     return s < 0 ? fw_fail(err, FW_ERR_CONFIG, "%s", why.text) : FW_OK;

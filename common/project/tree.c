@@ -36,6 +36,12 @@ static fw_status new_node(fw_node **out, fw_tree_kind kind, yaml_mark_t at, fw_e
     return FW_OK;
 }
 
+static void forget_order(fw_node *map)
+{
+    free(map->by_key);
+    map->by_key = NULL;
+}
+
 static fw_status append(fw_node *parent, fw_node **child, fw_error *err)
 {
     void *array = parent->child;
@@ -44,6 +50,7 @@ static fw_status append(fw_node *parent, fw_node **child, fw_error *err)
     if (s < 0) return s;
     parent->child[parent->n++] = *child;
     *child = NULL;
+    forget_order(parent);
     return FW_OK;
 }
 
@@ -56,14 +63,14 @@ static int by_key_then_place(const void *a, const void *b)
     return (x->key_column > y->key_column) - (x->key_column < y->key_column);
 }
 
-static fw_status refuse_twice(const reader *r, const fw_node *map, fw_error *err)
+/** Sorts the keys of a map that is complete, and refuses one that stands twice. */
+static fw_status order_keys(const reader *r, fw_node *map, fw_error *err)
 {
-    if (map->n < 2) return FW_OK;
     size_t bytes;
-    FW_TRY(fw_size_mul(&bytes, map->n, sizeof(fw_node *), "project file", err));
-    FW_FREE fw_node **sorted = malloc(bytes);
+    FW_TRY(fw_size_mul(&bytes, map->n + 1, sizeof(fw_node *), "project file", err));
+    fw_node **sorted = map->by_key = malloc(bytes);
     if (sorted == NULL) return fw_fail(err, FW_ERR_NOMEM, "project file: %zu keys", map->n);
-    memcpy(sorted, map->child, bytes);
+    if (map->n > 0) memcpy(sorted, map->child, map->n * sizeof(fw_node *));
     qsort(sorted, map->n, sizeof *sorted, by_key_then_place);
     for (size_t i = 1; i < map->n; i++)
         if (strcmp(sorted[i]->key, sorted[i - 1]->key) == 0)
@@ -121,7 +128,7 @@ static fw_status read_map(fw_node *map, reader *r, int depth, fw_error *err)
         FW_TRY(next_event(r, &event, err));
         if (event.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&event);
-            return refuse_twice(r, map, err);
+            return order_keys(r, map, err);
         }
         FW_FREE char *key = NULL;
         yaml_mark_t key_at = event.start_mark;
@@ -192,7 +199,7 @@ static fw_status read_document(fw_node **out, reader *r, fw_error *err)
 
 static fw_status check_bytes(const char *text, size_t len, const char *name, fw_error *err)
 {
-    if (len > FW_TREE_MAX_BYTES) return fw_fail(err, FW_ERR_CONFIG, "%s: %zu bytes: a project file has at most 1 MiB", name, len);
+    if (len > FW_TREE_MAX_BYTES) return fw_fail(err, FW_ERR_CONFIG, "%s: %zu bytes: at most 16 MiB are possible", name, len);
     size_t good = fw_utf8_valid(text, len);
     if (good == len) return FW_OK;
     size_t line = 1, column = 1;
@@ -221,6 +228,7 @@ void fw_node_destroy(fw_node **node)
     if (node == NULL || *node == NULL) return;
     for (size_t i = 0; i < (*node)->n; i++) fw_node_destroy(&(*node)->child[i]);
     free((*node)->child);
+    free((*node)->by_key);
     free((*node)->key);
     free((*node)->text);
     free(*node);
@@ -233,7 +241,7 @@ fw_status fw_node_copy(fw_node **out, const fw_node *node, fw_error *err)
     if (copy == NULL) return fw_fail(err, FW_ERR_NOMEM, "project file: a node");
     *copy = *node;
     copy->key = copy->text = NULL;
-    copy->child = NULL;
+    copy->child = copy->by_key = NULL;
     copy->n = copy->capacity = 0;
     if (node->key != NULL) FW_TRY(fw_copy_text(&copy->key, node->key, err));
     if (node->text != NULL) FW_TRY(fw_copy_text(&copy->text, node->text, err));
@@ -271,6 +279,7 @@ fw_status fw_node_put(fw_node *map, const char *key, fw_node **child, fw_error *
     (*child)->key = name;
     for (size_t i = 0; i < map->n; i++) {
         if (strcmp(map->child[i]->key, key) != 0) continue;
+        forget_order(map);
         fw_node_destroy(&map->child[i]);
         map->child[i] = *child;
         *child = NULL;
@@ -303,9 +312,18 @@ void fw_node_set_origin(fw_node *node, fw_origin origin)
     for (size_t i = 0; i < node->n; i++) fw_node_set_origin(node->child[i], origin);
 }
 
+static int key_to_node(const void *key, const void *node)
+{
+    return strcmp(key, (*(fw_node *const *)node)->key);
+}
+
 fw_node *fw_node_child(const fw_node *map, const char *key)
 {
     if (map == NULL || map->kind != FW_TREE_MAP) return NULL;
+    if (map->by_key != NULL) {
+        fw_node *const *found = bsearch(key, map->by_key, map->n, sizeof *map->by_key, key_to_node);
+        return found != NULL ? *found : NULL;
+    }
     for (size_t i = 0; i < map->n; i++)
         if (strcmp(map->child[i]->key, key) == 0) return map->child[i];
     return NULL;

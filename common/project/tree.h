@@ -1,5 +1,6 @@
 /** YAML as a tree of scalars, lists and maps, each with the place where it stands. libyaml is seen here alone.
- *  A safe part of YAML: one document, no anchors, aliases or tags, no key twice, at most FW_TREE_MAX_BYTES and FW_TREE_MAX_DEPTH.
+ *  A safe part of YAML: one document, no anchors, aliases or tags, no key twice, at most FW_FILE_MAX_BYTES in a file
+ *  and FW_TREE_MAX_DEPTH levels.
  *  Scalars stay text: what a text means is the business of the table of keys. */
 #ifndef FW_PROJECT_TREE_H
 #define FW_PROJECT_TREE_H
@@ -10,7 +11,8 @@
 #include "common/core/status.h"
 #include "common/core/text.h"
 
-#define FW_TREE_MAX_BYTES ((size_t)1 << 20)
+#define FW_FILE_MAX_BYTES ((size_t)1 << 20)      /* a project file */
+#define FW_TREE_MAX_BYTES ((size_t)16 << 20)     /* any text, also a resolved one, in which defaults are written out */
 #define FW_TREE_MAX_DEPTH 16
 #define FW_TREE_MAX_KEY   256      /* bytes of a name; longer ones can't be written back as YAML keys */
 
@@ -27,6 +29,7 @@ typedef struct fw_node {
     bool plain;                        /* scalar without quotes */
     struct fw_node **child;
     size_t n, capacity;
+    struct fw_node **by_key;           /* the children of a map in order of their keys; NULL after a change */
 } fw_node;
 
 /** name stands in the errors: "name:line:column: why". FW_ERR_CONFIG. */

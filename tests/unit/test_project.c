@@ -72,6 +72,8 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_files[] =
     {BASE "train: {epochs: [1]}\n", {"expected a whole number, found a list"}},
     {BASE "train: {epochs: }\n", {"nothing stands behind the colon"}},
     {BASE "train: {learning_rate: .nan}\n", {"expected a number, found '.nan'"}},
+    {BASE "train: {learning_rate: 2000}\n", {"2000 is out of range"}},
+    {BASE "  split: {seed: 9007199254740993}\n", {"9007199254740993 is out of range"}},
     {BASE "train: {optimizer: adma}\n", {"'adma' is none of sgd, adam, adamw: did you mean 'adam'?"}},
     {BASE "train: 5\n", {"train: expected a map of keys, found '5'"}},
     {BASE "train: {checkpoint: {every: 60}}\n", {"expected a time with its unit or a number of rounds", "found '60'"}},
