@@ -28,32 +28,65 @@ static bool speaks(const worker_watcher *w)
     return true;
 }
 
-static void report_lost(const worker_watcher *w, int lost)
+static void report_lost(const worker_watcher *w, int lost, const char *how)
 {
     const worker_board_slot *s = &w->board->slot[lost];
     const char *checkpoint = w->board->checkpoint;
-    fw_log_error("a rank was lost\n"
+    fw_log_error("a rank was lost: %s\n"
                  "  rank        %d (pid %d)\n"
                  "  host        %s\n"
                  "  phase       %.31s\n"
                  "  last step   %llu (round %llu)\n"
                  "  checkpoint  %.1000s\n"
                  "  what to do  start the same command again: it goes on from there, on any number of ranks",
-                 s->rank, atomic_load(&s->pid), w->host, s->phase, (unsigned long long)atomic_load(&s->step),
+                 how, s->rank, atomic_load(&s->pid), w->host, s->phase, (unsigned long long)atomic_load(&s->step),
                  (unsigned long long)atomic_load(&s->round), checkpoint[0] != '\0' ? checkpoint : "none yet");
+}
+
+static void leave(const worker_watcher *w, int lost, const char *how)
+{
+    if (speaks(w) && atomic_exchange(&w->board->told, 1) == 0) report_lost(w, lost, how);
+    _exit(fw_status_exit_code(FW_ERR_LOST));
+}
+
+static void look_for_dead(const worker_watcher *w)
+{
+    for (int i = 0; i < w->node_size; i++) {
+        int32_t pid = atomic_load(&w->board->slot[i].pid);
+        if (i == w->node_rank || pid <= 0 || alive(pid)) continue;
+        if (atomic_load(&w->board->slot[i].pid) == -1 || atomic_load(&w->stop)) continue;   /* it left meanwhile */
+        leave(w, i, "its process is gone");
+    }
+}
+
+/* All ranks of a group step together: when nobody's step moves while they train, the one with the fewest steps holds them up. */
+static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *since)
+{
+    uint64_t sum = 0;
+    int slowest = 0;
+    bool training = true;
+    for (int i = 0; i < w->node_size; i++) {
+        const worker_board_slot *s = &w->board->slot[i];
+        sum += atomic_load(&s->step);
+        if (atomic_load(&s->step) < atomic_load(&w->board->slot[slowest].step)) slowest = i;
+        training = training && strncmp(s->phase, "train", sizeof s->phase) == 0;
+    }
+    if (!training || sum != *seen) {
+        *seen = sum;
+        *since = fw_mono_now();
+    } else if (fw_mono_seconds(*since, fw_mono_now()) > w->stall_s) {
+        leave(w, slowest, "no step was made for too long");
+    }
 }
 
 static void *watch(void *argument)
 {
     worker_watcher *w = argument;
+    uint64_t seen = 0;
+    fw_mono since = fw_mono_now();
     while (!atomic_load(&w->stop)) {
-        for (int i = 0; i < w->node_size; i++) {
-            int32_t pid = atomic_load(&w->board->slot[i].pid);
-            if (i == w->node_rank || pid <= 0 || alive(pid)) continue;
-            if (atomic_load(&w->board->slot[i].pid) == -1 || atomic_load(&w->stop)) continue;   /* it left meanwhile */
-            if (speaks(w)) report_lost(w, i);
-            _exit(fw_status_exit_code(FW_ERR_LOST));
-        }
+        look_for_dead(w);
+        look_for_stall(w, &seen, &since);
         fw_sleep_ms(WATCH_PERIOD_MS);
     }
     return NULL;
@@ -65,6 +98,8 @@ int worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, 
     w->node_rank = node_rank;
     w->node_size = node_size;
     w->host = host;
+    const char *stall = getenv("FW_STALL_SECONDS");
+    w->stall_s = stall != NULL && atof(stall) > 0.0 ? atof(stall) : WORKER_STALL_S;
     atomic_store(&w->stop, false);
     sigset_t all, before;
     sigfillset(&all);                               /* signals are for the main thread */

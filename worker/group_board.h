@@ -1,6 +1,7 @@
 /** The board: a page a node on which each rank writes what it does, and the watcher thread that looks whether the ranks still live.
  *  A rank that dies under Open MPI 4.1 leaves the others hanging in a collective until mpirun kills them a second later: the watcher
- *  says in that second which rank was lost, where, and which checkpoint is valid (one block, by the lowest living rank of the node). */
+ *  says in that second which rank was lost, where, and which checkpoint is valid (one block, by the lowest living rank of the node).
+ *  A rank that lives but makes no step for WORKER_STALL_S while it trains is as good as lost: stopped, swapped out, or stuck in a file system. */
 #ifndef WORKER_GROUP_BOARD_H
 #define WORKER_GROUP_BOARD_H
 
@@ -18,12 +19,24 @@ typedef struct worker_board_slot {
 
 typedef struct worker_board {
     _Atomic uint32_t arrived, generation;      /* of worker_group_meet */
-    char padding[56];
+    _Atomic uint32_t told;                     /* the block about a lost rank was printed */
+    char padding[52];
     char checkpoint[1024];
     worker_board_slot slot[];                  /* node_size */
 } worker_board;
 
-typedef struct worker_watcher { pthread_t thread; _Atomic bool stop; bool running; worker_board *board; int node_size, node_rank; const char *host; } worker_watcher;
+/** Seconds without a step after which a training rank counts as lost; FW_STALL_SECONDS in the environment overrides it. */
+#define WORKER_STALL_S 600.0
+
+typedef struct worker_watcher {
+    pthread_t thread;
+    _Atomic bool stop;
+    bool running;
+    worker_board *board;
+    int node_size, node_rank;
+    const char *host;
+    double stall_s;
+} worker_watcher;
 
 int  worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, int node_size, const char *host);   /* 0: running */
 void worker_watcher_stop(worker_watcher *w);

@@ -38,7 +38,12 @@ TARGETS void worker_layer_slope_tanh(float *restrict d, const float *restrict y,
 
 void worker_layer_slope_gelu(float *d, const float *z, size_t count)
 {
-    for (size_t i = 0; i < count; i++) d[i] *= fw_gelu_slopef(z[i]);
+    float slope[256];
+    for (size_t at = 0; at < count; at += 256) {
+        size_t n = count - at < 256 ? count - at : 256;
+        fw_vec_gelu_slope(slope, z + at, n);
+        for (size_t i = 0; i < n; i++) d[at + i] *= slope[i];
+    }
 }
 
 /* Eight units share one counter: 16 bits each decide. */
