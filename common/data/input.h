@@ -14,7 +14,7 @@
 typedef struct fw_input fw_input;
 
 /** gzip and zstd are known by their first bytes; a name that ends in .gz or .zst must hold such data.
- *  FW_ERR_IO: missing, not readable, not a regular file. */
+XX
 fw_status fw_input_open(fw_input **out, const char *path, fw_error *err);
 void      fw_input_destroy(fw_input **in);
 
