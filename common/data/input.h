@@ -14,7 +14,7 @@
 typedef struct fw_input fw_input;
 
 /** gzip and zstd are known by their first bytes; a name that ends in .gz or .zst must hold such data.
-XX
+ *  FW_ERR_CONFIG: no such file; FW_ERR_IO: not readable, not a regular file. */
 fw_status fw_input_open(fw_input **out, const char *path, fw_error *err);
 void      fw_input_destroy(fw_input **in);
 

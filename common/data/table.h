@@ -22,7 +22,8 @@ typedef struct fw_bad_row { char *where; char *why; } fw_bad_row;      /* "calls
 
 /** Opens, reads the header (or takes the column names given) and finds the state at every cut. Collective: every rank opens, and all get the
  *  same status. reduce is copied; its context must outlive the table. Errors name file and line. FW_ERR_DATA: empty file, header only, NUL byte
- *  or no UTF-8 in the header, a name twice, an unclosed quote, damaged packed data; FW_ERR_CONFIG: missing file, or spec and file differ; FW_ERR_IO: not readable. */
+ *  or no UTF-8 in the header, a name twice, an unclosed quote, damaged packed data; FW_ERR_CONFIG: missing file, or spec and file differ;
+ *  FW_ERR_IO: not readable. */
 fw_status fw_table_open(fw_table **out, const fw_table_spec *spec, const char *base_dir, const fw_reduce *reduce, fw_error *err);
 void      fw_table_destroy(fw_table **t);
 
