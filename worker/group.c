@@ -320,12 +320,14 @@ void worker_group_meet(worker_group *g, double *waited_s)
         return;
     }
     fw_mono start = fw_mono_now();
+    atomic_store_explicit(&b->slot[g->node_rank].waiting, 1, memory_order_relaxed);
     for (int spin = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == now; spin++) {
         if (spin < g->spins)
             fw_pause();
         else
             sched_yield();                             /* a dead rank: the watcher ends the process */
     }
+    atomic_store_explicit(&b->slot[g->node_rank].waiting, 0, memory_order_relaxed);
     if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());
 }
 

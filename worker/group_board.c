@@ -59,23 +59,23 @@ static void look_for_dead(const worker_watcher *w)
     }
 }
 
-/* All ranks of a group step together: when nobody's step moves while they train, the one with the fewest steps holds them up. */
+/* All ranks of a group step together: when nobody's step moves while they train, one that does not wait for others holds them up. */
 static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *since)
 {
     uint64_t sum = 0;
-    int slowest = 0;
+    int holds_up = 0;
     bool training = true;
     for (int i = 0; i < w->node_size; i++) {
         const worker_board_slot *s = &w->board->slot[i];
         sum += atomic_load(&s->step);
-        if (atomic_load(&s->step) < atomic_load(&w->board->slot[slowest].step)) slowest = i;
+        if (!atomic_load(&s->waiting)) holds_up = i;
         training = training && strncmp(s->phase, "train", sizeof s->phase) == 0;
     }
     if (!training || sum != *seen) {
         *seen = sum;
         *since = fw_mono_now();
     } else if (fw_mono_seconds(*since, fw_mono_now()) > w->stall_s) {
-        leave(w, slowest, "no step was made for too long");
+        leave(w, holds_up, "no step was made for too long");
     }
 }
 

@@ -137,7 +137,7 @@ void coord_progress_publish(coord_progress_line *l, const char *event, const fw_
     fw_status s = fw_text_check(&topic, &err);
     if (s == FW_OK) s = fw_telemetry_progress(l->telemetry, &out, topic.data, &p, &err);
     if (s == FW_OK) s = fw_publisher_send(l->publisher, topic.data, out.data, out.len, &err);
-    if (s == FW_OK && strcmp(event, "done") == 0) {
+    if (s == FW_OK && (strcmp(event, "done") == 0 || strcmp(event, "stop") == 0)) {
         s = fw_telemetry_end(l->telemetry, &out, topic.data, &err);
         if (s == FW_OK) s = fw_publisher_send(l->publisher, topic.data, out.data, out.len, &err);
     }
