@@ -184,7 +184,7 @@ static void init_writes_what_it_sees(void **state)
     fw_error err;
     assert_int_equal(coord_survey_create(&v, scratch_path(&s, "t.csv"), "agee", &err), FW_ERR_CONFIG);
     says(err.text, "did you mean 'age'?");
-    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "none.csv"), "y", &err), FW_ERR_IO);
+    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "none.csv"), "y", &err), FW_ERR_CONFIG);
     assert_null(v);
     scratch_remove(&s);
 }
