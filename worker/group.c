@@ -320,7 +320,7 @@ void worker_group_meet(worker_group *g, double *waited_s)
         return;
     }
     fw_mono start = fw_mono_now();
-    atomic_store_explicit(&b->slot[g->node_rank].waiting, 1, memory_order_relaxed);
+    atomic_store_explicit(&b->slot[g->node_rank].waiting, now + 1, memory_order_relaxed);
     for (int spin = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == now; spin++) {
         if (spin < g->spins)
             fw_pause();

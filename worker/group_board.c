@@ -59,7 +59,8 @@ static void look_for_dead(const worker_watcher *w)
     }
 }
 
-/* All ranks of a group step together: when nobody's step moves while they train, one that does not wait for others holds them up. */
+/* All ranks of a group step together: when nobody's step moves while they train, the one that
+ * does not wait, or that still stands at an earlier meeting, holds them up. */
 static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *since)
 {
     uint64_t sum = 0;
@@ -68,7 +69,7 @@ static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *sin
     for (int i = 0; i < w->node_size; i++) {
         const worker_board_slot *s = &w->board->slot[i];
         sum += atomic_load(&s->step);
-        if (!atomic_load(&s->waiting)) holds_up = i;
+        if (atomic_load(&s->waiting) < atomic_load(&w->board->slot[holds_up].waiting)) holds_up = i;
         training = training && strncmp(s->phase, "train", sizeof s->phase) == 0;
     }
     if (!training || sum != *seen) {

@@ -14,7 +14,7 @@ typedef struct worker_board_slot {
     _Atomic int32_t pid;              /* 0: not there yet; -1: left in good order */
     int32_t rank;
     _Atomic uint64_t round, step;
-    _Atomic uint32_t waiting;         /* for the others, in worker_group_meet */
+    _Atomic uint32_t waiting;         /* number of the meeting at which it waits for others; 0: it does not wait */
     char phase[32];
 } worker_board_slot;
 
