@@ -163,7 +163,9 @@ static void parse_char(fw_fill *f, const fw_key *key, const char *path, const fw
     if (strcmp(s, "tab") == 0 || strcmp(s, "\\t") == 0) *out = '\t';
     else if (strcmp(s, "none") == 0 && key->fallback != NULL) *out = '\0';
     else if (s[0] != '\0' && s[1] == '\0' && (s[0] == '\t' || (strchr(" !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", s[0]) != NULL))) *out = s[0];
-    else fw_problem(f->problems, node, false, path, "expected one sign such as \";\", or tab%s, found '%.20s'", key->fallback != NULL ? ", or none" : "", s);
+    else
+        fw_problem(f->problems, node, false, path, "expected one sign such as \";\", or tab%s, found '%.20s'",
+                   key->fallback != NULL ? ", or none" : "", s);
 }
 
 static bool write_char(fw_text *out, const fw_key *key, const void *base)
@@ -244,7 +246,8 @@ static void parse_integer(fw_fill *f, const fw_key *key, const char *path, const
 {
     if (!fw_expect(f, path, node, FW_TREE_SCALAR, "a whole number")) return;
     int64_t v;
-    if (!fw_parse_int64(&v, node->text, strlen(node->text))) fw_problem(f->problems, node, false, path, "expected a whole number, found '%.60s'", node->text);
+    if (!fw_parse_int64(&v, node->text, strlen(node->text)))
+        fw_problem(f->problems, node, false, path, "expected a whole number, found '%.60s'", node->text);
     else if (v < 0 || !in_range(key, (double)v) || (!any_range(key) && (uint64_t)v > (uint64_t)key->high)) out_of_range(f, key, path, node);
     else *(uint64_t *)fw_field(base, key->at) = (uint64_t)v;
 }

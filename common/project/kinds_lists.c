@@ -88,8 +88,8 @@ void fw_parse_sizes(fw_fill *f, const fw_key *key, const char *path, const fw_no
         if (!whole || (double)v < key->low || (double)v > key->high) {
             FW_AUTO(fw_text) range = {0};
             fw_range_text(&range, key);
-            fw_problem(f->problems, item, false, path, "entry %zu, '%.60s', is no whole number %s", i + 1, item->kind == FW_TREE_SCALAR ? item->text : "[...]",
-                       range.data);
+            fw_problem(f->problems, item, false, path, "entry %zu, '%.60s', is no whole number %s", i + 1,
+                       item->kind == FW_TREE_SCALAR ? item->text : "[...]", range.data);
             return;
         }
         list.v[list.n++] = (size_t)v;
@@ -108,7 +108,8 @@ bool fw_write_sizes(fw_text *out, const fw_key *key, const void *base)
 
 json_t *fw_schema_sizes(const fw_key *key)
 {
-    return json_pack("{s:s, s:i, s:{s:s, s:f, s:f}}", "type", "array", "maxItems", MAX_SIZES, "items", "type", "integer", "minimum", key->low, "maximum", key->high);
+    return json_pack("{s:s, s:i, s:{s:s, s:f, s:f}}", "type", "array", "maxItems", MAX_SIZES, "items", "type", "integer", "minimum", key->low,
+                     "maximum", key->high);
 }
 
 /* ---- two quantiles ---- */
@@ -146,7 +147,8 @@ bool fw_write_clip(fw_text *out, const fw_key *key, const void *base)
 json_t *fw_schema_clip(const fw_key *key)
 {
     (void)key;
-    return json_pack("{s:s, s:i, s:i, s:{s:s, s:i, s:i}}", "type", "array", "minItems", 2, "maxItems", 2, "items", "type", "number", "minimum", 0, "maximum", 1);
+    return json_pack("{s:s, s:i, s:i, s:{s:s, s:i, s:i}}", "type", "array", "minItems", 2, "maxItems", 2, "items", "type", "number", "minimum", 0,
+                     "maximum", 1);
 }
 
 /* ---- gates: metric: ">= 0.85" ---- */
@@ -302,7 +304,8 @@ bool fw_write_weights(fw_text *out, const fw_key *key, const void *base)
 json_t *fw_schema_weights(const fw_key *key)
 {
     (void)key;
-    return json_pack("{s:[{s:s}, {s:s, s:{s:s, s:i}}]}", "anyOf", "const", "balanced", "type", "object", "additionalProperties", "type", "number", "exclusiveMinimum", 0);
+    return json_pack("{s:[{s:s}, {s:s, s:{s:s, s:i}}]}", "anyOf", "const", "balanced", "type", "object", "additionalProperties", "type", "number",
+                     "exclusiveMinimum", 0);
 }
 
 /* ---- missing: a word, or {constant: number} ---- */
@@ -313,7 +316,8 @@ void fw_parse_missing(fw_fill *f, const fw_key *key, const char *path, const fw_
     double value = 0;
     if (node->kind == FW_TREE_MAP) {
         const fw_node *constant = fw_node_child(node, "constant");
-        if (constant == NULL || node->n != 1 || constant->kind != FW_TREE_SCALAR || !fw_parse_double(&value, constant->text, strlen(constant->text))) {
+        if (constant == NULL || node->n != 1 || constant->kind != FW_TREE_SCALAR ||
+            !fw_parse_double(&value, constant->text, strlen(constant->text))) {
             fw_problem(f->problems, node, false, path, "expected a word or {constant: number}, e.g. {constant: 0}");
             return;
         }
@@ -348,8 +352,8 @@ bool fw_write_missing(fw_text *out, const fw_key *key, const void *base)
 json_t *fw_schema_missing(const fw_key *key)
 {
     (void)key;
-    return json_pack("{s:[{s:[s,s,s,s]}, {s:s, s:[s], s:b, s:{s:{s:s}}}]}", "anyOf", "enum", "mean", "median", "error", "own", "type", "object", "required", "constant",
-                     "additionalProperties", 0, "properties", "constant", "type", "number");
+    return json_pack("{s:[{s:[s,s,s,s]}, {s:s, s:[s], s:b, s:{s:{s:s}}}]}", "anyOf", "enum", "mean", "median", "error", "own", "type", "object",
+                     "required", "constant", "additionalProperties", 0, "properties", "constant", "type", "number");
 }
 
 /* ---- a share, or the tables themselves; at the share, at2 the list ---- */

@@ -15,7 +15,8 @@ extern char **environ;
 /** Below these, the rest of a path is a name that may hold dots. */
 static bool names_below(const fw_key *key)
 {
-    return key->form == FW_KEY_MAP || key->form == FW_KEY_GATES || key->form == FW_KEY_MERGE || key->form == FW_KEY_WEIGHTS || key->form == FW_KEY_ANY;
+    return key->form == FW_KEY_MAP || key->form == FW_KEY_GATES || key->form == FW_KEY_MERGE || key->form == FW_KEY_WEIGHTS ||
+           key->form == FW_KEY_ANY;
 }
 
 static size_t last_part(const char *rest, const char *separator)
@@ -121,7 +122,8 @@ fw_status fw_tree_set(fw_node *root, char *const *parts, size_t n, const char *v
     return fw_tree_widen(root, err);
 }
 
-static fw_status override(fw_node *root, const char *path, const char *separator, const char *value, fw_origin origin, fw_problems *problems, fw_error *err)
+static fw_status override(fw_node *root, const char *path, const char *separator, const char *value, fw_origin origin, fw_problems *problems,
+                          fw_error *err)
 {
     char *parts[8];
     fw_node here = {.origin = origin};

@@ -35,7 +35,8 @@ static fw_status empty_project(fw_project **out, const char *file, fw_error *err
 }
 
 /** The struct from a widened tree, which it takes. Problems that are already known are told with the new ones. */
-static fw_status from_tree(fw_project **out, fw_node **tree, const char *file, const char *path, const char *dir, fw_problems *problems, fw_error *err)
+static fw_status from_tree(fw_project **out, fw_node **tree, const char *file, const char *path, const char *dir, fw_problems *problems,
+                           fw_error *err)
 {
     FW_AUTO(fw_project) *p = NULL;
     FW_TRY(empty_project(&p, file, err));
@@ -58,7 +59,9 @@ static fw_status root_of(fw_node **out, const char *yaml, size_t len, const char
 {
     FW_AUTO(fw_node) *root = NULL;
     FW_TRY(fw_tree_parse(&root, yaml, len, name, err));
-    if (root->kind != FW_TREE_MAP) return fw_fail(err, FW_ERR_CONFIG, "%s:%zu:%zu: expected keys such as project: and data:, found %s", name, root->line, root->column, fw_node_kind_name(root));
+    if (root->kind != FW_TREE_MAP)
+        return fw_fail(err, FW_ERR_CONFIG, "%s:%zu:%zu: expected keys such as project: and data:, found %s", name, root->line, root->column,
+                       fw_node_kind_name(root));
     FW_TRY(fw_tree_widen(root, err));
     *out = root;
     root = NULL;
@@ -197,7 +200,8 @@ fw_status fw_project_set_types(fw_project *p, const char *const *columns, const 
 /** "features.<column>.type" for a column that has no entry yet. */
 static bool is_new_type(const fw_project *p, char *const *parts, size_t n, const char *value, fw_feature_type *type)
 {
-    if (n != 3 || strcmp(parts[0], "features") != 0 || strcmp(parts[2], "type") != 0 || fw_node_child(fw_given(p, "features"), parts[1]) != NULL) return false;
+    if (n != 3 || strcmp(parts[0], "features") != 0 || strcmp(parts[2], "type") != 0 || fw_node_child(fw_given(p, "features"), parts[1]) != NULL)
+        return false;
     const fw_key *key = fw_key_find("features.*.type");
     for (int i = 0; key->words[i] != NULL; i++)
         if (strcmp(key->words[i], value) == 0) {

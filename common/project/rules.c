@@ -90,7 +90,8 @@ static void check_meaning(fw_fill *f)
             const fw_key *key = fw_key_below(features, entry->child[j]->key);
             FW_AUTO(fw_text) path = {0};
             fw_text_format(&path, "features.%s.%s", spec->column, entry->child[j]->key);
-            if (key != NULL && !fw_node_is_null(entry->child[j]) && !fw_key_applies(key, f->p, spec)) meaningless(f, key, path.data, entry->child[j], spec);
+            if (key != NULL && !fw_node_is_null(entry->child[j]) && !fw_key_applies(key, f->p, spec))
+                meaningless(f, key, path.data, entry->child[j], spec);
         }
     }
 }
@@ -109,8 +110,8 @@ static void check_metric(fw_fill *f, const char *path, const fw_node *node, bool
     FW_AUTO(fw_text) list = {0};
     for (size_t i = 0; i < n; i++) fw_text_format(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
     const char *near = fw_did_you_mean(metric, names, n);
-    fw_problem(f->problems, node, at_key, path, "'%.60s' is no metric of this task (%s)%s%s%s", metric, list.data, near != NULL ? ": did you mean '" : "",
-               near != NULL ? near : "", near != NULL ? "'?" : "");
+    fw_problem(f->problems, node, at_key, path, "'%.60s' is no metric of this task (%s)%s%s%s", metric, list.data,
+               near != NULL ? ": did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
 static void check_problem(fw_fill *f)
@@ -125,7 +126,8 @@ static void check_problem(fw_fill *f)
         check_metric(f, "problem.success", fw_node_child(gates, p->problem.success[i].metric), true, p->problem.success[i].metric, true);
     for (const char *c = p->project; c != NULL && *c != '\0'; c++)
         if (*c == '/' || (unsigned char)*c < ' ' || (c == p->project && *c == '.')) {
-            fw_problem(f->problems, fw_given(p, "project"), false, "project", "'%.60s' can't name files: no slash, no dot in front, no control characters", p->project);
+            fw_problem(f->problems, fw_given(p, "project"), false, "project",
+                       "'%.60s' can't name files: no slash, no dot in front, no control characters", p->project);
             break;
         }
 }
@@ -136,14 +138,16 @@ static void check_tables(fw_fill *f)
 {
     const fw_project *p = f->p;
     const fw_node *tables = fw_given(p, "data.tables");
-    if (tables != NULL && tables->kind == FW_TREE_MAP && tables->n == 0) fw_problem(f->problems, tables, false, "data.tables", "is empty: name a table, e.g. {calls: calls.csv}");
+    if (tables != NULL && tables->kind == FW_TREE_MAP && tables->n == 0)
+        fw_problem(f->problems, tables, false, "data.tables", "is empty: name a table, e.g. {calls: calls.csv}");
     for (size_t i = 0; i < p->data.n_tables; i++) {
         const fw_table_spec *t = &p->data.tables[i];
         const fw_node *node = fw_node_child(tables, t->name);
         FW_AUTO(fw_text) path = {0};
         fw_text_format(&path, "data.tables.%s", t->name);
         bool pictures = t->images != NULL || t->labels != NULL;
-        if (pictures && t->path != NULL) fw_problem(f->problems, node, true, path.data, "has a path and images: it is either a text table or IDX pictures");
+        if (pictures && t->path != NULL)
+            fw_problem(f->problems, node, true, path.data, "has a path and images: it is either a text table or IDX pictures");
         else if (pictures && (t->images == NULL || t->labels == NULL)) fw_problem(f->problems, node, true, path.data, "needs both images and labels");
         else if (pictures && (t->columns.n > 0 || t->delimiter != 0 || !t->header || t->quote != '"' || !t->trim))
             fw_problem(f->problems, node, true, path.data, "header, delimiter, quote, trim and columns mean nothing for pictures: remove them");
@@ -189,11 +193,13 @@ static void check_private(fw_fill *f)
         fw_problem(f->problems, node, false, "data.private", "'%s' is data.id, which score writes out: choose another id", p->data.id);
     for (size_t i = 0; i < p->features.n; i++)
         if (fw_strings_have(private, p->features.v[i].column) && p->features.v[i].type != FW_FEATURE_IGNORE)
-            fw_problem(f->problems, fw_node_child(fw_given(p, "features"), p->features.v[i].column), true, "features", "'%s' is private, so it can't be a feature", p->features.v[i].column);
+            fw_problem(f->problems, fw_node_child(fw_given(p, "features"), p->features.v[i].column), true, "features",
+                       "'%s' is private, so it can't be a feature", p->features.v[i].column);
     for (size_t i = 0; i < p->evaluate.fairness_attributes.n; i++)
         if (fw_strings_have(private, p->evaluate.fairness_attributes.v[i]))
             fw_problem(f->problems, fw_given(p, "evaluate.fairness.attributes"), false, "evaluate.fairness.attributes",
-                       "'%s' is private and never stored: leave it out of data.private and mark it as `ignore` in features", p->evaluate.fairness_attributes.v[i]);
+                       "'%s' is private and never stored: leave it out of data.private and mark it as `ignore` in features",
+                       p->evaluate.fairness_attributes.v[i]);
 }
 
 /* ---- split ---- */
@@ -220,10 +226,12 @@ static void check_given_split(fw_fill *f)
     check_given_list(f, "data.split.train", train);
     check_given_list(f, "data.split.test", test);
     for (size_t i = 0; i < train->n; i++)
-        if (fw_strings_have(test, train->v[i])) fw_problem(f->problems, fw_given(p, "data.split.test"), false, "data.split.test", "'%s' is also a train table", train->v[i]);
+        if (fw_strings_have(test, train->v[i]))
+            fw_problem(f->problems, fw_given(p, "data.split.test"), false, "data.split.test", "'%s' is also a train table", train->v[i]);
     for (size_t i = 0; i < p->data.n_tables && train->n > 0 && test->n > 0; i++)
         if (!fw_strings_have(train, p->data.tables[i].name) && !fw_strings_have(test, p->data.tables[i].name))
-            fw_problem(f->problems, fw_given(p, "data.split"), true, "data.split", "table '%s' is neither in train nor in test", p->data.tables[i].name);
+            fw_problem(f->problems, fw_given(p, "data.split"), true, "data.split", "table '%s' is neither in train nor in test",
+                       p->data.tables[i].name);
     if (p->data.split.validation >= 1)
         fw_problem(f->problems, fw_given_near(p, "data.split.validation"), false, "data.split.validation", "leaves no rows to train on: must be < 1");
     p->data.split.train = 1 - p->data.split.validation;
@@ -239,8 +247,8 @@ static void check_split(fw_fill *f)
     else if (split->stratify && p->problem.task != FW_TASK_CLASSIFICATION)
         fw_problem(f->problems, fw_given(p, "data.split.stratify"), true, "data.split.stratify", "has no effect: only a classification has classes");
     if ((split->by == FW_BY_TIME || split->by == FW_BY_GROUP) && split->column == NULL)
-        fw_problem(f->problems, node, true, "data.split.column", "is missing: the split by %s needs the column of the %s", split->by == FW_BY_TIME ? "time" : "group",
-                   split->by == FW_BY_TIME ? "time" : "group");
+        fw_problem(f->problems, node, true, "data.split.column", "is missing: the split by %s needs the column of the %s",
+                   split->by == FW_BY_TIME ? "time" : "group", split->by == FW_BY_TIME ? "time" : "group");
     if (split->by == FW_BY_GIVEN) {
         check_given_split(f);
         return;
@@ -251,7 +259,8 @@ static void check_split(fw_fill *f)
     }
     double sum = split->train + split->validation + split->test;
     if (fabs(sum - 1) > 1e-9)
-        fw_problem(f->problems, node, true, "data.split", "train %g + validation %g + test %g is %g: the shares must sum to 1", split->train, split->validation, split->test, sum);
+        fw_problem(f->problems, node, true, "data.split", "train %g + validation %g + test %g is %g: the shares must sum to 1", split->train,
+                   split->validation, split->test, sum);
     else if (split->train <= 0) fw_problem(f->problems, node, true, "data.split.train", "leaves no rows to train on: must be > 0");
 }
 
@@ -268,8 +277,10 @@ static void default_by_type(fw_feature_spec *s)
 static const char *wrong_missing(const fw_feature_spec *s)
 {
     if (!s->has_missing) return NULL;
-    if (s->type == FW_FEATURE_NUMBER && s->missing == FW_MISSING_OWN) return "a number has no value of its own for missing: use mean, median, error or {constant: 0}, and indicator: true";
-    if (s->type == FW_FEATURE_CATEGORY && s->missing != FW_MISSING_OWN && s->missing != FW_MISSING_ERROR) return "a category can have missing: own or missing: error";
+    if (s->type == FW_FEATURE_NUMBER && s->missing == FW_MISSING_OWN)
+        return "a number has no value of its own for missing: use mean, median, error or {constant: 0}, and indicator: true";
+    if (s->type == FW_FEATURE_CATEGORY && s->missing != FW_MISSING_OWN && s->missing != FW_MISSING_ERROR)
+        return "a category can have missing: own or missing: error";
     return s->type == FW_FEATURE_IMAGE && s->missing != FW_MISSING_ERROR ? "an image can have missing: error, or nothing said: black" : NULL;
 }
 
@@ -289,10 +300,12 @@ static void check_features(fw_fill *f)
         const char *wrong = wrong_missing(s);
         if (wrong != NULL) fw_problem(f->problems, missing, false, "features", "'%s': %s", s->column, wrong);
         if (s->type == FW_FEATURE_IMAGE && s->has_scale && s->scale != FW_SCALE_NONE && s->scale != FW_SCALE_STANDARD)
-            fw_problem(f->problems, fw_node_child(entry, "scale"), false, "features", "'%s': an image can have scale: none (divided by 255) or standard", s->column);
+            fw_problem(f->problems, fw_node_child(entry, "scale"), false, "features",
+                       "'%s': an image can have scale: none (divided by 255) or standard", s->column);
         default_by_type(s);
     }
-    if (!any && p->features.n > 0) fw_problem(f->problems, node, true, "features", "nothing is left: every column is ignored; add \"*\": auto for all others");
+    if (!any && p->features.n > 0)
+        fw_problem(f->problems, node, true, "features", "nothing is left: every column is ignored; add \"*\": auto for all others");
 }
 
 static void check_model(fw_fill *f)
@@ -300,7 +313,8 @@ static void check_model(fw_fill *f)
     fw_project *p = f->p;
     bool mlp = fw_text_equal(p->model.learner, "mlp"), net = mlp || fw_text_equal(p->model.learner, "cnn");
     if (mlp && p->model.hidden.n == 0)
-        fw_problem(f->problems, fw_given_near(p, "model.hidden"), false, "model.hidden", "is empty: an mlp has at least one hidden layer (learner: linear has none)");
+        fw_problem(f->problems, fw_given_near(p, "model.hidden"), false, "model.hidden",
+                   "is empty: an mlp has at least one hidden layer (learner: linear has none)");
     if (!net) p->model.hidden.n = 0;
 }
 
@@ -311,16 +325,18 @@ static void check_training(fw_fill *f)
     typeof(p->train.early_stopping) *stop = &p->train.early_stopping;
     const fw_node *node = fw_given(p, "train.early_stopping");
     if (node != NULL && stop->patience == 0 && fw_given(p, "train.early_stopping.patience") == NULL)
-        fw_problem(f->problems, node, true, "train.early_stopping.patience", "is missing: how many rounds without improvement end the training, e.g. 3");
-    if (stop->metric != NULL) check_metric(f, "train.early_stopping.metric", fw_given_near(p, "train.early_stopping.metric"), false, stop->metric, false);
+        fw_problem(f->problems, node, true, "train.early_stopping.patience",
+                   "is missing: how many rounds without improvement end the training, e.g. 3");
+    if (stop->metric != NULL)
+        check_metric(f, "train.early_stopping.metric", fw_given_near(p, "train.early_stopping.metric"), false, stop->metric, false);
     else if (stop->patience > 0) stop->metric = fw_fill_text(f, classes ? "log_loss" : "rmse");
     if (stop->patience > 0 && p->data.split.validation <= 0)
         fw_problem(f->problems, node, true, "train.early_stopping", "needs validation rows, but data.split.validation is 0");
     if ((p->train.balanced_classes || p->train.n_class_weights > 0) && !classes)
         fw_problem(f->problems, fw_given(p, "train.class_weights"), true, "train.class_weights", "has no effect: only a classification has classes");
     if (p->train.schedule.warmup_epochs > (double)p->train.epochs)
-        fw_problem(f->problems, fw_given_near(p, "train.schedule.warmup_epochs"), false, "train.schedule.warmup_epochs", "is longer than train.epochs, %llu",
-                   (unsigned long long)p->train.epochs);
+        fw_problem(f->problems, fw_given_near(p, "train.schedule.warmup_epochs"), false, "train.schedule.warmup_epochs",
+                   "is longer than train.epochs, %llu", (unsigned long long)p->train.epochs);
 }
 
 /* ---- the rest ---- */
@@ -330,16 +346,20 @@ static void check_evaluation(fw_fill *f)
     const fw_project *p = f->p;
     const fw_node *attributes = fw_given(p, "evaluate.fairness.attributes");
     if (p->evaluate.fairness_attributes.n > 0 && p->problem.task != FW_TASK_CLASSIFICATION)
-        fw_problem(f->problems, attributes, true, "evaluate.fairness.attributes", "has no effect: fairness is judged on the decisions of a classification");
+        fw_problem(f->problems, attributes, true, "evaluate.fairness.attributes",
+                   "has no effect: fairness is judged on the decisions of a classification");
     if (p->problem.target != NULL && fw_strings_have(&p->evaluate.fairness_attributes, p->problem.target))
-        fw_problem(f->problems, attributes, false, "evaluate.fairness.attributes", "'%s' is the target: groups come from other columns", p->problem.target);
+        fw_problem(f->problems, attributes, false, "evaluate.fairness.attributes", "'%s' is the target: groups come from other columns",
+                   p->problem.target);
     const char *bus = p->monitor.bus;
     if (bus != NULL && strncmp(bus, "tcp://", 6) != 0 && strncmp(bus, "ipc://", 6) != 0)
         fw_problem(f->problems, fw_given(p, "monitor.bus"), false, "monitor.bus", "'%.60s' is no endpoint: write tcp://host:port or ipc://path", bus);
     const fw_node *metric = fw_given(p, "monitor.performance.metric"), *objective = fw_given(p, "tune.objective.metric");
     bool clustering = ((const fw_internal *)p->internal)->clustering;
-    if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering) check_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
-    if (objective != NULL && objective->kind == FW_TREE_SCALAR && !clustering) check_metric(f, "tune.objective.metric", objective, false, objective->text, true);
+    if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering)
+        check_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
+    if (objective != NULL && objective->kind == FW_TREE_SCALAR && !clustering)
+        check_metric(f, "tune.objective.metric", objective, false, objective->text, true);
 }
 
 static void check_space(fw_fill *f)
@@ -349,13 +369,16 @@ static void check_space(fw_fill *f)
     for (size_t i = 0; space != NULL && i < space->n; i++) {
         const fw_node *entry = space->child[i];
         const fw_key *key = fw_key_find(entry->key);
-        if (key == NULL || key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP) fw_problem(f->problems, entry, true, "tune.space", "'%.60s' is no key of the project file", entry->key);
+        if (key == NULL || key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP)
+            fw_problem(f->problems, entry, true, "tune.space", "'%.60s' is no key of the project file", entry->key);
         if (entry->kind != FW_TREE_MAP) fw_problem(f->problems, entry, false, "tune.space", "%s: expected {low, high} or {choices}", entry->key);
         for (size_t j = 0; j < entry->n && entry->kind == FW_TREE_MAP; j++) {
             bool known = false;
             for (size_t k = 0; k < 5; k++) known = known || strcmp(parts[k], entry->child[j]->key) == 0;
             const char *near = fw_did_you_mean(entry->child[j]->key, parts, 5);
-            if (!known) fw_problem(f->problems, entry->child[j], true, "tune.space", "%s: unknown key '%.60s', did you mean '%s'?", entry->key, entry->child[j]->key, near != NULL ? near : "choices");
+            if (!known)
+                fw_problem(f->problems, entry->child[j], true, "tune.space", "%s: unknown key '%.60s', did you mean '%s'?", entry->key,
+                           entry->child[j]->key, near != NULL ? near : "choices");
         }
     }
 }
@@ -383,10 +406,13 @@ fw_status fw_project_available(const fw_project *p, fw_error *err)
     const fw_node *query = fw_given(p, "data.query");
     const char *learner = p->model.learner;
     if (((const fw_internal *)p->internal)->clustering)
-        fw_problem(&problems, fw_given(p, "problem.task"), false, "problem.task", "clustering is not available in this version: classification and regression are");
-    if (query != NULL) fw_problem(&problems, query, true, "data.query", "is not available in this version: make one table first, and name it in data.tables");
+        fw_problem(&problems, fw_given(p, "problem.task"), false, "problem.task",
+                   "clustering is not available in this version: classification and regression are");
+    if (query != NULL)
+        fw_problem(&problems, query, true, "data.query", "is not available in this version: make one table first, and name it in data.tables");
     if (!fw_text_equal(learner, "linear") && !fw_text_equal(learner, "mlp"))
-        fw_problem(&problems, fw_given_near(p, "model.learner"), false, "model.learner", "%s is not available in this version: linear and mlp are", learner);
+        fw_problem(&problems, fw_given_near(p, "model.learner"), false, "model.learner", "%s is not available in this version: linear and mlp are",
+                   learner);
     fw_status s = fw_problems_status(&problems, err);
     fw_problems_release(&problems);
     return s;

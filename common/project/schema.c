@@ -58,7 +58,8 @@ fw_status fw_project_schema_json(FILE *out, fw_error *err)
 {
     json_t *schema = json_pack("{s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title", "flywheel project file");
     json_t *object = object_below(NULL);
-    int failed = schema == NULL || object == NULL || json_object_update(schema, object) < 0 || json_dumpf(schema, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF;
+    int failed = schema == NULL || object == NULL || json_object_update(schema, object) < 0 || json_dumpf(schema, out, JSON_INDENT(2)) < 0 ||
+                 fputc('\n', out) == EOF;
     json_decref(object);
     json_decref(schema);
     return failed ? fw_fail(err, FW_ERR_IO, "writing the JSON schema failed") : FW_OK;
@@ -80,7 +81,8 @@ static void type_text(fw_text *out, const fw_key *key)
 static void print_key(FILE *out, const fw_key *key)
 {
     if (key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP) {
-        fprintf(out, "%s%s: %s%s\n", strchr(key->path, '.') == NULL ? "\n" : "", key->path, key->help, key->flags & FW_KEY_LATER ? " (not used by this version)" : "");
+        fprintf(out, "%s%s: %s%s\n", strchr(key->path, '.') == NULL ? "\n" : "", key->path, key->help,
+                key->flags & FW_KEY_LATER ? " (not used by this version)" : "");
         return;
     }
     FW_AUTO(fw_text) type = {0};
@@ -112,8 +114,8 @@ fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err)
     }
     if (shown == 0) {
         const char *near = fw_did_you_mean(section, names, n);
-        return fw_fail(err, FW_ERR_CONFIG, "'%s' is no section or key of the project file%s%s%s", section, near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
-                       near != NULL ? "'?" : "");
+        return fw_fail(err, FW_ERR_CONFIG, "'%s' is no section or key of the project file%s%s%s", section, near != NULL ? ", did you mean '" : "",
+                       near != NULL ? near : "", near != NULL ? "'?" : "");
     }
     return ferror(out) ? fw_fail(err, FW_ERR_IO, "writing the reference of keys failed") : FW_OK;
 }

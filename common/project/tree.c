@@ -114,7 +114,8 @@ static fw_status read_list(fw_node *list, reader *r, int depth, fw_error *err)
 
 static fw_status read_key(char **key, const reader *r, const yaml_event_t *event, fw_error *err)
 {
-    if (event->type == YAML_ALIAS_EVENT) return refuse(r, event->start_mark, err, "aliases (*name) are not supported: put the text in quotes or write the value again");
+    if (event->type == YAML_ALIAS_EVENT)
+        return refuse(r, event->start_mark, err, "aliases (*name) are not supported: put the text in quotes or write the value again");
     if (event->type != YAML_SCALAR_EVENT) return refuse(r, event->start_mark, err, "a key must be a text");
     FW_TRY(check_properties(r, event, event->data.scalar.anchor, event->data.scalar.tag, err));
     if (event->data.scalar.length > FW_TREE_MAX_KEY) return refuse(r, event->start_mark, err, "a key is longer than 256 bytes");
@@ -191,7 +192,8 @@ static fw_status read_document(fw_node **out, reader *r, fw_error *err)
         if (s < 0) return s;
         if (end) break;
     }
-    if (root == NULL) return fw_fail(err, FW_ERR_CONFIG, "%s: the file is empty: it needs at least project, problem and data (flywheel init writes one)", r->name);
+    if (root == NULL)
+        return fw_fail(err, FW_ERR_CONFIG, "%s: the file is empty: it needs at least project, problem and data (flywheel init writes one)", r->name);
     *out = root;
     root = NULL;
     return FW_OK;

@@ -58,8 +58,8 @@ void fw_yaml_text(fw_text *out, const char *s)
 static void scalar(fw_text *out, const fw_node *node)
 {
     double number;
-    if (node->plain && (fw_parse_double(&number, node->text, strlen(node->text)) || strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0
-                        || strcmp(node->text, "null") == 0))
+    if (node->plain && (fw_parse_double(&number, node->text, strlen(node->text)) || strcmp(node->text, "true") == 0 ||
+                        strcmp(node->text, "false") == 0 || strcmp(node->text, "null") == 0))
         fw_text_add(out, node->text);
     else
         fw_yaml_text(out, node->text);

@@ -71,7 +71,8 @@ static void must_be_column(findings *f, const fw_table *t, const char *key, cons
     }
     const char *near = fw_did_you_mean(name, names, n);
     FW_AUTO(fw_text) text = {0};
-    fw_text_format(&text, "'%s' is no column of %s%s%s%s", name, fw_table_path(t), near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+    fw_text_format(&text, "'%s' is no column of %s%s%s%s", name, fw_table_path(t), near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+                   near != NULL ? "'?" : "");
     add_line(f, key, text.data != NULL ? text.data : "");
 }
 
@@ -156,10 +157,11 @@ static void print_data(const fw_project *p)
         printf("%-12s%zu merged into from others, %zu excluded\n", "labels", p->data.labels.n_merge, p->data.labels.exclude.n);
     if (p->data.private_columns.n > 0) printf("%-12s%zu columns, never stored\n", "private", p->data.private_columns.n);
     if (p->data.split.by == FW_BY_GIVEN)
-        printf("%-12sby table: %zu to train (%g of their rows for validation), %zu to test\n", "split", p->data.split.given_train.n, p->data.split.validation, p->data.split.given_test.n);
+        printf("%-12sby table: %zu to train (%g of their rows for validation), %zu to test\n", "split", p->data.split.given_train.n,
+               p->data.split.validation, p->data.split.given_test.n);
     else
-        printf("%-12sby %s: train %g, validation %g, test %g%s, seed %llu\n", "split", by[p->data.split.by], p->data.split.train, p->data.split.validation, p->data.split.test,
-               p->data.split.stratify ? ", stratified" : "", (unsigned long long)p->data.split.seed);
+        printf("%-12sby %s: train %g, validation %g, test %g%s, seed %llu\n", "split", by[p->data.split.by], p->data.split.train,
+               p->data.split.validation, p->data.split.test, p->data.split.stratify ? ", stratified" : "", (unsigned long long)p->data.split.seed);
 }
 
 static void print_features(const fw_project *p)
@@ -188,7 +190,8 @@ static void print_model(const fw_project *p)
     printf("\n%-12s%llu epochs, global batch size %llu, %s, learning rate %g, seed %llu\n", "training", (unsigned long long)p->train.epochs,
            (unsigned long long)p->train.global_batch_size, optimizers[p->train.optimizer], p->train.learning_rate, (unsigned long long)p->train.seed);
     if (p->train.early_stopping.patience > 0)
-        printf("%-12safter %llu rounds without a better %s\n", "stops", (unsigned long long)p->train.early_stopping.patience, p->train.early_stopping.metric);
+        printf("%-12safter %llu rounds without a better %s\n", "stops", (unsigned long long)p->train.early_stopping.patience,
+               p->train.early_stopping.metric);
 }
 
 static void print_summary(const findings *f)

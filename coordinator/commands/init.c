@@ -21,11 +21,13 @@ static fw_status init_example(const coord_call *call, fw_error *err)
     FW_TRY(coord_option_choice(&which, call, "example", examples, 1, err));
     FW_TRY(coord_option_number(&rows, call, "rows", COORD_CALLCENTER_ROWS, 100, 1e9, err));
     FW_TRY(coord_option_number(&seed, call, "seed", 1, 0, 9007199254740992.0, err));
-    if (rows != (double)(uint64_t)rows || seed != (double)(uint64_t)seed) return fw_fail(err, FW_ERR_CONFIG, "init: --rows and --seed must be whole numbers");
+    if (rows != (double)(uint64_t)rows || seed != (double)(uint64_t)seed)
+        return fw_fail(err, FW_ERR_CONFIG, "init: --rows and --seed must be whole numbers");
     const char *dir = call->positional[0];
     coord_callcenter_facts facts;
     FW_TRY(coord_callcenter_write(dir, (uint64_t)rows, (uint64_t)seed, coord_option_set(call, "force"), &facts, err));
-    fw_log_info("init: %s/callcenter.yaml and %s/calls.csv, %llu calls; the best reachable accuracy is %.4f", dir, dir, (unsigned long long)facts.rows, facts.bayes_accuracy);
+    fw_log_info("init: %s/callcenter.yaml and %s/calls.csv, %llu calls; the best reachable accuracy is %.4f", dir, dir,
+                (unsigned long long)facts.rows, facts.bayes_accuracy);
     fw_log_info("next: flywheel check %s/callcenter.yaml", dir);
     return FW_OK;
 }
@@ -57,7 +59,8 @@ static fw_status write_project(const char *output, const coord_survey *s, const 
     FW_TRY(fw_text_check(&text, err));
     FW_AUTO(fw_project) *p = NULL;
     fw_error why;
-    if (fw_project_parse(&p, text.data, output, ".", &why) < 0) return fw_fail(err, FW_ERR_INTERNAL, "init: the project file made is wrong: %s", why.text);
+    if (fw_project_parse(&p, text.data, output, ".", &why) < 0)
+        return fw_fail(err, FW_ERR_INTERNAL, "init: the project file made is wrong: %s", why.text);
     return fw_write_file(output, text.data, text.len, err);
 }
 

@@ -88,7 +88,8 @@ static fw_status make_schema(coord_survey *s, fw_table *t, const fw_strings *mis
     size_t n = fw_table_n_columns(t);
     FW_FREE fw_column_type *types = calloc(n + 1, sizeof *types);
     FW_FREE const char **names = calloc(n + 1, sizeof *names);
-    if (types == NULL || names == NULL || (s->columns = calloc(n + 1, sizeof *s->columns)) == NULL) return fw_fail(err, FW_ERR_NOMEM, "init: %zu columns", n);
+    if (types == NULL || names == NULL || (s->columns = calloc(n + 1, sizeof *s->columns)) == NULL)
+        return fw_fail(err, FW_ERR_NOMEM, "init: %zu columns", n);
     FW_TRY(fw_schema_create(&s->schema, n, err));
     FW_TRY(fw_table_infer(types, t, (const char *const *)missing->v, missing->n, err));
     for (size_t i = 0; i < n; i++) {
@@ -105,9 +106,11 @@ static fw_status make_schema(coord_survey *s, fw_table *t, const fw_strings *mis
     const char *near = fw_did_you_mean(target, names, n);
     FW_AUTO(fw_text) list = {0};
     for (size_t i = 0; i < n && i < 40; i++) fw_text_format(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-    return fw_fail(err, FW_ERR_CONFIG, "init: '%s' is no column of %s%s%s%s; it has: %s%s (when these are values, the file lacks a header: name the columns in its first line)",
-                   target, fw_table_path(t), near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "", list.data != NULL ? list.data : "",
-                   n > 40 ? ", ..." : "");
+    return fw_fail(
+        err, FW_ERR_CONFIG,
+        "init: '%s' is no column of %s%s%s%s; it has: %s%s (when these are values, the file lacks a header: name the columns in its first line)",
+        target, fw_table_path(t), near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "",
+        list.data != NULL ? list.data : "", n > 40 ? ", ..." : "");
 }
 
 static fw_status note_value(seen *c, const void *bytes, size_t len, fw_error *err)
@@ -179,7 +182,12 @@ static fw_status look(coord_survey *s, fw_table *t, const fw_strings *missing, f
     FW_FREE int *column_of = calloc(n + 1, sizeof *column_of);
     if (column_of == NULL) return fw_fail(err, FW_ERR_NOMEM, "init: %zu columns", n);
     for (size_t i = 0; i < n; i++) column_of[i] = (int)i;
-    fw_table_reading how = {.schema = s->schema, .column_of = column_of, .missing = (const char *const *)missing->v, .n_missing = missing->n, .codes = FW_TABLE_GROW, .skip_bad_rows = true};
+    fw_table_reading how = {.schema = s->schema,
+                            .column_of = column_of,
+                            .missing = (const char *const *)missing->v,
+                            .n_missing = missing->n,
+                            .codes = FW_TABLE_GROW,
+                            .skip_bad_rows = true};
     FW_AUTO(fw_block) *block = NULL;
     FW_TRY(fw_block_create(&block, s->schema, 1024, err));
     fw_status status = FW_OK;
@@ -240,8 +248,11 @@ static const char *useless(const coord_survey *s, size_t i)
     if (present == 0) return "no value at all";
     if (distinct(s, i) == 1 && c->missing == 0) return "the same value in every row";
     switch (s->schema->columns[i].type) {
-    case FW_NUMBER: return c->whole && c->ascending && present == s->rows && s->rows > 2 ? "counts the rows: an id says nothing about new rows" : NULL;
-    case FW_TEXT: return distinct(s, i) == present ? "all values differ: an id or free text; this version makes no features of text" : "text with many values: this version makes no features of text";
+    case FW_NUMBER:
+        return c->whole && c->ascending && present == s->rows && s->rows > 2 ? "counts the rows: an id says nothing about new rows" : NULL;
+    case FW_TEXT:
+        return distinct(s, i) == present ? "all values differ: an id or free text; this version makes no features of text"
+                                         : "text with many values: this version makes no features of text";
     case FW_TIME: return "a time: this version makes no features of times";
     case FW_CATEGORY: return distinct(s, i) == present && s->rows > 20 ? "all values differ: an id says nothing about new rows" : NULL;
     case FW_IMAGE: return NULL;
@@ -297,13 +308,15 @@ static void add_problem(fw_text *out, const coord_survey *s)
 {
     const fw_column *target = &s->schema->columns[s->target];
     bool classes = is_classification(s);
-    fw_text_format(out, "problem:                                # the goal as a machine-learning problem\n  task: %s\n  target: ", classes ? "classification" : "regression");
+    fw_text_format(out, "problem:                                # the goal as a machine-learning problem\n  task: %s\n  target: ",
+                   classes ? "classification" : "regression");
     fw_yaml_text(out, target->name);
     fw_text_add(out, "        # ");
     describe(out, s, (size_t)s->target);
     fw_text_add(out, "\n");
     if (classes && distinct(s, (size_t)s->target) == 2)
-        fw_text_add(out, "  # positive: ...                       # the class that auc, precision and recall speak of; default: the last in sorted order\n");
+        fw_text_add(
+            out, "  # positive: ...                       # the class that auc, precision and recall speak of; default: the last in sorted order\n");
     if (!classes) {
         fw_text_add(out, "  success: {r2: \">= 0.3\"}               # gates on the test split; 0 is what the mean alone reaches\n\n");
         return;
@@ -356,9 +369,10 @@ static void add_features(fw_text *out, const coord_survey *s)
         any = any || reason == NULL;
     }
     if (!any) fw_text_add(out, "  \"*\": auto                             # no column looked useful: choose some above\n");
-    fw_text_add(out,
-                "  # number:   {type: number, missing: median, clip: [0.01, 0.99], log1p: false, scale: standard}     mean | median | error | {constant: 0}\n"
-                "  # category: {type: category, missing: own, encoding: one_hot, unseen: other, min_count: 1}\n\n");
+    fw_text_add(
+        out,
+        "  # number:   {type: number, missing: median, clip: [0.01, 0.99], log1p: false, scale: standard}     mean | median | error | {constant: 0}\n"
+        "  # category: {type: category, missing: own, encoding: one_hot, unseen: other, min_count: 1}\n\n");
 }
 
 static void add_model(fw_text *out, const coord_survey *s)
@@ -377,8 +391,11 @@ static void add_model(fw_text *out, const coord_survey *s)
                    "  checkpoint: {every: 60 s}             # a killed run goes on from here, on any number of ranks\n\n",
                    small ? "[32]" : "[64, 32]", small ? 60 : 20, small ? 32 : 256, is_classification(s) ? "log_loss" : "rmse");
     if (is_classification(s))
-        fw_text_add(out, "# evaluate:\n#   fairness: {attributes: [sex], max_difference: 0.10}       # columns whose values are groups to be served alike\n\n");
-    fw_text_add(out, "# monitor:\n#   bus: tcp://127.0.0.1:5555             # where train and score publish; flywheel watch listens\n#   window: 1000\n");
+        fw_text_add(
+            out,
+            "# evaluate:\n#   fairness: {attributes: [sex], max_difference: 0.10}       # columns whose values are groups to be served alike\n\n");
+    fw_text_add(out,
+                "# monitor:\n#   bus: tcp://127.0.0.1:5555             # where train and score publish; flywheel watch listens\n#   window: 1000\n");
 }
 
 void coord_survey_project(fw_text *out, const coord_survey *s, const char *name, const char *table_path)
