@@ -8,7 +8,7 @@
 
 #define PART_ROWS 4096           /* rows a rank does between two gatherings */
 
-/* What a rank sends for its rows of a part: count, then the arrays one behind the other. */
+/* What a rank sends for its rows of a part: count, then the arrays one behind the other; what the task does not have is NULL. */
 typedef struct bundle {
     const fw_model *m;
     size_t n_out;
@@ -31,10 +31,13 @@ static void bundle_lay(bundle *b, char *bytes, size_t rows)
     b->n = (uint64_t *)(void *)bytes;
     b->row = (uint64_t *)(void *)at;
     at += rows * sizeof(uint64_t);
-    b->value = (double *)(void *)at;
-    b->truth = b->value + rows;
-    b->p = (float *)(void *)at;
-    b->label = (int32_t *)(void *)(b->p + rows * b->n_out);
+    if (b->m->task == FW_TASK_REGRESSION) {
+        b->value = (double *)(void *)at;
+        b->truth = b->value + rows;
+    } else {
+        b->p = (float *)(void *)at;
+        b->label = (int32_t *)(void *)(b->p + rows * b->n_out);
+    }
 }
 
 static fw_status take_labels(const bundle *b, const fw_block *block, fw_error *err)
@@ -56,7 +59,7 @@ static fw_status predict_rows(bundle *b, worker_view *view, fw_split split, uint
     if (n == 0) return FW_OK;
     FW_TRY(worker_view_read(view, split, first, n, block, err));
     FW_TRY(take_labels(b, block, err));
-    FW_TRY(fw_model_predict(b->m, block, 0, n, b->p, b->m->task == FW_TASK_REGRESSION ? b->value : NULL, counts, err));
+    FW_TRY(fw_model_predict(b->m, block, 0, n, b->p, b->value, counts, err));
     *b->n = n;
     return FW_OK;
 }
