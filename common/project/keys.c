@@ -30,13 +30,13 @@
 const fw_key fw_keys[] = {
 {"project", FW_KEY_TEXT, FW_KEY_REQUIRED | MODEL, P(project), .help = "name of the project; files are named after it"},
 
-{"goal", FW_KEY_SECTION, LATER, .help = "business goal"},
-{"goal.statement", FW_KEY_TEXT, LATER, P(goal.statement), .help = "what is to become better, for whom"},
-{"goal.kpi", FW_KEY_SECTION, LATER, .help = "the figure of the business that shows it"},
-{"goal.kpi.name", FW_KEY_TEXT, LATER, P(goal.kpi.name), .help = "name of the KPI"},
-{"goal.kpi.direction", FW_KEY_WORD_TEXT, LATER, P(goal.kpi.direction), .words = WORDS("minimize", "maximize"), .help = "which way is better"},
-{"goal.kpi.baseline", FW_KEY_NUMBER, LATER, P(goal.kpi.baseline), .help = "the KPI today"},
-{"goal.kpi.target", FW_KEY_NUMBER, LATER, P(goal.kpi.target), .help = "the KPI aimed at"},
+{"goal", FW_KEY_SECTION, 0, .help = "business goal"},
+{"goal.statement", FW_KEY_TEXT, 0, P(goal.statement), .help = "what is to become better, for whom"},
+{"goal.kpi", FW_KEY_SECTION, 0, .help = "the figure of the business that shows it"},
+{"goal.kpi.name", FW_KEY_TEXT, 0, P(goal.kpi.name), .help = "name of the KPI"},
+{"goal.kpi.direction", FW_KEY_WORD_TEXT, 0, P(goal.kpi.direction), .words = WORDS("minimize", "maximize"), .help = "which way is better"},
+{"goal.kpi.baseline", FW_KEY_NUMBER, 0, P(goal.kpi.baseline), .help = "the KPI today"},
+{"goal.kpi.target", FW_KEY_NUMBER, 0, P(goal.kpi.target), .help = "the KPI aimed at"},
 
 {"problem", FW_KEY_SECTION, FW_KEY_REQUIRED, .help = "framing as a machine-learning problem"},
 {"problem.task", FW_KEY_TASK, FW_KEY_REQUIRED | DATA | MODEL, P(problem.task), .words = WORDS("classification", "regression", "clustering"),

@@ -85,22 +85,7 @@ char *fw_project_place(const fw_project *p, const char *key)
     return fw_text_take(&out);
 }
 
-/* ---- sections that a command does not use ---- */
-
-static const struct { const char *command, *sections; } uses[] = {
-    {"ingest", "project problem data features"},
-    {"train", "project problem data features model train monitor"},
-    {"evaluate", "project problem data features model train evaluate"},
-    {"score", "project problem data features model monitor"},
-};
-
-static bool has_word(const char *words, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *w = words; (w = strstr(w, word)) != NULL; w += n)
-        if ((w == words || w[-1] == ' ') && (w[n] == '\0' || w[n] == ' ')) return true;
-    return false;
-}
+/* ---- sections that no command of this version uses ---- */
 
 /** Whether a key, or any key below it that is given, is used by this version. */
 static bool used_now(const fw_key *key, const fw_node *node)
@@ -118,17 +103,14 @@ static void add_name(fw_text *out, const char *name, const char *below)
     fw_text_format(out, "%s%s%s%s", out->len > 0 ? ", " : "", name, below != NULL ? "." : "", below != NULL ? below : "");
 }
 
-char *fw_project_unused_sections(const fw_project *p, const char *command)
+char *fw_project_unused_sections(const fw_project *p)
 {
-    const char *sections = NULL;
-    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
-        if (strcmp(uses[i].command, command) == 0) sections = uses[i].sections;
     FW_AUTO(fw_text) out = {0};
     for (size_t i = 0; i < fw_n_keys; i++) {
         const fw_key *key = &fw_keys[i];
         const fw_node *node = fw_key_is_child(key, NULL) ? fw_given(p, key->path) : NULL;
         if (node == NULL) continue;
-        if ((sections != NULL && !has_word(sections, key->path)) || !used_now(key, node)) {
+        if (!used_now(key, node)) {
             add_name(&out, key->path, NULL);
             continue;
         }

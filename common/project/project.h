@@ -133,8 +133,8 @@ fw_status fw_project_schema_json(FILE *out, fw_error *err);                     
 fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err);        /* the reference: key, type, default, help; section NULL: all */
 /** Where a key stands, for errors found later: "p.yaml:7:11", "command line"; the section around it when it is not given. malloc'ed, NULL: no memory. */
 char     *fw_project_place(const fw_project *p, const char *key);
-/** Sections present in the file that `command` does not use, one text ("tune, deploy"), malloc'ed; NULL when none. */
-char     *fw_project_unused_sections(const fw_project *p, const char *command);
+/** Sections and keys in the file that no command of this version uses, one text ("tune, deploy"), malloc'ed; NULL when there are none. */
+char     *fw_project_unused_sections(const fw_project *p);
 
 /** The path of the dataset (absolute or relative to the working directory); malloc'ed. */
 fw_status fw_project_dataset_path(char **out, const fw_project *p, fw_error *err);

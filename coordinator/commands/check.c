@@ -211,7 +211,7 @@ static void print_summary(const findings *f)
     printf("%-12sdataset about %s on disk; ingest about %s of memory a rank, training at most %s shared by the ranks"
            " (from file sizes: rows are known after ingest)\n", "estimate", dataset, chunks, dataset);
     if (!f->looked) printf("%-12scolumns were not compared: the first table is large, packed or pictures; ingest compares them\n", "note");
-    FW_FREE char *unused = fw_project_unused_sections(p, "check");
+    FW_FREE char *unused = fw_project_unused_sections(p);
     if (unused != NULL) printf("%-12snot used by this version: %s\n", "unused", unused);
 }
 

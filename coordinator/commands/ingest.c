@@ -25,7 +25,7 @@ static fw_status ingest(coord_call *call, fw_project *p, fw_error *err)
     FW_FREE char *path = NULL;
     FW_AUTO(fw_answer) *a = NULL;
     FW_TRY(fw_project_available(p, err));
-    FW_FREE char *unused = fw_project_unused_sections(p, "ingest");
+    FW_FREE char *unused = fw_project_unused_sections(p);
     if (unused != NULL) fw_log_info("not used by this command: %s", unused);
     if (coord_option_set(call, "output")) FW_TRY(fw_copy_text(&path, coord_option_value(call, "output"), err));
     else FW_TRY(fw_project_dataset_path(&path, p, err));

@@ -109,7 +109,7 @@ static fw_status open_project(training *t, fw_error *err)
 {
     FW_TRY(fw_project_load(&t->project, t->call->positional[0], t->call->overrides, t->call->n_overrides, err));
     FW_TRY(fw_project_available(t->project, err));
-    FW_FREE char *unused = fw_project_unused_sections(t->project, "train");
+    FW_FREE char *unused = fw_project_unused_sections(t->project);
     if (unused != NULL) fw_log_info("not used by this command: %s", unused);
     FW_TRY(fw_project_dataset_path(&t->dataset, t->project, err));
     t->metric = t->project->train.early_stopping.metric;
