@@ -356,7 +356,7 @@ static fw_status run(coord_call *call, fw_error *err)
 
 static const coord_option options[] = {
     {"output", 'o', "DIR", "the run folder (default: runs/<UTC time>-<digest> beside the project file)"},
-    {"resume", 0, "auto|never|PATH", "go on from a checkpoint: of an unfinished run of the same settings and data (auto, the default), of a run folder or file, or never"},
+    {"resume", 0, "auto|never|PATH", "go on from an unfinished run of the same settings and data (default: auto), or from this run or file"},
     {"profile", 0, NULL, "show where the time of a round goes, by part and by rank"},
     {"find-learning-rate", 0, NULL, "learning-rate range test: raise the rate over 200 steps, print the losses and a suggestion; trains nothing"},
 };

@@ -17,4 +17,10 @@ fw_status worker_gradient_predict(const void *state, const float *x, size_t ld, 
 fw_status worker_gradient_export(const void *state, const void *const *model_arrays, fw_model *m, fw_error *err);
 void      worker_gradient_set_rate(void *state, double rate);
 
+/** The rest of a worker_learner_kind, behind its name and create. */
+#define WORKER_GRADIENT_OPERATIONS                                                                                        \
+    .release = worker_gradient_release, .steps = worker_gradient_steps, .step = worker_gradient_step,                     \
+    .arrays = worker_gradient_arrays, .n_model = 1, .predict = worker_gradient_predict,                                   \
+    .export_model = worker_gradient_export, .set_rate = worker_gradient_set_rate
+
 #endif

@@ -14,15 +14,4 @@ static fw_status create(void **state, const worker_task *task, fw_error *err)
     return worker_gradient_create(state, task, "linear", &net, zero, err);
 }
 
-const worker_learner_kind worker_learner_linear = {
-    .name = "linear",
-    .create = create,
-    .release = worker_gradient_release,
-    .steps = worker_gradient_steps,
-    .step = worker_gradient_step,
-    .arrays = worker_gradient_arrays,
-    .n_model = 1,
-    .predict = worker_gradient_predict,
-    .export_model = worker_gradient_export,
-    .set_rate = worker_gradient_set_rate,
-};
+const worker_learner_kind worker_learner_linear = {.name = "linear", .create = create, WORKER_GRADIENT_OPERATIONS};
