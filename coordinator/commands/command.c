@@ -122,6 +122,9 @@ static bool is_override(const char *s)
 static fw_status check_positionals(const coord_call *call, fw_error *err)
 {
     const coord_command *c = call->command;
+    if (call->n_overrides > 0 && strstr(c->arguments, "key=value") == NULL)
+        return fw_fail(err, FW_ERR_CONFIG, "%s: %s: it takes no keys of a project file (a model carries its settings); a path with '=' in it goes behind --; "
+                       "see `flywheel %s --help`", c->name, call->overrides[0], c->name);
     if (call->n_positional < c->min_positional)
         return fw_fail(err, FW_ERR_CONFIG, "%s: something is missing; usage: flywheel %s %s", c->name, c->name, c->arguments);
     if (call->n_positional > c->max_positional)

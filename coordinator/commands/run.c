@@ -36,7 +36,20 @@ static fw_status fill_paths(coord_run *r, fw_error *err)
     return fw_path_join(&r->resolved, r->dir, "resolved.yaml", err);
 }
 
-/* The newest unfinished run folder with this digest; names begin with the time, so they sort by it. */
+/* With a checkpoint and no model yet. */
+static fw_status is_unfinished(bool *out, const char *dir, fw_error *err)
+{
+    FW_FREE char *model = NULL;
+    FW_FREE char *checkpoint = NULL;
+    FW_FREE char *previous = NULL;
+    FW_TRY(fw_path_join(&model, dir, "model.h5", err));
+    FW_TRY(fw_path_join(&checkpoint, dir, "checkpoint.h5", err));
+    FW_TRY(fw_path_join(&previous, dir, "checkpoint.h5.previous", err));
+    *out = !fw_path_exists(model) && (fw_path_exists(checkpoint) || fw_path_exists(previous));
+    return FW_OK;
+}
+
+/* The newest unfinished run folder with this digest, or NULL; names begin with the time, so they sort by it. */
 static fw_status find_unfinished(char **out, const char *runs, const char *digest, fw_error *err)
 {
     DIR *d = opendir(runs);
@@ -47,8 +60,14 @@ static fw_status find_unfinished(char **out, const char *runs, const char *diges
         size_t len = strlen(e->d_name);
         if (len < SHORT_DIGEST + 1 || strcmp(e->d_name + len - SHORT_DIGEST, digest) != 0) continue;
         if (*out != NULL && strcmp(strrchr(*out, '/') + 1, e->d_name) > 0) continue;
+        FW_FREE char *dir = NULL;
+        bool unfinished = false;
+        s = fw_path_join(&dir, runs, e->d_name, err);
+        if (s == FW_OK) s = is_unfinished(&unfinished, dir, err);
+        if (s != FW_OK || !unfinished) continue;
         free(*out);
-        s = fw_path_join(out, runs, e->d_name, err);
+        *out = dir;
+        dir = NULL;
     }
     closedir(d);
     return s;
@@ -83,14 +102,7 @@ static fw_status choose_dir(coord_run *r, const fw_project *p, const char *datas
     FW_TRY(fw_path_join(&r->latest, runs, "latest", err));
     FW_TRY(short_digest(digest, p, dataset_digest, err));
     if (how == COORD_RESUME_AUTO) FW_TRY(find_unfinished(&found, runs, digest, err));
-    if (found != NULL) {
-        FW_FREE char *model = NULL;
-        FW_FREE char *checkpoint = NULL;
-        FW_TRY(fw_path_join(&model, found, "model.h5", err));
-        FW_TRY(fw_path_join(&checkpoint, found, "checkpoint.h5", err));
-        if (!fw_path_exists(model) && fw_path_exists(checkpoint)) return fw_copy_text(&r->dir, found, err);
-    }
-    return new_dir(r, runs, digest, err);
+    return found != NULL ? fw_copy_text(&r->dir, found, err) : new_dir(r, runs, digest, err);
 }
 
 /* The newest of the two checkpoints that is whole. */

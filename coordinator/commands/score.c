@@ -106,7 +106,6 @@ static fw_status run(coord_call *call, fw_error *err)
     FW_FREE char *yaml = NULL;
     FW_AUTO(fw_model) *m = NULL;
     const char *input = call->positional[1];
-    if (call->n_overrides > 0) return fw_fail(err, FW_ERR_CONFIG, "score: %s: the model carries its settings; see `flywheel score --help` for options", call->overrides[0]);
     if (!fw_path_exists(input)) return fw_fail(err, FW_ERR_CONFIG, "%s: there is no such table or dataset", input);
     FW_TRY(coord_run_model_path(&model_path, call->positional[0], err));
     FW_TRY(fw_model_load(&m, model_path, err));

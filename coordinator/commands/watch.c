@@ -277,7 +277,7 @@ static const coord_option options[] = {
 
 const coord_command coord_command_watch = {
     .name = "watch",
-    .arguments = "[ENDPOINT | FILE]",
+    .arguments = "[ENDPOINT | FILE [key=value ...]]",
     .summary = "subscribe to a stream of predictions and progress; one JSON object a line",
     .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction and each\n"
                    "progress event as one JSON object a line. It may be started before the publisher. Lost batches are told on stderr.\n"
