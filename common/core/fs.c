@@ -43,10 +43,19 @@ static FILE *open_temp(const char *temp)
     return stream;
 }
 
+/* A rename would put a regular file where a folder, a pipe or /dev/null stands. */
+static fw_status check_place(const char *path, fw_error *err)
+{
+    struct stat s;
+    if (stat(path, &s) != 0 || S_ISREG(s.st_mode)) return FW_OK;
+    return fw_fail(err, FW_ERR_IO, "%s cannot be written: it is %s", path, S_ISDIR(s.st_mode) ? "a folder" : "no regular file; choose another name");
+}
+
 fw_status fw_atomic_file_create(fw_atomic_file **out, const char *path, fw_error *err)
 {
     FW_AUTO(fw_atomic_file) *f = calloc(1, sizeof *f);
     if (f == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory to write it", path);
+    FW_TRY(check_place(path, err));
     FW_TRY(fw_copy_text(&f->path, path, err));
     FW_TRY(temp_name(&f->temp, path, err));
     f->stream = open_temp(f->temp);

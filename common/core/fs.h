@@ -11,7 +11,7 @@
 
 /** A file being written. destroy without commit removes the temporary file. */
 typedef struct fw_atomic_file fw_atomic_file;
-fw_status   fw_atomic_file_create(fw_atomic_file **out, const char *path, fw_error *err);   /* opens "<path>.tmp.<pid>" */
+fw_status   fw_atomic_file_create(fw_atomic_file **out, const char *path, fw_error *err);   /* opens "<path>.tmp.<pid>"; path: nothing, or a regular file */
 void        fw_atomic_file_destroy(fw_atomic_file **f);
 FILE       *fw_atomic_file_stream(fw_atomic_file *f);        /* buffered; NULL after _release */
 const char *fw_atomic_file_temp_path(const fw_atomic_file *f);

@@ -86,7 +86,7 @@ static fw_status block_fits(const fw_pipeline *p, const fw_block *block, size_t 
     if (p->width == 0) return fw_fail(err, FW_ERR_ARG, "features: not fitted yet");
     if (first > block->n_rows || n > block->n_rows - first || ld < p->width)
         return fw_fail(err, FW_ERR_ARG, "features: rows %zu to %zu of %zu into lines of %zu numbers, %zu needed", first, first + n, block->n_rows, ld, p->width);
-    if (block->schema->n_columns != p->schema->n_columns)
+    if (block->schema->n_columns < p->schema->n_columns)          /* more may stand behind: a row's id */
         return fw_fail(err, FW_ERR_DATA, "features: %zu columns, the training data had %zu", block->schema->n_columns, p->schema->n_columns);
     for (size_t i = 0; i < p->n_inputs; i++) {
         size_t c = p->inputs[i].column;

@@ -44,7 +44,8 @@ const char *fw_pipeline_input_name(const fw_pipeline *p, size_t i);
 
 /** Local: features of rows [first, first + n) of the block into x (n, ld), ld >= width; columns behind width are left alone.
  *  counts: n_inputs entries added to, or NULL. FW_ERR_DATA: an unseen category where the policy is error (names row, column, value when known),
- *  a missing value where the policy is error, a negative one before log1p, other columns than those of the training data.
+ *  a missing value where the policy is error, a negative one before log1p, other columns than those of the training data, which
+ *  come first.
  *  FW_ERR_NUMERIC: a feature too large for a float. On error x and counts are unspecified. Allocates nothing. */
 fw_status fw_pipeline_apply(const fw_pipeline *p, const fw_block *block, size_t first, size_t n, float *x, size_t ld,
                             fw_apply_counts *counts, fw_error *err);

@@ -247,13 +247,18 @@ static void after_a_commit_the_temporary_name_is_nobodys(void **state)
 static void what_cannot_be_written_is_said(void **state)
 {
     (void)state;
-    FW_FREE char *missing = path_of("no/such/folder/a"), *folder = path_of("folder");
+    FW_FREE char *missing = path_of("no/such/folder/a"), *folder = path_of("folder"), *pipe = path_of("pipe");
+    struct stat s;
     fw_error err = {0};
     assert_int_equal(fw_write_file(missing, "x", 1, &err), FW_ERR_IO);
     assert_non_null(strstr(err.text, "no/such/folder/a"));
     assert_int_equal(fw_make_dirs(folder, NULL), FW_OK);
     assert_int_equal(fw_write_file(folder, "x", 1, &err), FW_ERR_IO);      /* a folder stands there */
-    assert_int_equal(files_in(here.dir), 1);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(fw_write_file(pipe, "x", 1, &err), FW_ERR_IO);        /* as /dev/null: it must stay what it is */
+    assert_non_null(strstr(err.text, "no regular file"));
+    assert_true(stat(pipe, &s) == 0 && S_ISFIFO(s.st_mode));
+    assert_int_equal(files_in(here.dir), 2);
 }
 
 static void a_dead_writers_leftover_is_no_obstacle(void **state)
