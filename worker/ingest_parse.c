@@ -54,12 +54,6 @@ static fw_status learn_labels(parser *p, fw_error *err)
         p->label[p->n_labels] = LABEL_KEPT;
         for (size_t i = 0; i < exclude->n; i++)
             if (strcmp(exclude->v[i], text) == 0) p->label[p->n_labels] = (int32_t)i;
-        const fw_project *project = p->g->project;
-        for (size_t m = 0; m < project->data.labels.n_merge; m++)       /* the merged class may be the excluded one */
-            for (size_t f = 0; f < project->data.labels.merge[m].from.n; f++)
-                for (size_t i = 0; i < exclude->n; i++)
-                    if (strcmp(project->data.labels.merge[m].from.v[f], text) == 0 && strcmp(project->data.labels.merge[m].into, exclude->v[i]) == 0)
-                        p->label[p->n_labels] = (int32_t)i;
     }
     return FW_OK;
 }

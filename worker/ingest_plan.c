@@ -66,22 +66,6 @@ static fw_status check_names(const ingest *g, fw_error *err)
     return FW_OK;
 }
 
-/* Private means never stored; what must be stored cannot be private. */
-static fw_status check_private(const fw_project *p, fw_error *err)
-{
-    const fw_strings *private = &p->data.private_columns;
-    if (listed(private, p->problem.target)) return fw_fail(err, FW_ERR_CONFIG, "data.private: the target '%s' cannot be private", p->problem.target);
-    if (p->data.id != NULL && listed(private, p->data.id))
-        return fw_fail(err, FW_ERR_CONFIG, "data.private: '%s' is data.id too, which is stored and published; choose one", p->data.id);
-    for (size_t i = 0; i < p->evaluate.fairness_attributes.n; i++)
-        if (listed(private, p->evaluate.fairness_attributes.v[i]))
-            return fw_fail(err, FW_ERR_CONFIG, "data.private: '%s' is in evaluate.fairness.attributes too, which must be stored; choose one",
-                           p->evaluate.fairness_attributes.v[i]);
-    if (p->problem.task == FW_TASK_REGRESSION && (p->data.labels.exclude.n > 0 || p->data.labels.n_merge > 0))
-        return fw_fail(err, FW_ERR_CONFIG, "data.labels: labels can be excluded and merged for classification only");
-    return FW_OK;
-}
-
 /* ---- fates and types ---- */
 
 static void decide(planned *c, const fw_project *p)
@@ -212,17 +196,10 @@ static fw_status open_tables(ingest *g, fw_error *err)
     return FW_OK;
 }
 
-static fw_status sort_given(ingest *g, fw_error *err)
+static void sort_given(ingest *g)
 {
     const fw_project *p = g->project;
-    if (p->data.split.by != FW_BY_GIVEN) return FW_OK;
-    for (size_t i = 0; i < g->n_tables; i++) {
-        const char *name = p->data.tables[i].name;
-        g->test_table[i] = listed(&p->data.split.given_test, name);
-        if (!g->test_table[i] && !listed(&p->data.split.given_train, name))
-            return fw_fail(err, FW_ERR_CONFIG, "data.split: table '%s' is neither in train nor in test", name);
-    }
-    return FW_OK;
+    for (size_t i = 0; p->data.split.by == FW_BY_GIVEN && i < g->n_tables; i++) g->test_table[i] = listed(&p->data.split.given_test, p->data.tables[i].name);
 }
 
 static void say_types(const ingest *g, const planned *columns, size_t n)
@@ -246,7 +223,6 @@ static fw_status plan_columns(ingest *g, fw_error *err)
     FW_FREE planned *columns = calloc(n + 1, sizeof *columns);
     if (columns == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu columns", n);
     FW_TRY(check_names(g, err));
-    FW_TRY(check_private(g->project, err));
     for (size_t i = 0; i < n; i++) {
         columns[i].name = fw_table_column_name(g->tables[0], i);
         columns[i].in_table = i;
@@ -255,7 +231,7 @@ static fw_status plan_columns(ingest *g, fw_error *err)
     FW_TRY(infer(columns, n, g, err));
     FW_TRY(make_schema(g, columns, n, err));
     for (size_t i = 0; i < g->n_tables; i++) FW_TRY(map_columns(g, i, err));
-    FW_TRY(sort_given(g, err));
+    sort_given(g);
     say_types(g, columns, n);
     return FW_OK;
 }

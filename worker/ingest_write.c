@@ -118,8 +118,7 @@ static fw_status make_datasets(writer *w, hid_t file, fw_error *err)
         FW_TRY(visit_column(w, make_and_leave, file, i, ids, err));
     }
     FW_TRY(make_and_leave(ids, file, "row", H5T_NATIVE_UINT64, 1, &rows, err));
-    FW_TRY(make_and_leave(ids, file, "checksums", H5T_NATIVE_UINT64, 2, sums, err));
-    return fw_h5_reserve(file, g->temp, err);
+    return make_and_leave(ids, file, "checksums", H5T_NATIVE_UINT64, 2, sums, err);
 }
 
 /* Local, rank 0: all that is not cells, and the space for the cells. What follows changes nothing but cells, so a write that fails there leaves

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/core/envelope.h"
@@ -62,38 +63,69 @@ static void quiet(void)
     H5PLset_loading_state(0);
 }
 
-/* ---- files that failed ---- */
+/* ---- files that fail ----
+ *
+ * libhdf5 1.10 does not survive a flush that fails: the file can no longer be closed, and the process crashes in exit or MPI_Finalize. So a serial
+ * file gets its space before anything is written to it; where that or a write fails, what the library still holds goes to an anonymous file in
+ * memory. Through MPI-IO only cells are written (fw_h5_open_write), of which the library holds nothing back. */
 
-/* Puts an anonymous file in memory under the library's descriptor. Files through MPI-IO keep theirs: they write cells alone (fw_h5_open_write),
- * of which the library holds nothing back. */
+/* Local, where asking for the access list is Collective. */
+static bool is_parallel(hid_t file)
+{
+    hbool_t atomic;
+    bool parallel = H5Fget_mpi_atomicity(file, &atomic) >= 0;
+    H5Eclear2(H5E_DEFAULT);
+    return parallel;
+}
+
+/* The descriptor under a serial file on disk; -1: it has none, or it was diverted already (an anonymous file has no name). */
+static int descriptor_of(hid_t file)
+{
+    HANDLE fapl = {-1};
+    void *descriptor = NULL;
+    struct stat st;
+    if (!is_parallel(file)) fapl.id = H5Fget_access_plist(file);
+    bool found = fapl.id >= 0 && H5Pget_driver(fapl.id) == H5FD_SEC2 && H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0 && descriptor != NULL;
+    H5Eclear2(H5E_DEFAULT);
+    if (!found) return -1;
+    int fd = *(const int *)descriptor;
+    return fstat(fd, &st) == 0 && st.st_nlink > 0 ? fd : -1;
+}
+
+/* Puts an anonymous file in memory under the library's descriptor. */
 static void divert(hid_t object)
 {
-    HANDLE file = {H5Iget_file_id(object)}, fapl = {-1};
-    void *descriptor = NULL;
-    if (file.id >= 0) fapl.id = H5Fget_access_plist(file.id);
-    if (fapl.id < 0 || H5Pget_driver(fapl.id) != H5FD_SEC2 || H5Fget_vfd_handle(file.id, fapl.id, &descriptor) < 0 || descriptor == NULL) {
-        H5Eclear2(H5E_DEFAULT);
-        return;
-    }
-    int nowhere = memfd_create("flywheel-discarded", MFD_CLOEXEC);
+    HANDLE file = {H5Iget_file_id(object)};
+    int fd = file.id >= 0 ? descriptor_of(file.id) : -1, nowhere = fd >= 0 ? memfd_create("flywheel-discarded", MFD_CLOEXEC) : -1;
     if (nowhere < 0) return;
-    dup3(nowhere, *(const int *)descriptor, O_CLOEXEC);
+    dup3(nowhere, fd, O_CLOEXEC);
     close(nowhere);
 }
 
-/* Closes a file that failed. A limit on the length of files, which may be what failed, must not hit the anonymous file again. */
-static herr_t close_diverted(hid_t file)
+/* Takes the space on the disk that a serial file needs so far, before the library writes there. File systems that cannot do that are left alone. */
+static fw_status reserve(hid_t object, const char *name, fw_error *err)
 {
-    struct rlimit limit, wide;
-    bool limited = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != limit.rlim_max;
-    if (limited) {
-        wide = limit;
-        wide.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_FSIZE, &wide);
-    }
-    herr_t closed = H5Fclose(file);
-    if (limited) setrlimit(RLIMIT_FSIZE, &limit);
-    return closed;
+    HANDLE file = {H5Iget_file_id(object)};
+    haddr_t end = 0;
+    int fd = file.id >= 0 ? descriptor_of(file.id) : -1, flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+    if (fd < 0 || flags < 0 || (flags & O_ACCMODE) != O_RDWR || H5Fget_eoa(file.id, &end) < 0 || end == 0) return FW_OK;
+    end += FW_ENVELOPE_BYTES;
+    struct rlimit limit;
+    bool fits = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur;
+    if (!fits) errno = EFBIG;
+    if (fits && (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)end) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)) return FW_OK;
+    fw_status s = fw_fail_errno(err, FW_ERR_IO, "no room for %llu bytes up to '%s' in the file", (unsigned long long)end, name);
+    divert(object);
+    return s;
+}
+
+/* The process's limit on the length of files is lifted while a file is closed that may have met it: in the anonymous file it must not hit again,
+ * and through MPI-IO a close sets the length that the file already has. */
+static void lift_limit(struct rlimit *before, bool *lifted)
+{
+    *lifted = getrlimit(RLIMIT_FSIZE, before) == 0 && before->rlim_cur != before->rlim_max;
+    struct rlimit wide = {before->rlim_max, before->rlim_max};
+    if (*lifted) setrlimit(RLIMIT_FSIZE, &wide);
 }
 
 /* ---- files ---- */
@@ -148,34 +180,17 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
     return FW_OK;
 }
 
-fw_status fw_h5_reserve(hid_t file, const char *path, fw_error *err)
-{
-    haddr_t end = 0;
-    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_eoa(file, &end) < 0) {
-        fw_status s = failed(err, FW_ERR_IO, "cannot write", path);
-        divert(file);
-        return s;
-    }
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return fw_fail_errno(err, FW_ERR_IO, "cannot write '%s'", path);
-    fw_status s = FW_OK;
-    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)(end + FW_ENVELOPE_BYTES)) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
-        s = fw_fail_errno(err, FW_ERR_IO, "cannot reserve the %llu bytes of '%s'", (unsigned long long)end, path);
-        divert(file);
-    }
-    close(fd);
-    return s;
-}
-
 fw_status fw_h5_close(hid_t *file, fw_error *err)
 {
     if (*file < 0) return FW_OK;
-    fw_status s = FW_OK;
-    if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0) {             /* Collective for parallel files, like the close */
+    struct rlimit limit;
+    bool lifted = false;
+    fw_status s = reserve(*file, "its end", err);
+    if (descriptor_of(*file) < 0) lift_limit(&limit, &lifted);
+    if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0 && s == FW_OK)             /* Collective for parallel files, like the close */
         s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
-        divert(*file);
-    }
-    if ((s == FW_OK ? H5Fclose(*file) : close_diverted(*file)) < 0 && s == FW_OK) s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+    if (H5Fclose(*file) < 0 && s == FW_OK) s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+    if (lifted) setrlimit(RLIMIT_FSIZE, &limit);
     H5Eclear2(H5E_DEFAULT);
     *file = -1;
     return s;
@@ -212,6 +227,11 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
         return failed(err, FW_ERR_INTERNAL, "cannot prepare dataset", name);
     hid_t id = H5Dcreate2(at, name, stored.id, space.id, H5P_DEFAULT, dcpl.id, H5P_DEFAULT);
     if (id < 0) return failed(err, FW_ERR_IO, "cannot create dataset", name);
+    fw_status s = reserve(id, name, err);
+    if (s != FW_OK) {
+        fw_h5_dataset_close(&id);
+        return s;
+    }
     *dataset = id;
     return FW_OK;
 }

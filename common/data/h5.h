@@ -12,15 +12,11 @@ fw_status fw_h5_create(hid_t *file, const char *path, MPI_Comm comm, fw_error *e
 fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err);             /* read only, serial; locks best effort */
 /** For writing cells of datasets that exist; comm as above. */
 fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_error *err);
-/** Serial files: takes all the space on the disk that the datasets made so far will need, so that a disk which is too small is noticed here and
- *  not in the middle of a write. File systems that cannot do that are left alone. */
-fw_status fw_h5_reserve(hid_t file, const char *path, fw_error *err);
-/** Flush and close with every code checked. *file becomes negative. A serial file whose write, flush or close failed ends in the void: what the
- *  library still holds of it is not written anywhere (it would fail again, and libhdf5 1.10 then crashes when the process ends). */
+/** Flush and close with every code checked. *file becomes negative. Of a serial file on which something failed before nothing more is written. */
 fw_status fw_h5_close(hid_t *file, fw_error *err);
 
 fw_status fw_h5_group(hid_t at, const char *name, fw_error *err);               /* creates a group */
-/** Contiguous dataset, allocated early, never filled. type: a native HDF5 type; stored little endian. */
+/** Contiguous dataset, allocated early (a serial file takes the space on the disk here: FW_ERR_IO when there is none), never filled. type: a native HDF5 type; stored little endian. */
 fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, fw_error *err);
 fw_status fw_h5_write_all(hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, const void *data, fw_error *err);
 /** Rows [first, first + n) of the first dimension of an open dataset. */
