@@ -279,6 +279,7 @@ static fw_status write_html(const coord_evaluation *e, const char *dir, fw_error
 
 fw_status coord_evaluation_write(const coord_evaluation *e, const char *dir, fw_error *err)
 {
+    FW_TRY(fw_make_dirs(dir, err));
     FW_TRY(write_json(e, dir, err));
     return write_html(e, dir, err);
 }
