@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/core/clock.h"
@@ -128,9 +129,10 @@ static fw_status reduce_agree(void *context, fw_status mine, fw_error *err)
     if (first == g->size) return mine;                         /* nobody failed */
     fw_error told = {.status = mine};
     if (err != NULL && g->rank == first) told = *err;
+    told.status = mine;
     FW_TRY(mpi_check(MPI_Bcast(&told, sizeof told, MPI_BYTE, first, g->all), "agreeing", err));
     if (err != NULL) *err = told;
-    return told.status < 0 ? told.status : FW_ERR_INTERNAL;
+    return told.status;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------- */
@@ -277,13 +279,31 @@ fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------------- */
 
+/* Where Open MPI puts memory that ranks share. It is asked for beforehand: when there is no room, Open MPI 4.1 fails on one rank and leaves the others
+ * waiting. A file system that cannot be asked is taken to have room. */
+static fw_status check_room(const worker_group *g, size_t bytes, const char *what, fw_error *err)
+{
+    const char *dir = getenv("OMPI_MCA_osc_sm_backing_directory");
+    struct statvfs fs;
+    if (dir == NULL) dir = "/dev/shm";
+    if (g->node_size == 1 || g->node_rank != 0 || statvfs(dir, &fs) != 0) return FW_OK;
+    const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (bytes < room) return FW_OK;
+    return fw_fail(err, FW_ERR_NOMEM, "%s: %zu bytes of memory shared by the ranks of %s do not fit into %s, which has %llu left; make it larger, or use fewer ranks a node",
+                   what, bytes, g->host, dir, (unsigned long long)room);
+}
+
 fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)
 {
     worker_shared *s = calloc(1, sizeof *s);
     void *mine = NULL;
     MPI_Aint mine_bytes = g->node_rank == 0 ? (MPI_Aint)(bytes + FW_ALIGN) : 0;
-    FW_TRY(g->reduce.agree(g, s == NULL ? fw_fail(err, FW_ERR_NOMEM, "%s", what) : FW_OK, err));
-    fw_status status = mpi_check(MPI_Win_allocate_shared(mine_bytes, 1, MPI_INFO_NULL, g->node, &mine, &s->window), what, err);
+    fw_status status = g->reduce.agree(g, s == NULL ? fw_fail(err, FW_ERR_NOMEM, "%s", what) : check_room(g, bytes, what, err), err);
+    if (status != FW_OK) {
+        free(s);
+        return status;
+    }
+    status = mpi_check(MPI_Win_allocate_shared(mine_bytes, 1, MPI_INFO_NULL, g->node, &mine, &s->window), what, err);
     status = g->reduce.agree(g, status, err);
     if (status != FW_OK) {
         free(s);

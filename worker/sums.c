@@ -211,6 +211,7 @@ fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *
     }
     *flags = s->flags;
     *redo = grew && !(s->flags & WORKER_FLAG_NOT_FINITE);
+    if (s->flags & WORKER_FLAG_NOT_FINITE) worker_group_meet(s->group, waited_s);      /* all have seen it before anyone begins again */
     if (!*redo) return FW_OK;
     s->redone++;
     worker_sums_done(s, waited_s);
