@@ -1,5 +1,6 @@
 /** The program `flywheel`: finds the command; where it needs ranks, starts MPI, runs the command in a coordinator thread beside rank 0 and lets every
  *  rank obey. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,12 +19,21 @@
 
 typedef struct coordinator { coord_call *call; int exit_code; } coordinator;
 
+/* What was printed has arrived; a reader that has seen enough ("| head") is no failure. */
+static fw_status end_output(fw_error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return FW_OK;
+    return errno == EPIPE ? FW_OK : fw_fail_errno(err, FW_ERR_IO, "standard output can't be written");
+}
+
 /* Runs the command and says what went wrong, once. */
 static int run_command(coord_call *call)
 {
     fw_error err = {0};
     fw_status s = call->command->run(call, &err);
-    fflush(stdout);
+    fw_status printed = end_output(s < 0 ? NULL : &err);
+    if (s >= 0) s = printed;
     if (s >= 0) return 0;
     if (err.text[0] != '\0') {
         if (s == FW_ERR_STOPPED) fw_log_info("%s", err.text);
@@ -100,25 +110,39 @@ static int run_on_ranks(coord_call *call, int argc, char **argv)
     fw_status s = worker_group_start(&g, &argc, &argv, &err);
     if (s != FW_OK) return fail(&err);
     fw_log_init(worker_group_rank(g), 1);
-    s = fw_fault_init(worker_group_rank(g), &err);
-    if (s != FW_OK) return fail(&err);
-    int exit_code = serve(g, call);
+    s = fw_fault_init(worker_group_rank(g), &err);      /* the same at every rank */
+    if (s != FW_OK && worker_group_rank(g) == 0) fail(&err);
+    int exit_code = s == FW_OK ? serve(g, call) : fw_status_exit_code(s);
     worker_group_stop(&g, false);
     return exit_code;
 }
 
-/* Without a launcher one process is one rank: no daemon is asked for. */
+/* Without a launcher one process is one rank: no daemon is asked for, and no session folder, which all such processes of a user would share:
+ * one that ends takes it away while another begins. */
 static void prepare_singleton(void)
 {
-    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMIX_RANK") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    if (getenv("OMPI_COMM_WORLD_SIZE") != NULL || getenv("PMIX_RANK") != NULL) return;
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
 }
 
-/* Errors before MPI starts are every rank's; the launcher's first rank says them. */
-static bool speaks_before_mpi(void)
+/* What needs no MPI, and errors before MPI starts, are every process's; the launcher's first one does and says them. */
+static bool is_first(void)
 {
-    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-    if (rank == NULL) rank = getenv("PMIX_RANK");
-    return rank == NULL || strcmp(rank, "0") == 0;
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank != NULL) return strcmp(rank, "0") == 0;
+    }
+    return true;
+}
+
+static int print_help(const coord_command *command)
+{
+    fw_error err = {0};
+    if (!is_first()) return 0;
+    coord_print_help(command);
+    return end_output(&err) == FW_OK ? 0 : fail(&err);
 }
 
 static int unknown_command(const char *name)
@@ -127,7 +151,7 @@ static int unknown_command(const char *name)
     size_t n = 0;
     for (; coord_commands[n] != NULL; n++) names[n] = coord_commands[n]->name;
     const char *near = fw_did_you_mean(name, names, n);
-    if (speaks_before_mpi())
+    if (is_first())
         fw_log_error("there is no command \"%s\"%s%s%s; `flywheel --help` lists them", name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
     return 2;
 }
@@ -136,24 +160,28 @@ int main(int argc, char **argv)
 {
     coord_call call;
     fw_error err = {0};
+    int exit_code = 0;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);      /* past a limit on file sizes a write fails, as on a full disk */
     fw_log_init(0, 1);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        if (speaks_before_mpi()) coord_print_help(NULL);
-        return argc < 2 ? 2 : 0;
+        exit_code = print_help(NULL);
+        return argc < 2 ? 2 : exit_code;
     }
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const coord_command *command = coord_command_find(name);
     if (command == NULL) return unknown_command(name);
     fw_status s = coord_call_parse(&call, command, argc - 2, argv + 2, &err);
-    int exit_code = 0;
     if (s < 0) {
-        if (speaks_before_mpi()) fail(&err);
+        if (is_first()) fail(&err);
         exit_code = fw_status_exit_code(s);
-    } else if (s == FW_OK) {
+    } else if (s == FW_END) {
+        exit_code = print_help(command);
+    } else if (command->needs_group) {
         prepare_singleton();
-        exit_code = command->needs_group ? run_on_ranks(&call, argc, argv) : run_command(&call);
+        exit_code = run_on_ranks(&call, argc, argv);
+    } else if (is_first()) {
+        exit_code = run_command(&call);
     }
     coord_call_release(&call);
     return exit_code;

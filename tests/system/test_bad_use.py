@@ -183,7 +183,13 @@ def folders_without_permission_are_named(program_, folder):
     assert not list((folder / "closed").iterdir())
 
 
+def one_rank_alone_shares_no_folder_with_others(program_, folder):
+    """MPI would make one below $TMPDIR that all such processes of a user share, and take it away while another one begins."""
+    trained_small(program_, folder)
+    program_("score", "run", "rows.csv", "-o", "out.csv", cwd=folder, env={"TMPDIR": str(folder / "nowhere")}).expect(DONE)
+
+
 program.main([a_category_never_seen_goes_the_stated_way, columns_are_found_by_name, a_column_that_is_missing_is_named,
               a_bad_row_at_score_is_named_or_counted, a_label_unseen_in_training_is_said, a_batch_larger_than_the_data_takes_it_whole,
               more_ranks_than_rows, a_rate_that_diverges_is_an_event_of_its_own, places_that_cannot_be_written_are_named,
-              folders_without_permission_are_named])
+              folders_without_permission_are_named, one_rank_alone_shares_no_folder_with_others])
