@@ -11,7 +11,7 @@
 /* The table of commands, in the order of the life cycle. */
 const coord_command *const coord_commands[] = {
     &coord_command_init, &coord_command_check, &coord_command_ingest, &coord_command_train, &coord_command_evaluate, &coord_command_score,
-    &coord_command_watch, &coord_command_inspect, &coord_command_diff, &coord_command_version, NULL};
+    &coord_command_monitor, &coord_command_watch, &coord_command_inspect, &coord_command_diff, &coord_command_version, NULL};
 
 #define COMMANDS (sizeof coord_commands / sizeof *coord_commands - 1)
 
@@ -31,7 +31,7 @@ static void print_program_help(void)
            "       mpirun -n 4 flywheel COMMAND ...    the same on four; the results are the same bits\n\n"
            "commands, in the order of the life cycle:\n", FW_VERSION);
     for (size_t i = 0; coord_commands[i] != NULL; i++) printf("  %-10s %s\n", coord_commands[i]->name, coord_commands[i]->summary);
-    printf("\n`flywheel COMMAND --help` explains a command; flywheel-monitor is the other program.\n"
+    printf("\n`flywheel COMMAND --help` explains a command.\n"
            "Any key of the project file can be given as key=value: flywheel train p.yaml train.epochs=5\n\n"
            "exit codes: 0 done, 1 failed, 2 usage or project file, 3 a check said no, 4 the data breaks its contract,\n"
            "            5 a rank was lost, 75 stopped on purpose with a valid checkpoint\n");
@@ -139,14 +139,12 @@ fw_status coord_call_parse(coord_call *call, const coord_command *command, int a
     call->positional = calloc((size_t)argc + 1, sizeof *call->positional);
     call->overrides = calloc((size_t)argc + 1, sizeof *call->overrides);
     if (call->positional == NULL || call->overrides == NULL) return fw_fail(err, FW_ERR_NOMEM, "command line");
-    bool only_positionals = false;
+    bool only_positionals = command->takes_all;
     for (int i = 0, taken = 1; i < argc; i += taken) {
         taken = 1;
         if (!only_positionals && strcmp(argv[i], "--") == 0) only_positionals = true;
-        else if (!only_positionals && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
-            coord_print_help(command);
-            return FW_END;
-        } else if (!only_positionals && argv[i][0] == '-' && argv[i][1] != '\0') FW_TRY(parse_option(call, argv + i, argc - i, &taken, err));
+        else if (!only_positionals && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) return FW_END;
+        else if (!only_positionals && argv[i][0] == '-' && argv[i][1] != '\0') FW_TRY(parse_option(call, argv + i, argc - i, &taken, err));
         else if (!only_positionals && is_override(argv[i])) call->overrides[call->n_overrides++] = argv[i];
         else call->positional[call->n_positional++] = argv[i];
     }

@@ -32,7 +32,8 @@ typedef struct coord_command {
     const char *summary;       /* one line for `flywheel --help` */
     const char *description;   /* paragraphs for `flywheel NAME --help`, with examples */
     size_t min_positional, max_positional;
-    bool needs_group;          /* runs under MPI: the ranks wait for orders */
+    bool needs_group;          /* runs under MPI: the ranks wait for orders; else the launcher's first rank does it alone */
+    bool takes_all;            /* its arguments are another program's: all are positional, options too */
     const coord_option *options; size_t n_options;
     /** Data to stdout, talk to stderr. Returns FW_OK or the failure, whose text main prints once and whose exit code it uses. */
     fw_status (*run)(coord_call *call, fw_error *err);
@@ -46,7 +47,7 @@ bool        coord_option_set(const coord_call *call, const char *name);
 fw_status   coord_option_choice(int *out, const coord_call *call, const char *name, const char *const *words, size_t n, fw_error *err);
 fw_status   coord_option_number(double *out, const coord_call *call, const char *name, double fallback, double low, double high, fw_error *err);
 
-/** Parses argv behind the command's name. FW_ERR_CONFIG with "did you mean". FW_END: --help was printed. */
+/** Parses argv behind the command's name. FW_ERR_CONFIG with "did you mean". FW_END: --help is wanted. */
 fw_status coord_call_parse(coord_call *call, const coord_command *command, int argc, char **argv, fw_error *err);
 void      coord_call_release(coord_call *call);
 void      coord_print_help(const coord_command *command);        /* NULL: the program's */
@@ -54,6 +55,6 @@ const coord_command *coord_command_find(const char *name);
 
 /* One per file, in the order of the life cycle. */
 extern const coord_command coord_command_init, coord_command_check, coord_command_ingest, coord_command_train, coord_command_evaluate,
-    coord_command_score, coord_command_watch, coord_command_inspect, coord_command_diff, coord_command_version;
+    coord_command_score, coord_command_monitor, coord_command_watch, coord_command_inspect, coord_command_diff, coord_command_version;
 
 #endif
