@@ -186,7 +186,7 @@ def folders_without_permission_are_named(program_, folder):
 def one_rank_alone_shares_no_folder_with_others(program_, folder):
     """MPI would make one below $TMPDIR that all such processes of a user share, and take it away while another one begins."""
     trained_small(program_, folder)
-    program_("score", "run", "rows.csv", "-o", "out.csv", cwd=folder, env={"TMPDIR": str(folder / "nowhere")}).expect(DONE)
+    program_("score", "run", "rows.csv", "-o", "out.csv", cwd=folder, env={"TMPDIR": str(folder / "rows.csv")}).expect(DONE)
 
 
 program.main([a_category_never_seen_goes_the_stated_way, columns_are_found_by_name, a_column_that_is_missing_is_named,
