@@ -127,7 +127,7 @@ void coord_card_mistakes(fw_text *out, const coord_report *r)
 {
     fw_text_add(out, "<section><h2>Where it errs</h2>");
     if (r->metrics->n_classes <= MATRIX_CLASSES)
-        fw_text_add(out, "<p class=\"soft\">Each line is a true class: blue what was found, orange what was taken for another; the darker, the larger the share of the line.</p>");
+        fw_text_add(out, "<p class=\"soft\">Each line is a true class: blue what was found, orange what was taken for another; the stronger the colour, the larger the share of the line.</p>");
     fw_text_add(out, "<div class=\"charts\">");
     if (r->metrics->n_classes <= MATRIX_CLASSES) coord_chart_confusion(out, r);
     top_confusions(out, r);

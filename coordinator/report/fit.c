@@ -75,7 +75,7 @@ static void add_change(fw_text *out, double from, double to)
 typedef enum trend { TREND_UNKNOWN, TREND_WORSENS, TREND_IMPROVES, TREND_SETTLED } trend;
 
 /** Worsens: the best is at least 3 rounds (and a tenth of all) ago, and the mean of the last rounds is worse than it by more than the noise
- *  and than 1 % of the whole range. Improves: the last quarter gained more than 5 % of the range and more than the noise. */
+ *  and than 1 % of the whole range. Improves: the best is in the last quarter, and that gained more than 5 % of the range and more than the noise. */
 static trend trend_of(const course *c)
 {
     if (c->n < FEW_ROUNDS || !c->finite) return TREND_UNKNOWN;
@@ -84,7 +84,7 @@ static trend trend_of(const course *c)
     if (behind >= FW_MAX(3, c->n / 10) && worse > 2 * c->noise && worse > 0.01 * c->range) return TREND_WORSENS;
     size_t quarter = FW_MAX(c->n / 4, 1);
     double gained = mean_before(c, c->n - quarter, width) - mean_before(c, c->n, width);
-    if (c->range > 0 && gained > 0.05 * c->range && gained > c->noise / 2) return TREND_IMPROVES;
+    if (behind < quarter && c->range > 0 && gained > 0.05 * c->range && gained > c->noise / 2) return TREND_IMPROVES;
     return TREND_SETTLED;
 }
 

@@ -78,6 +78,12 @@ static void add_head(fw_text *t, const coord_report *r, bool colour)
     if (r->model->digest[0] != '\0') fw_text_format(t, "model %.16s%s%.16s\n", r->model->digest, r->dataset_digest ? ", dataset " : "", r->dataset_digest ? r->dataset_digest : "");
 }
 
+/** With more than two classes these are the means over the classes, which are listed as such. */
+static bool is_said_as_macro(const fw_metrics *m, const char *name)
+{
+    return m->n_classes > 2 && (strcmp(name, "precision") == 0 || strcmp(name, "recall") == 0 || strcmp(name, "f1") == 0);
+}
+
 static void add_metrics(fw_text *t, const coord_report *r, bool colour)
 {
     heading(t, "Metrics", colour);
@@ -86,6 +92,7 @@ static void add_metrics(fw_text *t, const coord_report *r, bool colour)
     for (size_t i = 0; names[i] != NULL; i++) {
         double v = 0;
         char figure[COORD_FIGURE_TEXT] = "none";
+        if (is_said_as_macro(r->metrics, names[i])) continue;
         if (fw_metrics_get(&v, r->metrics, names[i], NULL, NULL) == FW_OK) coord_figure(figure, v);
         bool last = column == 2 || names[i + 1] == NULL;
         fw_text_format(t, "  %-19s %9s%s", names[i], figure, last ? "\n" : "  ");
@@ -132,25 +139,40 @@ static fw_status add_classes(fw_text *t, const coord_report *r, bool colour, fw_
     return FW_OK;
 }
 
-/** Rows: truth. Columns: predicted, numbered like the rows. Per cent of the row where counts do not fit. */
+/** The line above the matrix: the names of the classes where they fit, else the numbers of the lines. */
+static void add_confusion_head(fw_text *t, const coord_report *r, size_t left, size_t width, bool named)
+{
+    fw_text_format(t, "  %*s", (int)left, "");
+    for (size_t c = 0; c < r->metrics->n_classes; c++) {
+        const char *name = coord_class_name(r, c);
+        if (!named) {
+            fw_text_format(t, "%*zu", (int)width, c + 1);
+            continue;
+        }
+        fw_text_format(t, "%*s", (int)(width - characters(name)), "");
+        add_label(t, name, characters(name));
+    }
+    fw_text_add(t, "\n");
+}
+
+/** Rows: truth. Columns: predicted, named, or numbered like the rows. Per cent of the row where counts do not fit. */
 static void add_confusion(fw_text *t, const coord_report *r, bool colour)
 {
     const fw_metrics *m = r->metrics;
     uint64_t most = 0;
     for (size_t i = 0; i < m->n_classes * m->n_classes; i++) most = FW_MAX(most, m->confusion[i]);
-    size_t width = 1, label = label_width(r, 16), room = (WIDTH - 2 - 4 - label) / m->n_classes;
+    size_t width = 1, label = label_width(r, 16), room = (WIDTH - 2 - 4 - label) / m->n_classes, longest = label_width(r, WIDTH);
     for (uint64_t v = most; v >= 10; v /= 10) width++;
     width = FW_MAX(width + 2, 5);
-    bool shares = width > room;
+    bool named = FW_MAX(width, longest + 2) <= room, shares = width > room;
+    if (named) width = FW_MAX(width, longest + 2);
     if (shares) width = FW_MIN(room, 6);
     heading(t, shares ? "Confusion (per cent of the rows of a true class; columns: predicted)" : "Confusion (rows: truth; columns: predicted)", colour);
-    fw_text_format(t, "  %*s", (int)(label + 4), "");
-    for (size_t c = 0; c < m->n_classes; c++) fw_text_format(t, "%*zu", (int)width, c + 1);
-    fw_text_add(t, "\n");
+    add_confusion_head(t, r, label + (named ? 0 : 4), width, named);
     for (size_t truth = 0; truth < m->n_classes; truth++) {
         fw_text_add(t, "  ");
         add_label(t, coord_class_name(r, truth), label);
-        fw_text_format(t, " %3zu", truth + 1);
+        if (!named) fw_text_format(t, " %3zu", truth + 1);
         for (size_t c = 0; c < m->n_classes; c++) {
             uint64_t count = m->confusion[truth * m->n_classes + c], support = m->per_class[truth].support;
             bool bold = colour && c == truth;

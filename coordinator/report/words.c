@@ -32,9 +32,8 @@ const char *coord_op_words(fw_gate_op op)
 void coord_figure(char out[static COORD_FIGURE_TEXT], double v)
 {
     double size = fabs(v);
-    if (size == 0) snprintf(out, COORD_FIGURE_TEXT, "0");
-    else if (size >= 1e-3 && size < 1) snprintf(out, COORD_FIGURE_TEXT, "%.4f", v);
-    else if (size >= 1 && size < 1e6) snprintf(out, COORD_FIGURE_TEXT, size < 10 ? "%.3f" : size < 100 ? "%.2f" : size < 1000 ? "%.1f" : "%.0f", v);
+    if (size == 0 || (size >= 1e-3 && size < 10)) snprintf(out, COORD_FIGURE_TEXT, "%.4f", size == 0 ? 0.0 : v);
+    else if (size >= 10 && size < 1e6) snprintf(out, COORD_FIGURE_TEXT, size < 100 ? "%.2f" : size < 1000 ? "%.1f" : "%.0f", v);
     else snprintf(out, COORD_FIGURE_TEXT, "%.3e", v);
 }
 
@@ -216,7 +215,8 @@ void coord_gates_words(fw_text *out, const coord_report *r)
     else if (failed == 0 && r->n_gates == 1) fw_text_format(out, "The one gate holds on the %s split.", r->split);
     else if (failed == 0 && r->n_gates == 2) fw_text_format(out, "Both gates hold on the %s split.", r->split);
     else if (failed == 0) fw_text_format(out, "All %zu gates hold on the %s split.", r->n_gates, r->split);
-    else fw_text_format(out, "%zu of %zu gate%s not hold on the %s split.", failed, r->n_gates, failed == 1 && r->n_gates == 1 ? " does" : failed == 1 ? "s does" : "s do", r->split);
+    else if (r->n_gates == 1) fw_text_format(out, "The one gate does not hold on the %s split.", r->split);
+    else fw_text_format(out, "%zu of %zu gates do%s not hold on the %s split.", failed, r->n_gates, failed == 1 ? "es" : "", r->split);
 }
 
 static void name_small_groups(fw_text *out, const coord_fairness *f)

@@ -15,7 +15,7 @@ void coord_metric_in_text(char out[static COORD_FIGURE_TEXT], const char *name);
 /** One plain sentence about a metric's value on these rows; NULL when there is none to say. */
 void coord_metric_meaning(fw_text *out, const char *name, double value, const coord_report *r);
 
-void coord_figure(char out[static COORD_FIGURE_TEXT], double v);             /* four significant digits: "0.8712", "1.204e+06" */
+void coord_figure(char out[static COORD_FIGURE_TEXT], double v);             /* "0.8712", "1.0000", "57.31", "1.204e+06" */
 void coord_gate_figure(char out[static COORD_FIGURE_TEXT], const coord_gate_result *g);     /* in full where rounding would hide on which side of the bound it is */
 void coord_count(char out[static COORD_FIGURE_TEXT], uint64_t n);            /* "16,281" */
 void coord_percent(char out[static COORD_FIGURE_TEXT], double share);        /* "87.1 %" */

@@ -105,7 +105,7 @@ static void a_gate_without_a_value_has_not_passed(void **state)
 
 /* over- and under-fitting */
 
-typedef enum course { FALLS, SETTLES, TURNS, DIVERGES, NOISY, RISES, STANDS } course;
+typedef enum course { FALLS, SETTLES, TURNS, DIVERGES, NOISY, RISES, STANDS, RETURNS } course;
 
 static double course_at(course c, double x)      /* x from 0 to 1 */
 {
@@ -117,6 +117,7 @@ static double course_at(course c, double x)      /* x from 0 to 1 */
     case NOISY: return 0.5 + exp(-12 * x) + 0.05 * example_noise((uint64_t)(1000 * x));
     case RISES: return 0.9 - exp(-12 * x);                    /* a score */
     case STANDS: return 0.7;
+    case RETURNS: return x < 0.55 ? 1 - x : x < 0.95 ? 0.75 : 0.502;     /* best in the middle, worse, at last nearly as good again */
     }
     return 0;
 }
@@ -131,6 +132,7 @@ static void fit_is_said_with_its_evidence(void **state)
         {"unstable", DIVERGES, DIVERGES, 20, "log_loss", 0, {"Training became unstable", "learning rate", ""}, "Signs of over-fitting", 0},
         {"still falling", FALLS, FALLS, 12, "log_loss", 0, {"still improving at the end", "more epochs may help", "so was the training loss"}, "over-fitting", 0},
         {"settled", SETTLES, SETTLES, 24, "log_loss", 0, {"No sign of over-fitting", "both settled", ""}, "may help", 0},
+        {"nearly as good as before", SETTLES, RETURNS, 11, "log_loss", 0, {"No sign", "", ""}, "improving", 0},
         {"noise is no trend", SETTLES, NOISY, 24, "log_loss", 0, {"No sign", "", ""}, "worse since", 0},
         {"score settled", SETTLES, RISES, 24, "accuracy", 0, {"No sign", "validation accuracy", ""}, "worse since", 0},
         {"flat", STANDS, STANDS, 10, "log_loss", 0, {"No sign", "", ""}, "improving", 0},
