@@ -30,7 +30,8 @@ typedef struct worker {
     uint64_t number;               /* of the order at hand */
     fw_value values[MAX_VALUES];   /* figures of the answer; names are literals */
     size_t n_values;
-    fw_round_result *rounds;       /* of the answer */
+    worker_round last;             /* the last round advanced; */
+    fw_round_result *rounds;       /* of the answer: their names and times by rank stand in `last` or in the history */
     size_t n_rounds;
     char digest[FW_DIGEST_TEXT];
 } worker;
@@ -198,18 +199,14 @@ static fw_status do_restore(worker *w, const fw_order *o, fw_error *err)
     FW_TRY(worker_train_restore(w->train, o->dataset, err));
     size_t n = 0;
     const worker_round *history = worker_train_history(w->train, &n);
-    worker_position p = worker_train_position(w->train);
-    figure(w, "step_in_round", (double)p.step_in_round);
-    figure(w, "rows_in_round", (double)p.rows);
     return answer_rounds(w, history, n, err);
 }
 
 static fw_status do_advance(worker *w, const fw_order *o, fw_error *err)
 {
     if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: advance before create");
-    worker_round r = {0};
-    for (uint64_t i = 0; i < FW_MAX(o->rounds, (uint64_t)1); i++) FW_TRY(worker_train_advance(w->train, o->mark_best && i == 0, &r, err));
-    return answer_rounds(w, &r, 1, err);
+    for (uint64_t i = 0; i < FW_MAX(o->rounds, (uint64_t)1); i++) FW_TRY(worker_train_advance(w->train, o->mark_best && i == 0, &w->last, err));
+    return answer_rounds(w, &w->last, 1, err);
 }
 
 static fw_status do_save(worker *w, const fw_order *o, fw_error *err)
