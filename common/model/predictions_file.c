@@ -59,10 +59,12 @@ static fw_status write_classes(const fw_predictions_file *f, fw_error *err)
     hsize_t k = fw_model_n_classes(f->model);
     FW_TRY(fw_alloc_zeroed((void **)&names, k + 1, sizeof *names, "class names", err));
     for (size_t i = 0; i < k; i++) names[i] = fw_model_class_name(f->model, i);
-    hid_t space = H5Screate_simple(1, &k, NULL);
-    hid_t d = space >= 0 ? H5Dcreate2(f->file, "classes", f->text, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) : -1;
-    bool good = d >= 0 && H5Dwrite(d, f->text, H5S_ALL, H5S_ALL, H5P_DEFAULT, names) >= 0;
+    hid_t space = H5Screate_simple(1, &k, NULL), create = H5Pcreate(H5P_DATASET_CREATE);
+    bool good = space >= 0 && create >= 0 && H5Pset_obj_track_times(create, 0) >= 0;         /* no wall time in the file */
+    hid_t d = good ? H5Dcreate2(f->file, "classes", f->text, space, H5P_DEFAULT, create, H5P_DEFAULT) : -1;
+    good = d >= 0 && H5Dwrite(d, f->text, H5S_ALL, H5S_ALL, H5P_DEFAULT, names) >= 0;
     if (d >= 0) H5Dclose(d);
+    if (create >= 0) H5Pclose(create);
     if (space >= 0) H5Sclose(space);
     return good ? FW_OK : fw_fail(err, FW_ERR_IO, "%s: HDF5 could not write /classes", f->path);
 }
