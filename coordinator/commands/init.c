@@ -82,7 +82,9 @@ static fw_status init_table(const coord_call *call, fw_error *err)
     if (fw_path_is_dir(data)) return fw_fail(err, FW_ERR_CONFIG, "init: %s is a folder: name a table in it", data);
     FW_TRY(path_in_file(&table_path, data, output, err));
     FW_AUTO(coord_survey) *survey = NULL;
-    FW_TRY(coord_survey_create(&survey, data, target, err));
+    coord_table_form form = {.no_header = coord_option_set(call, "no-header")};
+    if (coord_option_set(call, "delimiter")) FW_TRY(coord_table_delimiter(&form.delimiter, coord_option_value(call, "delimiter"), err));
+    FW_TRY(coord_survey_create(&survey, data, &form, target, err));
     FW_TRY(write_project(output, survey, stem, table_path, err));
     fw_log_info("init: %s, from %llu rows; read it, correct what was guessed wrong, then: flywheel check %s", output,
                 (unsigned long long)coord_survey_rows(survey), output);
@@ -94,8 +96,8 @@ static fw_status init_table(const coord_call *call, fw_error *err)
 static fw_status run(coord_call *call, fw_error *err)
 {
     bool example = coord_option_set(call, "example");
-    if (example && (coord_option_set(call, "target") || coord_option_set(call, "output")))
-        return fw_fail(err, FW_ERR_CONFIG, "init: --target and --output are for tables; an example is written into DIR");
+    if (example && (coord_option_set(call, "target") || coord_option_set(call, "output") || coord_option_set(call, "no-header") || coord_option_set(call, "delimiter")))
+        return fw_fail(err, FW_ERR_CONFIG, "init: --target, --output, --no-header and --delimiter are for tables; an example is written into DIR");
     if (!example && (coord_option_set(call, "rows") || coord_option_set(call, "seed")))
         return fw_fail(err, FW_ERR_CONFIG, "init: --rows and --seed are for --example callcenter");
     return example ? init_example(call, err) : init_table(call, err);
@@ -104,6 +106,8 @@ static fw_status run(coord_call *call, fw_error *err)
 static const coord_option options[] = {
     {"target", 't', "COLUMN", "the column to predict"},
     {"output", 'o', "FILE", "the project file; default: named after the table, in the current folder"},
+    {"no-header", 0, NULL, "the table has no line of names: its columns are named c1, c2, ..."},
+    {"delimiter", 0, "CHAR", "between the fields, a character or tab (default: found)"},
     {"force", 0, NULL, "replace what is there"},
     {"example", 0, "NAME", "write an example project with its data into DIR: callcenter"},
     {"rows", 0, "N", "rows of the example; default 30000"},
@@ -119,6 +123,7 @@ const coord_command coord_command_init = {
                    "accuracy is known.\n"
                    "\n"
                    "  flywheel init customers.csv --target churned\n"
+                   "  flywheel init binary.train --no-header --target c1\n"
                    "  flywheel init --example callcenter demo\n",
     .min_positional = 1,
     .max_positional = 1,

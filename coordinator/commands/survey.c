@@ -12,6 +12,7 @@
 #define DISTINCT_CAP 100000
 #define FEW_CLASSES  20               /* distinct whole numbers that still look like classes */
 #define EXAMPLES     4
+#define REMARKS_AT   40               /* column of the remarks in the project file */
 
 /** One column as seen. */
 typedef struct seen {
@@ -27,7 +28,7 @@ struct coord_survey {
     seen *columns;
     uint64_t rows, bad;
     bool all;                          /* the whole table was read */
-    char delimiter;                    /* 0: what the ending says */
+    coord_table_form form;
     uint64_t *class_rows;              /* of the target's values, by code */
     size_t n_classes;                  /* room in it; zeros behind the last */
     int target;
@@ -47,38 +48,6 @@ void coord_survey_destroy(coord_survey **s)
 uint64_t coord_survey_rows(const coord_survey *s)
 {
     return s->rows;
-}
-
-/* ---- opening: the delimiter that gives several columns ----------------------------------------------------------------------------------- */
-
-static fw_status open_as(fw_table **out, const char *path, char delimiter, fw_error *err)
-{
-    fw_table_spec spec = {.name = "data", .path = (char *)path, .header = true, .delimiter = delimiter, .quote = '"', .trim = true};
-    return fw_table_open(out, &spec, "", &fw_reduce_alone, err);
-}
-
-/** What the file's ending says, unless another delimiter gives several columns where that gives one or can't be read. */
-static fw_status open_table(fw_table **out, char *delimiter, const char *path, fw_error *err)
-{
-    static const char others[] = {';', '\t', '|', ','};
-    FW_AUTO(fw_table) *best = NULL;
-    fw_error first;
-    fw_status s = open_as(&best, path, 0, &first);
-    *delimiter = 0;
-    for (size_t i = 0; (s == FW_ERR_DATA || (s >= 0 && fw_table_n_columns(best) == 1)) && i < sizeof others; i++) {
-        FW_AUTO(fw_table) *t = NULL;
-        fw_error why;
-        if (open_as(&t, path, others[i], &why) < 0 || fw_table_n_columns(t) == 1) continue;
-        *delimiter = others[i];
-        fw_table_destroy(&best);
-        best = t;
-        t = NULL;
-        s = FW_OK;
-    }
-    if (s < 0) return fw_fail(err, s, "%s", first.text);
-    *out = best;
-    best = NULL;
-    return FW_OK;
 }
 
 /* ---- looking -------------------------------------------------------------------------------------------------------------------------------- */
@@ -108,7 +77,7 @@ static fw_status make_schema(coord_survey *s, fw_table *t, const fw_strings *mis
     for (size_t i = 0; i < n && i < 40; i++) fw_text_format(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
     return fw_fail(
         err, FW_ERR_CONFIG,
-        "init: '%s' is no column of %s%s%s%s; it has: %s%s (when these are values, the file lacks a header: name the columns in its first line)",
+        "init: '%s' is no column of %s%s%s%s; it has: %s%s (when these are values, the file has no header: --no-header names its columns c1, c2, ...)",
         target, fw_table_path(t), near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "",
         list.data != NULL ? list.data : "", n > 40 ? ", ..." : "");
 }
@@ -210,14 +179,15 @@ static fw_status defaults(fw_project **out, fw_error *err)
     return fw_project_parse(out, "{project: p, problem: {task: regression, target: y}, data: {tables: {t: t}}}", "defaults", ".", err);
 }
 
-fw_status coord_survey_create(coord_survey **out, const char *path, const char *target, fw_error *err)
+fw_status coord_survey_create(coord_survey **out, const char *path, const coord_table_form *form, const char *target, fw_error *err)
 {
     FW_AUTO(coord_survey) *s = calloc(1, sizeof *s);
     if (s == NULL) return fw_fail(err, FW_ERR_NOMEM, "init: survey");
     FW_AUTO(fw_project) *p = NULL;
     FW_AUTO(fw_table) *t = NULL;
     FW_TRY(defaults(&p, err));
-    FW_TRY(open_table(&t, &s->delimiter, path, err));
+    s->form = *form;
+    FW_TRY(coord_table_form_open(&t, &s->form, path, err));
     FW_TRY(make_schema(s, t, &p->data.missing, target, err));
     FW_TRY(look(s, t, &p->data.missing, err));
     *out = s;
@@ -268,6 +238,11 @@ static void add_short(fw_text *out, const char *value)
     fw_text_add(out, keep < len ? "...'" : "'");
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /** "12 values: 'a', 'b', ...; 3.1 % missing" */
 static void describe(fw_text *out, const coord_survey *s, size_t i)
 {
@@ -278,9 +253,9 @@ static void describe(fw_text *out, const coord_survey *s, size_t i)
         char low[FW_NUMBER_TEXT], high[FW_NUMBER_TEXT];
         fw_format_double(low, c->min);
         fw_format_double(high, c->max);
-        fw_text_format(out, "%s to %s, %zu%s values", low, high, distinct(s, i), c->capped ? " or more" : "");
+        fw_text_format(out, "%s to %s, %zu%s value%s", low, high, distinct(s, i), c->capped ? " or more" : "", plural(distinct(s, i)));
     } else if (column->type == FW_CATEGORY || column->type == FW_TEXT) {
-        fw_text_format(out, "%zu%s values: ", distinct(s, i), c->capped ? " or more" : "");
+        fw_text_format(out, "%zu%s value%s: ", distinct(s, i), c->capped ? " or more" : "", plural(distinct(s, i)));
         for (size_t k = 0; k < distinct(s, i) && k < EXAMPLES; k++) {
             if (k > 0) fw_text_add(out, ", ");
             add_short(out, fw_dict_text(values, (int32_t)k, NULL));
@@ -304,54 +279,130 @@ static double largest_share(const coord_survey *s)
     return all > 0 ? (double)largest / (double)all : 0;
 }
 
-static void add_problem(fw_text *out, const coord_survey *s)
+/** Blanks up to the column where the remarks begin; at least two. `start`: where the line begins. */
+static void add_remark(fw_text *out, size_t start, const char *remark)
 {
-    const fw_column *target = &s->schema->columns[s->target];
-    bool classes = is_classification(s);
-    fw_text_format(out, "problem:                                # the goal as a machine-learning problem\n  task: %s\n  target: ",
-                   classes ? "classification" : "regression");
-    fw_yaml_text(out, target->name);
-    fw_text_add(out, "        # ");
+    size_t width = 0;
+    for (size_t i = start; i < out->len; i++) width += ((unsigned char)out->data[i] & 0xc0) != 0x80;
+    fw_text_format(out, "%*s# %s", (int)(width < REMARKS_AT - 1 ? REMARKS_AT - width : 2), "", remark);
+}
+
+/** A line and its remark, both as they are. */
+static void add_line(fw_text *out, const char *line, const char *remark)
+{
+    size_t start = out->len;
+    fw_text_add(out, line);
+    add_remark(out, start, remark);
+    fw_text_add(out, "\n");
+}
+
+static void add_task(fw_text *out, const coord_survey *s)
+{
+    size_t start = out->len, values = distinct(s, (size_t)s->target);
+    bool number = s->schema->columns[s->target].type == FW_NUMBER, classes = is_classification(s);
+    fw_text_format(out, "  task: %s", classes ? "classification" : "regression");
+    add_remark(out, start, "");
+    if (!number) fw_text_add(out, "the target is no number");
+    else if (classes) fw_text_format(out, "%zu whole number%s are taken for classes; an amount? then regression, with gates such as r2", values, plural(values));
+    else fw_text_format(out, "the target is a number of %zu%s values", values, s->columns[s->target].capped ? " or more" : "");
+    fw_text_add(out, "\n");
+    start = out->len;
+    fw_text_add(out, "  target: ");
+    fw_yaml_text(out, s->schema->columns[s->target].name);
+    add_remark(out, start, "");
     describe(out, s, (size_t)s->target);
     fw_text_add(out, "\n");
-    if (classes && distinct(s, (size_t)s->target) == 2)
-        fw_text_add(
-            out, "  # positive: ...                       # the class that auc, precision and recall speak of; default: the last in sorted order\n");
-    if (!classes) {
-        fw_text_add(out, "  success: {r2: \">= 0.3\"}               # gates on the test split; 0 is what the mean alone reaches\n\n");
+}
+
+/** Of two classes the last in sorted order is the positive one: said by name, ready to be changed. */
+static void add_positive(fw_text *out, const coord_survey *s)
+{
+    const seen *c = &s->columns[s->target];
+    const fw_dict *values = s->schema->columns[s->target].dict != NULL ? s->schema->columns[s->target].dict : c->values;
+    const char *a = fw_dict_text(values, 0, NULL), *b = fw_dict_text(values, 1, NULL);
+    size_t start = out->len;
+    fw_text_add(out, "  # positive: ");
+    fw_yaml_text(out, strcmp(a, b) > 0 ? a : b);
+    add_remark(out, start, "the class that auc, precision and recall speak of; default: the last in sorted order\n");
+}
+
+static void add_problem(fw_text *out, const coord_survey *s)
+{
+    add_line(out, "problem:", "the goal as a machine-learning problem");
+    add_task(out, s);
+    if (!is_classification(s)) {
+        add_line(out, "  success: {r2: \">= 0.3\"}", "gates on the test split; 0 is what the mean alone reaches\n");
         return;
     }
+    if (distinct(s, (size_t)s->target) == 2) add_positive(out, s);
     double base = largest_share(s);
     char gate[FW_NUMBER_TEXT];
+    size_t start = out->len;
     fw_format_double(gate, floor(100 * (base + 0.1 * (1 - base))) / 100);
-    fw_text_format(out, "  success: {accuracy: \">= %s\"}         # gates on the test split", base > 0 ? gate : "0.5");
+    fw_text_format(out, "  success: {accuracy: \">= %s\"}", base > 0 ? gate : "0.5");
+    add_remark(out, start, "gates on the test split");
     if (base > 0) fw_text_format(out, "; always saying the largest class reaches %.3f", base);
+    fw_text_add(out, "\n\n");
+}
+
+/** How the table is written, where that is not the default, behind its path. */
+static void add_form(fw_text *out, const coord_survey *s)
+{
+    if (s->form.delimiter != 0) fw_text_format(out, ", delimiter: %s", s->form.delimiter == '\t' ? "tab" : (char[]){'"', s->form.delimiter, '"', '\0'});
+    if (!s->form.no_header) return;
+    fw_text_add(out, ", header: false,\n            columns: [");
+    for (size_t i = 0, start = out->len - 22; i < s->schema->n_columns; i++) {
+        bool full = out->len - start > 115;
+        if (i > 0) fw_text_add(out, full ? ",\n                      " : ", ");
+        if (full) start = out->len - 22;
+        fw_yaml_text(out, s->schema->columns[i].name);
+    }
+    fw_text_add(out, "]");
+}
+
+static void add_table(fw_text *out, const coord_survey *s, const char *path)
+{
+    bool map = s->form.delimiter != 0 || s->form.no_header;
+    size_t start = out->len;
+    fw_text_add(out, map ? "    table: {path: " : "    table: ");
+    fw_yaml_text(out, path);
+    if (map) add_form(out, s);
+    fw_text_add(out, map ? "}" : "");
+    add_remark(out, start, "");
+    fw_text_format(out, "%llu row%s%s, %zu column%s", (unsigned long long)s->rows, plural(s->rows), s->all ? "" : " looked at", s->schema->n_columns,
+                   plural(s->schema->n_columns));
+    if (s->bad > 0) fw_text_format(out, "; %llu row%s could not be read", (unsigned long long)s->bad, plural(s->bad));
+    fw_text_add(out, "\n");
+}
+
+static void add_split(fw_text *out, const coord_survey *s)
+{
+    size_t start = out->len, time = 0;
+    while (time < s->schema->n_columns && s->schema->columns[time].type != FW_TIME) time++;
+    fw_text_format(out, "  split: {train: 0.8, validation: 0.1, test: 0.1, by: random%s, seed: 1}", is_classification(s) ? ", stratify: true" : "");
+    add_remark(out, start, "by: random | time | group | given");
+    if (time < s->schema->n_columns) {
+        fw_text_add(out, "; to judge on the latest rows: by: time, column: ");
+        fw_yaml_text(out, s->schema->columns[time].name);
+    }
     fw_text_add(out, "\n\n");
 }
 
 static void add_data(fw_text *out, const coord_survey *s, const char *path)
 {
-    fw_text_add(out, "data:                                   # collection, cleaning\n  tables:\n    table: ");
-    FW_AUTO(fw_text) quoted = {0};
-    fw_yaml_text(&quoted, path);
-    const char *delimiter = s->delimiter == '\t' ? "tab" : (char[]){s->delimiter, '\0'};
-    if (s->delimiter == 0) fw_text_add(out, quoted.data != NULL ? quoted.data : "");
-    else fw_text_format(out, "{path: %s, delimiter: \"%s\"}", quoted.data != NULL ? quoted.data : "", delimiter);
-    fw_text_format(out, "        # %llu rows%s, %zu columns", (unsigned long long)s->rows, s->all ? "" : " looked at", s->schema->n_columns);
-    if (s->bad > 0) fw_text_format(out, "; %llu rows could not be read", (unsigned long long)s->bad);
-    fw_text_format(out,
-                   "\n"
-                   "  # missing: [\"\", \"?\", NA]             # texts that stand for no value; these and a few more are the default\n"
-                   "  # private: [name, phone]              # columns that are never stored and never published\n"
-                   "  # id: customer_id                     # column carried through to the output of score\n"
-                   "  bad_rows: %s                       # error | skip (count and list the first ones)\n"
-                   "  split: {train: 0.8, validation: 0.1, test: 0.1, by: random%s, seed: 1}       # by: random | time | group | given\n\n",
-                   s->bad > 0 ? "skip " : "error", is_classification(s) ? ", stratify: true" : "");
+    add_line(out, "data:", "collection, cleaning");
+    fw_text_add(out, "  tables:\n");
+    add_table(out, s, path);
+    add_line(out, "  # missing: [\"\", \"?\", NA]", "texts that stand for no value; these and a few more are the default");
+    add_line(out, "  # private: [name, phone]", "columns that are never stored and never published");
+    add_line(out, "  # id: customer_id", "column carried through to the output of score");
+    add_line(out, s->bad > 0 ? "  bad_rows: skip" : "  bad_rows: error", "error | skip (count and list the first ones)");
+    add_split(out, s);
 }
 
 static void add_features(fw_text *out, const coord_survey *s)
 {
-    fw_text_add(out, "features:                               # types were inferred: correct them here; `ignore` leaves a column out\n");
+    add_line(out, "features:", "types were inferred: correct them here; `ignore` leaves a column out");
     bool any = false;
     for (size_t i = 0; i < s->schema->n_columns; i++) {
         if ((int)i == s->target) continue;
@@ -361,49 +412,47 @@ static void add_features(fw_text *out, const coord_survey *s)
         fw_text_add(out, "  ");
         fw_yaml_text(out, c->name);
         fw_text_format(out, ": %s", reason != NULL ? "ignore" : fw_column_type_name(c->type));
-        size_t width = out->len - start;
-        fw_text_format(out, "%*s# ", (int)(width < 40 ? 40 - width : 2), "");
+        add_remark(out, start, "");
         describe(out, s, i);
         if (reason != NULL) fw_text_format(out, "; %s", reason);
         fw_text_add(out, "\n");
         any = any || reason == NULL;
     }
-    if (!any) fw_text_add(out, "  \"*\": auto                             # no column looked useful: choose some above\n");
-    fw_text_add(
-        out,
-        "  # number:   {type: number, missing: median, clip: [0.01, 0.99], log1p: false, scale: standard}     mean | median | error | {constant: 0}\n"
-        "  # category: {type: category, missing: own, encoding: one_hot, unseen: other, min_count: 1}\n\n");
+    if (!any) add_line(out, "  \"*\": auto", "no column looked useful: choose some above");
+    add_line(out, "  # NAME: {type: number, missing: median, clip: [0.01, 0.99], log1p: false, scale: standard}", "missing: mean | median | error | {constant: 0}");
+    add_line(out, "  # NAME: {type: category, missing: own, encoding: one_hot, unseen: other, min_count: 1}", "encoding: one_hot | ordinal\n");
 }
 
 static void add_model(fw_text *out, const coord_survey *s)
 {
-    bool small = s->all && s->rows < 5000;
-    fw_text_format(out,
-                   "model: {learner: mlp, hidden: %s}       # linear | mlp\n"
-                   "\n"
-                   "train:                                  # the same bits on any number of ranks\n"
-                   "  epochs: %d\n"
-                   "  global_batch_size: %d                # rows a step over all ranks\n"
-                   "  optimizer: adam                       # sgd | adam | adamw\n"
-                   "  learning_rate: 0.001                  # flywheel train FILE --find-learning-rate suggests one\n"
-                   "  seed: 1\n"
-                   "  early_stopping: {metric: %s, patience: 5}       # rounds without a better value on the validation split\n"
-                   "  checkpoint: {every: 60 s}             # a killed run goes on from here, on any number of ranks\n\n",
-                   small ? "[32]" : "[64, 32]", small ? 60 : 20, small ? 32 : 256, is_classification(s) ? "log_loss" : "rmse");
-    if (is_classification(s))
-        fw_text_add(
-            out,
-            "# evaluate:\n#   fairness: {attributes: [sex], max_difference: 0.10}       # columns whose values are groups to be served alike\n\n");
-    fw_text_add(out,
-                "# monitor:\n#   bus: tcp://127.0.0.1:5555             # where train and score publish; flywheel watch listens\n#   window: 1000\n");
+    bool small = s->all && s->rows < 5000, classes = is_classification(s);
+    add_line(out, small ? "model: {learner: mlp, hidden: [32]}" : "model: {learner: mlp, hidden: [64, 32]}", "learner: linear | mlp\n");
+    add_line(out, "train:", "the same bits on any number of ranks");
+    fw_text_format(out, "  epochs: %d\n", small ? 60 : 20);
+    add_line(out, small ? "  global_batch_size: 32" : "  global_batch_size: 256", "rows a step over all ranks");
+    add_line(out, "  optimizer: adam", "sgd | adam | adamw");
+    add_line(out, "  learning_rate: 0.001", "flywheel train FILE --find-learning-rate suggests one");
+    fw_text_add(out, "  seed: 1\n");
+    add_line(out, classes ? "  early_stopping: {metric: log_loss, patience: 5}" : "  early_stopping: {metric: rmse, patience: 5}",
+             "rounds without a better value on the validation split");
+    add_line(out, "  checkpoint: {every: 60 s}", "a killed run goes on from here, on any number of ranks\n");
+    if (classes) {
+        fw_text_add(out, "# evaluate:\n");
+        add_line(out, "#   fairness: {attributes: [sex], max_difference: 0.10}", "columns whose values are groups to be served alike\n");
+    }
+    fw_text_add(out, "# monitor:\n");
+    add_line(out, "#   bus: tcp://127.0.0.1:5555", "where train and score publish; flywheel watch listens");
+    fw_text_add(out, "#   window: 1000\n");
 }
 
 void coord_survey_project(fw_text *out, const coord_survey *s, const char *name, const char *table_path)
 {
     fw_text_add(out, "# Written by `flywheel init`; every guess is a line with its reason. All keys: flywheel check --keys\n\nproject: ");
     fw_yaml_text(out, name);
-    fw_text_add(out, "\n\ngoal:                                   # business goal: what is to become better, and how the business will see it\n"
-                     "  statement: To be written.\n  # kpi: {name: transfer_rate, direction: minimize, baseline: 0.34, target: 0.20}\n\n");
+    fw_text_add(out, "\n\n");
+    add_line(out, "# goal:", "business goal: what is to become better, and how the business will see it; the model card shows it");
+    fw_text_add(out, "#   statement: Call the customers who would leave before they do.\n"
+                     "#   kpi: {name: churn_rate, direction: minimize, baseline: 0.12, target: 0.08}\n\n");
     add_problem(out, s);
     add_data(out, s, table_path);
     add_features(out, s);

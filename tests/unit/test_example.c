@@ -121,13 +121,13 @@ static void project_file_of_the_example_loads(void **state)
 
 /* ---- init from a table ---- */
 
-static char *survey(scratch *s, const char *table, const char *name, const char *target)
+static char *survey_as(scratch *s, const char *table, const char *name, coord_table_form form, const char *target)
 {
     const char *path = scratch_path(s, name);
     fw_error err = {0};
     assert_int_equal(fw_write_file(path, table, strlen(table), &err), FW_OK);
     coord_survey *v = NULL;
-    if (coord_survey_create(&v, path, target, &err) < 0) fail_msg("%s", err.text);
+    if (coord_survey_create(&v, path, &form, target, &err) < 0) fail_msg("%s", err.text);
     FW_AUTO(fw_text) text = {0};
     coord_survey_project(&text, v, "p", path);
     coord_survey_destroy(&v);
@@ -136,6 +136,11 @@ static char *survey(scratch *s, const char *table, const char *name, const char 
     if (fw_project_parse(&p, text.data, "made", ".", &err) < 0) fail_msg("%s\n%s", text.data, err.text);
     fw_project_destroy(&p);
     return fw_text_take(&text);
+}
+
+static char *survey(scratch *s, const char *table, const char *name, const char *target)
+{
+    return survey_as(s, table, name, (coord_table_form){0}, target);
 }
 
 static void says(const char *text, const char *what)
@@ -157,7 +162,9 @@ static void init_writes_what_it_sees(void **state)
         fw_text_format(&table, "%s;1;\"note %d, \"\"quoted\"\"\";2026-01-%02d;%s\n", i % 2 == 0 ? "Oslo" : "Rome", i, i % 28 + 1, i % 3 == 0 ? "yes" : "no");
     }
     char *text = survey(&s, table.data, "t.csv", "y");
-    says(text, "task: classification\n");
+    says(text, "task: classification                  # the target is no number\n");
+    says(text, "  # positive: \"yes\"  ");
+    says(text, "by: time, column: when");
     says(text, "target: \"y\"");
     says(text, "2 values: 'yes', 'no'");
     says(text, "always saying the largest class reaches 0.667");
@@ -175,15 +182,38 @@ static void init_writes_what_it_sees(void **state)
     says(text, "split: {train: 0.8, validation: 0.1, test: 0.1, by: random, stratify: true, seed: 1}");
     free(text);
     text = survey(&s, table.data, "u.csv", "age");
-    says(text, "task: regression\n");
+    says(text, "task: regression  ");
     says(text, "metric: rmse");
     free(text);
     coord_survey *v = NULL;
     fw_error err;
-    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "t.csv"), "agee", &err), FW_ERR_CONFIG);
+    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "t.csv"), &(coord_table_form){0}, "agee", &err), FW_ERR_CONFIG);
     says(err.text, "did you mean 'age'?");
-    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "none.csv"), "y", &err), FW_ERR_CONFIG);
+    assert_int_equal(coord_survey_create(&v, scratch_path(&s, "none.csv"), &(coord_table_form){0}, "y", &err), FW_ERR_CONFIG);
     assert_null(v);
+    scratch_remove(&s);
+}
+
+static void init_names_the_columns_of_a_table_without_header(void **state)
+{
+    (void)state;
+    scratch s;
+    assert_true(scratch_make(&s));
+    FW_AUTO(fw_text) table = {0};
+    for (int i = 0; i < 40; i++) fw_text_format(&table, "%d\t0.5\t0.5\t%d.25\n", i % 2, i % 7);
+    char *text = survey_as(&s, table.data, "t.train", (coord_table_form){.no_header = true}, "c1");
+    says(text, "delimiter: tab, header: false,");
+    says(text, "columns: [c1, c2, c3, c4]}");
+    says(text, "2 whole numbers are taken for classes");
+    says(text, "  # positive: \"1\"");
+    says(text, "# 40 rows, 4 columns");
+    free(text);
+    char delimiter = 0;
+    fw_error err;
+    assert_int_equal(coord_table_delimiter(&delimiter, "tab", &err), FW_OK);
+    assert_int_equal(delimiter, '\t');
+    assert_int_equal(coord_table_delimiter(&delimiter, ";;", &err), FW_ERR_CONFIG);
+    assert_int_equal(coord_table_delimiter(&delimiter, "", &err), FW_ERR_CONFIG);
     scratch_remove(&s);
 }
 
@@ -194,6 +224,7 @@ int main(void)
         cmocka_unit_test(rows_follow_the_model),
         cmocka_unit_test(project_file_of_the_example_loads),
         cmocka_unit_test(init_writes_what_it_sees),
+        cmocka_unit_test(init_names_the_columns_of_a_table_without_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
