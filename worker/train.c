@@ -17,26 +17,34 @@ static const fw_reduce *reduce_of(const worker_train *t) { return worker_group_r
 
 static bool is_leader(const worker_train *t) { return worker_group_rank(t->task->group) == 0; }
 
+static fw_status checkpoint_paths(worker_train *t, const char *path, fw_error *err)
+{
+    fw_text previous = {0};
+    if (path == NULL) return FW_OK;
+    fw_text_format(&previous, "%s.previous", path);
+    t->previous_checkpoint = fw_text_take(&previous);
+    return t->previous_checkpoint != NULL ? fw_copy_text(&t->checkpoint, path, err) : fw_fail(err, FW_ERR_NOMEM, "training");
+}
+
 fw_status worker_train_create(worker_train **out, worker_task *task, const worker_train_opts *opts, fw_error *err)
 {
+    const fw_reduce *reduce = worker_group_reduce(task->group);
     worker_train *t = calloc(1, sizeof *t);
-    if (t == NULL) return fw_fail(err, FW_ERR_NOMEM, "training");
+    fw_status s = reduce->agree(reduce->context, t == NULL ? fw_fail(err, FW_ERR_NOMEM, "training") : FW_OK, err);
+    if (s != FW_OK) {
+        free(t);
+        return s;
+    }
     t->task = task;
     t->blas_core = opts->blas_core;
     t->checkpoint_every_s = opts->checkpoint_every_s;
     t->checkpoint_every_rounds = opts->checkpoint_every_rounds;
     t->last_checkpoint = t->last_said = fw_mono_now();
     t->kind = worker_learner_find(task->project->model.learner);
-    fw_status s = FW_OK;
     if (t->kind == NULL) s = fw_fail(err, FW_ERR_CONFIG, "model.learner: \"%s\" is not in this version", task->project->model.learner);
-    if (s == FW_OK && opts->checkpoint != NULL) {
-        fw_text previous = {0};
-        fw_text_format(&previous, "%s.previous", opts->checkpoint);
-        t->previous_checkpoint = fw_text_take(&previous);
-        s = fw_copy_text(&t->checkpoint, opts->checkpoint, err);
-    }
+    if (s == FW_OK) s = checkpoint_paths(t, opts->checkpoint, err);
     if (s == FW_OK) s = fw_alloc_zeroed((void **)&t->by_rank, (size_t)worker_group_size(task->group), sizeof *t->by_rank, "timings", err);
-    s = reduce_of(t)->agree(reduce_of(t)->context, s, err);
+    s = reduce->agree(reduce->context, s, err);
     if (s == FW_OK) s = t->kind->create(&t->learner, task, err);
     if (s != FW_OK) {
         worker_train_release(&t);
@@ -80,6 +88,27 @@ const worker_round *worker_train_history(const worker_train *t, size_t *n)
 {
     *n = t->n_history;
     return t->history;
+}
+
+/* ---- losses ----------------------------------------------------------------------------------------------------------------------- */
+
+void worker_loss_add(worker_loss_sum *sum, int64_t fixed)
+{
+    sum->high += (fixed >> 32) + (sum->low >> 32);
+    sum->low = (sum->low & 0xffffffff) + (fixed & 0xffffffff);
+    sum->high += sum->low >> 32;
+    sum->low &= 0xffffffff;
+}
+
+double worker_loss_value(const worker_loss_sum *sum) { return (double)sum->high * (0x1p32 * WORKER_LOSS_UNIT) + (double)sum->low * WORKER_LOSS_UNIT; }
+
+fw_status worker_loss_merge(worker_loss_sum *sum, const fw_reduce *reduce, fw_error *err)
+{
+    int64_t parts[2] = {sum->high, sum->low};
+    FW_TRY(reduce->sum_i64(reduce->context, parts, 2, err));
+    *sum = (worker_loss_sum){parts[0], parts[1]};
+    worker_loss_add(sum, 0);
+    return FW_OK;
 }
 
 /* ---- validation ------------------------------------------------------------------------------------------------------------------- */
@@ -196,10 +225,8 @@ static void say_step(worker_train *t, uint64_t steps)
 {
     if (t->say == NULL || !is_leader(t) || fw_mono_seconds(t->last_said, fw_mono_now()) < SAY_EVERY_S) return;
     t->last_said = fw_mono_now();
-    const worker_position *at = &t->position;
-    double mine = (double)t->loss_fixed * WORKER_LOSS_UNIT * (double)worker_group_size(t->task->group);     /* others' are like it: a hint, no result */
-    t->say(t->say_context, "step", "", at, (double)at->step_in_round / (double)steps, at->rows > 0 ? mine / (double)at->rows : 0.0,
-           t->clock_s > 0.0 ? (double)t->clock_rows / t->clock_s : 0.0);
+    t->say(t->say_context, "step", "", &t->position, (double)t->position.step_in_round / (double)steps,
+           t->own_rows > 0 ? t->own_loss / (double)t->own_rows : 0.0, t->clock_s > 0.0 ? (double)t->clock_rows / t->clock_s : 0.0);
 }
 
 static uint32_t wishes(const worker_train *t)
@@ -221,7 +248,9 @@ static fw_status one_step(worker_train *t, uint64_t steps, fw_error *err)
     t->seconds = s.seconds;
     t->clock_s += fw_mono_seconds(start, fw_mono_now());
     t->clock_rows += s.rows;
-    t->loss_fixed += s.loss_fixed;
+    t->own_rows += s.own_rows;
+    t->own_loss += (double)s.loss_fixed * WORKER_LOSS_UNIT;
+    worker_loss_add(&t->loss, s.loss_fixed);
     t->last_rate = s.learning_rate;
     t->position.step_in_round++;
     t->position.step++;
@@ -263,16 +292,15 @@ static fw_status collect_seconds(worker_train *t, worker_round *r, fw_error *err
 
 static fw_status finish_round(worker_train *t, worker_round *r, fw_error *err)
 {
-    int64_t loss = t->loss_fixed;
-    FW_TRY(reduce_of(t)->sum_i64(reduce_of(t)->context, &loss, 1, err));
-    const uint64_t rows = t->position.rows;
+    const uint64_t rows = t->position.rows - t->position.round * t->task->train.n;
+    FW_TRY(worker_loss_merge(&t->loss, reduce_of(t), err));
     t->position.round++;
     t->position.step_in_round = 0;
-    t->position.rows = 0;
-    *r = (worker_round){.position = t->position, .learning_rate = t->last_rate, .train_loss = (double)loss * WORKER_LOSS_UNIT / (double)rows,
+    *r = (worker_round){.position = t->position, .learning_rate = t->last_rate, .train_loss = worker_loss_value(&t->loss) / (double)rows,
                         .rows_per_s = t->clock_s > 0.0 ? (double)t->clock_rows / t->clock_s : 0.0};
-    r->position.rows = rows;
-    t->loss_fixed = 0;
+    t->loss = (worker_loss_sum){0};
+    t->own_loss = 0.0;
+    t->own_rows = 0;
     FW_TRY(collect_seconds(t, r, err));
     worker_group_note(t->task->group, "validate", t->position.round, t->position.step);
     FW_TRY(validate(t, r, err));
@@ -381,10 +409,11 @@ fw_status worker_train_find_rate(worker_train *t, double low, double high, size_
     for (size_t i = 0; i < steps; i++) {
         rate[i] = low * pow(high / low, steps > 1 ? (double)i / (double)(steps - 1) : 0.0);
         t->kind->set_rate(t->learner, rate[i]);
-        worker_step s = {0};
+        worker_step s = {.flags_raised = worker_signal_pending() != 0 ? WORKER_FLAG_STOP : 0};
         fw_status status = t->kind->step(t->learner, i / per_round, i % per_round, &s, err);
         if (status == FW_ERR_NUMERIC) return FW_OK;                       /* that is what the test looks for */
         FW_TRY(status);
+        if (s.flags & WORKER_FLAG_STOP) return fw_fail(err, FW_ERR_STOPPED, "stopped by a signal after step %zu of the range test", i + 1);
         int64_t total = s.loss_fixed;
         FW_TRY(reduce_of(t)->sum_i64(reduce_of(t)->context, &total, 1, err));
         smooth = 0.9 * smooth + 0.1 * (double)total * WORKER_LOSS_UNIT / (double)s.rows;

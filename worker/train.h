@@ -5,7 +5,7 @@
 
 #include "worker/learners/learner.h"
 
-typedef struct worker_position { uint64_t round, step_in_round, step, rows; } worker_position;    /* finished rounds; rows of this round so far */
+typedef struct worker_position { uint64_t round, step_in_round, step, rows; } worker_position;    /* finished rounds; steps and rows of the whole run so far */
 
 #define WORKER_MAX_VALIDATION 4
 typedef struct worker_round {
@@ -36,7 +36,8 @@ fw_status worker_train_create(worker_train **out, worker_task *task, const worke
 void      worker_train_release(worker_train **t);
 void      worker_train_listen(worker_train *t, worker_train_say say, void *context);
 
-/** Collective: goes on from a checkpoint. FW_ERR_FORMAT: damaged; FW_ERR_CHECK: of another project, dataset or core type. */
+/** Collective: goes on from a checkpoint. FW_ERR_FORMAT: damaged; FW_ERR_CONFIG: of other settings or another core type; FW_ERR_DATA: of another
+ *  dataset. */
 fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err);
 
 /** Collective: to the end of the next round. mark_best: the weights as they are now are the best so far.
@@ -47,7 +48,7 @@ fw_status worker_train_advance(worker_train *t, bool mark_best, worker_round *ou
 fw_status worker_train_save(worker_train *t, const char *path, bool best, const fw_named_value *metrics, size_t n, char digest[static FW_DIGEST_TEXT], fw_error *err);
 
 /** Collective: raises the rate from low to high over `steps` steps from the present state (which is worthless afterwards); loss[i] smoothed.
- *  Returns how many steps went well in *done. */
+ *  Returns how many steps went well in *done. FW_ERR_STOPPED: a signal. */
 fw_status worker_train_find_rate(worker_train *t, double low, double high, size_t steps, double *rate, double *loss, size_t *done, fw_error *err);
 
 worker_position     worker_train_position(const worker_train *t);

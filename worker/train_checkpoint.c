@@ -34,17 +34,17 @@ static json_t *history_to_json(const worker_train *t)
     return list;
 }
 
-static json_t *manifest_of(const worker_train *t, const char *project, int64_t loss)
+static json_t *manifest_of(const worker_train *t, const char *project)
 {
     const worker_position *p = &t->position;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:I, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:[I, I], s:f, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
                      "project", project, "dataset", fw_dataset_digest(t->task->dataset), "blas_core", t->blas_core, "position", "round",
                      (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
-                     "loss_fixed", (json_int_t)loss, "best", (int)t->has_best,
+                     "loss", (json_int_t)t->loss.high, (json_int_t)t->loss.low, "learning_rate", t->last_rate, "best", (int)t->has_best,
                      "best_round", (json_int_t)t->best_round, "best_step", (json_int_t)t->best_step, "history", history_to_json(t));
 }
 
-static fw_status write_at_leader(worker_train *t, int64_t loss, fw_error *err)
+static fw_status write_at_leader(worker_train *t, fw_error *err)
 {
     fw_array arrays[2 * WORKER_MAX_ARRAYS];
     char names[WORKER_MAX_ARRAYS][64];
@@ -55,7 +55,7 @@ static fw_status write_at_leader(worker_train *t, int64_t loss, fw_error *err)
         snprintf(names[i], sizeof names[i], "best_%s", arrays[i].name);
         arrays[n++] = (fw_array){names[i], arrays[i].type, arrays[i].n, t->best[i]};
     }
-    json_t *manifest = manifest_of(t, project, loss);
+    json_t *manifest = manifest_of(t, project);
     if (manifest == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint manifest");
     fw_status s = fw_checkpoint_write(t->checkpoint, t->previous_checkpoint, manifest, arrays, n, err);
     json_decref(manifest);
@@ -67,11 +67,10 @@ fw_status worker_train_write_checkpoint(worker_train *t, fw_error *err)
     worker_group *g = t->task->group;
     const fw_reduce *reduce = worker_group_reduce(g);
     worker_group_note(g, "checkpoint", t->position.round + 1, t->position.step);
-    int64_t loss = t->loss_fixed;
-    FW_TRY(reduce->sum_i64(reduce->context, &loss, 1, err));
-    fw_status s = worker_group_rank(g) == 0 ? write_at_leader(t, loss, err) : FW_OK;
+    FW_TRY(worker_loss_merge(&t->loss, reduce, err));
+    if (worker_group_rank(g) != 0) t->loss = (worker_loss_sum){0};
+    fw_status s = worker_group_rank(g) == 0 ? write_at_leader(t, err) : FW_OK;
     FW_TRY(reduce->agree(reduce->context, s, err));
-    t->loss_fixed = worker_group_rank(g) == 0 ? loss : 0;
     t->last_checkpoint = fw_mono_now();
     worker_group_note_checkpoint(g, t->checkpoint);
     worker_group_note(g, "train", t->position.round + 1, t->position.step);
@@ -157,20 +156,33 @@ static fw_status restore_best(worker_train *t, const fw_checkpoint *c, fw_error 
     return FW_OK;
 }
 
+/* Round, steps and rows agree with each other and with the training split. */
+static bool position_makes_sense(const worker_train *t)
+{
+    const worker_position *p = &t->position;
+    const uint64_t steps = t->kind->steps(t->learner), n = t->task->train.n, rounds_max = UINT32_MAX;
+    if (p->round > rounds_max || p->step_in_round > steps || p->step != p->round * steps + p->step_in_round) return false;
+    const uint64_t before = p->round * n;
+    return p->rows >= before && p->rows <= before + n && (p->step_in_round > 0) == (p->rows > before) && (p->step_in_round == steps) == (p->rows == before + n);
+}
+
 static fw_status read_manifest(worker_train *t, const json_t *m, const char *path, fw_error *err)
 {
-    const json_t *p = json_object_get(m, "position");
-    if (!json_is_object(p)) return fw_fail(err, FW_ERR_FORMAT, "%s: no position in the checkpoint", path);
+    const json_t *p = json_object_get(m, "position"), *loss = json_object_get(m, "loss");
     t->position = (worker_position){.round = (uint64_t)json_integer_value(json_object_get(p, "round")),
                                     .step_in_round = (uint64_t)json_integer_value(json_object_get(p, "step_in_round")),
                                     .step = (uint64_t)json_integer_value(json_object_get(p, "step")),
                                     .rows = (uint64_t)json_integer_value(json_object_get(p, "rows"))};
-    if (t->position.step_in_round > t->kind->steps(t->learner)) return fw_fail(err, FW_ERR_FORMAT, "%s: position outside of the round", path);
-    t->loss_fixed = worker_group_rank(t->task->group) == 0 ? (int64_t)json_integer_value(json_object_get(m, "loss_fixed")) : 0;
+    if (!json_is_object(p) || !position_makes_sense(t)) return fw_fail(err, FW_ERR_FORMAT, "%s: its position is none of this training", path);
+    if (worker_group_rank(t->task->group) == 0)
+        t->loss = (worker_loss_sum){json_integer_value(json_array_get(loss, 0)), json_integer_value(json_array_get(loss, 1))};
+    t->last_rate = json_number_value(json_object_get(m, "learning_rate"));
     t->has_best = json_is_true(json_object_get(m, "best"));
     t->best_round = (uint64_t)json_integer_value(json_object_get(m, "best_round"));
     t->best_step = (uint64_t)json_integer_value(json_object_get(m, "best_step"));
-    return history_from_json(t, json_object_get(m, "history"), err);
+    FW_TRY(history_from_json(t, json_object_get(m, "history"), err));
+    return t->n_history == t->position.round ? FW_OK : fw_fail(err, FW_ERR_FORMAT, "%s: it tells of %zu rounds and stands behind round %llu", path, t->n_history,
+                                                               (unsigned long long)t->position.round);
 }
 
 fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err)

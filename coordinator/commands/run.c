@@ -214,7 +214,6 @@ static fw_status round_from_json(fw_round_result *r, const json_t *j, fw_error *
     *r = (fw_round_result){.position = {(uint64_t)json_integer_value(json_object_get(j, "round")), (uint64_t)json_integer_value(json_object_get(j, "step")),
                                         (uint64_t)json_integer_value(json_object_get(j, "rows"))},
                            .train_loss = json_number_value(json_object_get(j, "train_loss")),
-                           .learning_rate = json_number_value(json_object_get(j, "learning_rate")),
                            .rows_per_s = json_number_value(json_object_get(j, "rows_per_s"))};
     FW_TRY(fw_alloc_zeroed((void **)&r->validation, json_object_size(validation) + 1, sizeof *r->validation, "history", err));
     json_object_foreach(validation, name, value) {

@@ -23,6 +23,7 @@ typedef struct training {
     coord_progress_line *line;
     fw_round_result *rounds;           /* all so far; a resumed run begins with its history */
     size_t n_rounds, capacity;
+    fw_position at;                    /* where the training stands */
     const char *metric;                /* that decides and is shown: early stopping's, or log_loss, or rmse */
     size_t best;                       /* index of the best round + 1; 0: none */
     uint64_t since_best;
@@ -77,30 +78,38 @@ static json_t *validation_json(const fw_round_result *r)
     return o;
 }
 
+/* One line in progress.jsonl, one message on the bus. r: the round that ended, or NULL. */
 static fw_status event(training *t, const char *name, const fw_round_result *r, fw_error *err)
 {
-    json_t *more = NULL;
-    if (r != NULL)
-        more = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o, s:f, s:o, s:I}", "round", (json_int_t)r->position.round, "step", (json_int_t)r->position.step, "rows",
-                         (json_int_t)r->position.rows, "rows_per_s", r->rows_per_s, "train_loss", r->train_loss, "validation", validation_json(r),
-                         "learning_rate", r->learning_rate, "seconds", seconds_json(&r->seconds), "ranks", (json_int_t)t->opened->ranks);
-    else
-        more = json_pack("{s:I, s:I, s:I}", "round", (json_int_t)(t->n_rounds > 0 ? t->rounds[t->n_rounds - 1].position.round : 0), "step",
-                         (json_int_t)(t->n_rounds > 0 ? t->rounds[t->n_rounds - 1].position.step : 0), "ranks", (json_int_t)t->opened->ranks);
-    coord_progress_publish(t->line, name, r);
+    const fw_position *at = &t->at;
+    json_t *more = json_pack("{s:I, s:I, s:I}", "round", (json_int_t)at->round, "step", (json_int_t)at->step, "rows", (json_int_t)at->rows);
+    if (more != NULL && r != NULL)
+        json_object_update_new(more, json_pack("{s:f, s:f, s:o, s:o}", "rows_per_s", r->rows_per_s, "train_loss", r->train_loss, "validation",
+                                               validation_json(r), "seconds", seconds_json(&r->seconds)));
+    if (more != NULL) json_object_set_new(more, "ranks", json_integer((json_int_t)t->opened->ranks));
+    coord_progress_publish(t->line, name, at, r);
     return coord_run_event(t->run, name, more, err);
+}
+
+/* When it ends before its end: what stopped it is more important than an event that can't be written. */
+static void stop_event(training *t)
+{
+    fw_error err = {0};
+    coord_progress_end(t->line);
+    if (event(t, "stop", NULL, &err) != FW_OK) fw_log_warn("%s", err.text);
 }
 
 static fw_status on_progress(void *context, const fw_answer *a, fw_error *err)
 {
     training *t = context;
-    if (strcmp(a->kind, "step") == 0) {
-        coord_progress_step(t->line, a);
-        return FW_OK;
+    if (strcmp(a->kind, "note") == 0) {
+        coord_progress_end(t->line);
+        return coord_print_notes(NULL, a, err);
     }
-    if (strcmp(a->kind, "checkpoint") == 0)
-        return coord_run_event(t->run, "checkpoint", json_pack("{s:I, s:I}", "round", (json_int_t)a->position.round, "step", (json_int_t)a->position.step), err);
-    return coord_print_notes(NULL, a, err);
+    t->at = a->position;
+    if (strcmp(a->kind, "checkpoint") == 0) return event(t, "checkpoint", NULL, err);
+    coord_progress_step(t->line, a);
+    return FW_OK;
 }
 
 /* ---- the parts of a training ---------------------------------------------------------------------------------------------------------------- */
@@ -138,9 +147,13 @@ static fw_status keep_rounds(training *t, fw_answer *a, fw_error *err)
     memcpy(t->rounds + t->n_rounds, a->rounds, a->n_rounds * sizeof *a->rounds);       /* their texts move over */
     t->n_rounds += a->n_rounds;
     a->n_rounds = 0;
+    t->at = a->position;
     judge_history(t);
     return FW_OK;
 }
+
+/* With the part of the round at hand: all rounds have the same rows. */
+static double rounds_done(const training *t) { return (double)t->at.rows / fw_answer_value(t->opened, "train", 1.0); }
 
 static fw_status create_learner(training *t, fw_error *err)
 {
@@ -156,14 +169,14 @@ static fw_status create_learner(training *t, fw_error *err)
         fw_log_info("going on from %s: round %llu, step %llu", t->run->resume_from, (unsigned long long)a->position.round + 1,
                     (unsigned long long)a->position.step);
         FW_TRY(keep_rounds(t, a, err));
+        coord_progress_from(t->line, rounds_done(t));
     }
     return FW_OK;
 }
 
 static fw_status stopped(training *t, fw_error *why, fw_error *err)
 {
-    coord_progress_end(t->line);
-    FW_TRY(event(t, "stop", NULL, err));
+    stop_event(t);
     return fw_fail(err, FW_ERR_STOPPED, "%s; the checkpoint is %s; run the same command again to go on", why->text, t->run->checkpoint);
 }
 
@@ -175,7 +188,7 @@ static fw_status one_round(training *t, fw_error *err)
     fw_status s = coord_group_order(t->call->group, &advance, on_progress, t, &a, &why);
     if (s == FW_ERR_STOPPED) return stopped(t, &why, err);
     if (s < 0) {
-        coord_progress_end(t->line);
+        stop_event(t);
         return fw_fail(err, s, "%s%s%s", why.text, fw_path_exists(t->run->checkpoint) ? "; the last checkpoint is " : "",
                        fw_path_exists(t->run->checkpoint) ? t->run->checkpoint : "");
     }

@@ -46,8 +46,8 @@ static void plan_leaves(gradient *s)
     s->batch = FW_MIN((size_t)t->project->train.global_batch_size, (size_t)t->train.n);
     s->leaf_rows = FW_MIN(leaf_rows_of(t->project), s->batch);
     s->n_leaves = (s->batch + s->leaf_rows - 1) / s->leaf_rows;
-    s->leaf_first = s->n_leaves * rank / size;
-    s->leaf_last = s->n_leaves * (rank + 1) / size;
+    s->leaf_first = (s->n_leaves * rank + size - 1) / size;             /* rank 0 has always one: its loss is shown while it runs */
+    s->leaf_last = (s->n_leaves * (rank + 1) + size - 1) / size;
     s->steps_per_round = (t->train.n + s->batch - 1) / s->batch;
 }
 
@@ -67,13 +67,17 @@ fw_status worker_gradient_create(void **state, const worker_task *task, const ch
 {
     const fw_reduce *reduce = worker_group_reduce(task->group);
     gradient *s = calloc(1, sizeof *s);
-    if (s == NULL) return fw_fail(err, FW_ERR_NOMEM, "learner");
+    fw_status status = reduce->agree(reduce->context, s == NULL ? fw_fail(err, FW_ERR_NOMEM, "learner") : FW_OK, err);
+    if (status != FW_OK) {
+        free(s);
+        return status;
+    }
     s->task = task;
     s->learner = learner;
     s->net = *net;
     plan_leaves(s);
     const size_t slab = (net->n_params + 15) / 16 * 16, mine = FW_MAX(s->leaf_last - s->leaf_first, (size_t)1);
-    fw_status status = worker_leaves_create(&s->leaves, task, &s->net, s->leaf_rows, mine, err);
+    status = worker_leaves_create(&s->leaves, task, &s->net, s->leaf_rows, mine, err);
     if (status == FW_OK) status = fw_alloc_zeroed((void **)&s->row, s->leaf_rows, sizeof *s->row, "row numbers", err);
     if (status == FW_OK) status = fw_alloc_zeroed((void **)&s->g, WORKER_SUMS_BLOCK, sizeof *s->g, "gradients", err);
     status = reduce->agree(reduce->context, status, err);
@@ -112,18 +116,20 @@ void worker_gradient_set_rate(void *state, double rate) { ((gradient *)state)->r
 
 /* ---- a step --------------------------------------------------------------------------------------------------------------------- */
 
-/* This rank's leaves of the step; returns how many hold rows. Leaves are cut from the epoch's order, which depends on seed and epoch alone. */
-static size_t load_leaves(gradient *s, uint64_t round, uint64_t step, uint64_t rows_in_step)
+/* This rank's leaves of the step; returns how many hold rows, *own_rows: how many they hold. Leaves are cut from the epoch's order, which depends on seed and epoch alone. */
+static size_t load_leaves(gradient *s, uint64_t round, uint64_t step, uint64_t rows_in_step, uint64_t *own_rows)
 {
     const uint64_t n = s->task->train.n;
     const fw_permutation order = fw_permutation_make(s->task->project->train.seed, FW_RANDOM_EPOCH_ORDER, (uint32_t)round, n);
     size_t slots = 0;
+    *own_rows = 0;
     for (size_t leaf = s->leaf_first; leaf < s->leaf_last; leaf++) {
         uint64_t first = (uint64_t)leaf * s->leaf_rows;
         if (first >= rows_in_step) break;
         size_t count = (size_t)FW_MIN((uint64_t)s->leaf_rows, rows_in_step - first);
         for (size_t i = 0; i < count; i++) s->row[i] = fw_permutation_at(&order, step * s->batch + first + i);
         worker_leaves_load(s->leaves, slots++, s->row, count);
+        *own_rows += count;
     }
     return slots;
 }
@@ -213,7 +219,7 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     const double rate = s->rate_override > 0.0 ? s->rate_override : worker_schedule_rate(s->task->project, before, s->steps_per_round);
     worker_leaves_result r;
     fw_mono t0 = fw_mono_now();
-    size_t slots = load_leaves(s, round, step, rows);
+    size_t slots = load_leaves(s, round, step, rows, &out->own_rows);
     out->seconds.load += fw_mono_seconds(t0, fw_mono_now());
     for (bool redo = true; redo;) {
         worker_sums_begin(s->sums);

@@ -17,7 +17,7 @@ typedef struct worker_step {
     uint32_t flags_raised;         /* in: this rank's wishes (WORKER_FLAG_*) */
     uint32_t flags;                /* out: all ranks' wishes together */
     int64_t  loss_fixed;           /* out: this rank's sum of row losses, as integer multiples of 2^-24 */
-    uint64_t rows;                 /* out: rows of the whole step */
+    uint64_t rows, own_rows;       /* out: rows of the whole step; of them this rank's */
     double   learning_rate;
     worker_seconds seconds;        /* out: added to */
 } worker_step;

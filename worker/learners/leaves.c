@@ -11,13 +11,14 @@
 #include "worker/kernels/product.h"
 
 #define PANEL_FLOATS 32768        /* of dW at a time: stays in the cache between product and sum */
-#define LOSS_MAX     1e9          /* a row's loss above this is as good as infinite */
+#define LOSS_MAX     1e9          /* a row's loss above this is as good as infinite, */
+#define LOSS_SUM_MAX 0x1p38       /* and so is one that a whole batch of could not be added up in 64-bit fixed point */
 
 struct worker_leaves {
     const worker_task *task;
     const fw_dense *net;
     size_t leaf_rows, n_leaves, ld;
-    double dropout;
+    double dropout, loss_max;
     uint64_t seed;
     float *x;                                  /* (n_leaves * leaf_rows, ld) */
     float *out[FW_DENSE_MAX_LAYERS];           /* (n_leaves * leaf_rows, out) after activation and dropout */
@@ -49,7 +50,8 @@ fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, con
     FW_AUTO(worker_leaves) *l = calloc(1, sizeof *l);
     if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "leaves");
     *l = (worker_leaves){.task = task, .net = net, .leaf_rows = leaf_rows, .n_leaves = n_leaves, .ld = task->train.ld,
-                         .dropout = task->project->model.dropout, .seed = task->project->train.seed};
+                         .dropout = task->project->model.dropout, .seed = task->project->train.seed,
+                         .loss_max = FW_MIN(LOSS_MAX, LOSS_SUM_MAX / (double)task->project->train.global_batch_size)};
     size_t rows = 0, n = 0, widest_out = 1;
     FW_TRY(fw_size_mul(&rows, leaf_rows, n_leaves, "rows of a step", err));
     FW_TRY(fw_size_mul(&n, rows, l->ld, "rows of a step", err));
@@ -206,7 +208,7 @@ static bool losses(worker_leaves *l, size_t n_slots, int64_t *loss_fixed)
         const size_t first = s * l->leaf_rows;
         for (size_t i = first; i < first + l->n_rows[s]; i++) {
             double loss = row_loss(l, i);
-            if (loss < LOSS_MAX) *loss_fixed += (int64_t)rint(loss / WORKER_LOSS_UNIT);
+            if (loss < l->loss_max) *loss_fixed += (int64_t)rint(loss / WORKER_LOSS_UNIT);
             else good = false;                      /* also NaN */
         }
         memset(l->delta + (first + l->n_rows[s]) * k, 0, (l->leaf_rows - l->n_rows[s]) * k * sizeof(float));

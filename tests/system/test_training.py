@@ -1,0 +1,94 @@
+"""A training as its files tell it: progress.jsonl, exact resumption after every step, what is left of an earlier start, what a terminal shows."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+
+from program import DONE, assert_same_bytes, environment, main, write_small
+
+ALWAYS = {"time", "event", "round", "step", "rows", "ranks"}
+OF_A_ROUND = ALWAYS | {"rows_per_s", "train_loss", "validation", "seconds"}
+STEPS, ROWS = 3, 48                # of a round of the small project: 48 training rows in batches of 16
+EACH_STEP = "train.checkpoint.every=0.000001 s"
+EACH_ROUND = "train.checkpoint.every=1 rounds"
+ROUNDS = 3
+SETTINGS = [f"train.epochs={ROUNDS}", "train.early_stopping.patience=5", "train.schedule.kind=cosine", "train.learning_rate=0.05"]
+
+
+def events(folder):
+    return [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+
+
+def ingested(program, folder):
+    write_small(folder)
+    program("ingest", "p.yaml", cwd=folder).expect(DONE)
+
+
+def events_have_their_fields_and_count_rows_of_the_whole_run(program, folder):
+    ingested(program, folder)
+    stop = {"FW_FAULTS": f"train.after_checkpoint@hit={STEPS + 1},kill"}
+    program("train", "p.yaml", "-o", "run", *SETTINGS, EACH_STEP, cwd=folder, env=stop, may_die=True)
+    program("train", "p.yaml", "-o", "run", *SETTINGS, EACH_ROUND, cwd=folder, ranks=2).expect(DONE)
+    seen = events(folder / "run")
+    for event in seen:
+        assert set(event) == (OF_A_ROUND if event["event"] == "round" else ALWAYS), event
+    assert [e["event"] for e in seen if e["event"] != "checkpoint"] == ["start", "round", "resume", "round", "round", "done"], seen
+    assert [e["rows"] for e in seen if e["event"] == "round"] == [ROWS, 2 * ROWS, 3 * ROWS], seen
+    (resume,) = [e for e in seen if e["event"] == "resume"]
+    assert (resume["round"], resume["step"], resume["rows"], resume["ranks"]) == (1, STEPS + 1, ROWS + 16, 2), resume
+    assert all(set(e["seconds"]) == {"load", "forward", "backward", "sum", "optimizer", "wait"} for e in seen if "seconds" in e)
+
+
+def resumed_after_any_step_nothing_differs(program, folder):
+    """Killed behind each checkpoint in turn, one a step: the model and the last checkpoint (losses, learning rates, metrics of all rounds) are the same bytes."""
+    ingested(program, folder)
+    program("train", "p.yaml", "-o", "whole", *SETTINGS, EACH_ROUND, cwd=folder).expect(DONE)
+    for step in range(1, STEPS * ROUNDS + 1):
+        out = f"part{step}"
+        kill = {"FW_FAULTS": f"train.after_checkpoint@hit={step},kill"}
+        program("train", "p.yaml", "-o", out, *SETTINGS, EACH_STEP, cwd=folder, env=kill, may_die=True)
+        assert not (folder / out / "model.h5").exists()
+        program("train", "p.yaml", "-o", out, *SETTINGS, EACH_ROUND, cwd=folder, ranks=None if step % 3 else 3).expect(DONE, "going on from")
+        for name in ("model.h5", "checkpoint.h5"):
+            assert_same_bytes(folder / "whole" / name, folder / out / name)
+
+
+def all_rounds_done_and_no_model(program, folder):
+    """Killed when the last checkpoint was written: what is left to do is done."""
+    ingested(program, folder)
+    program("train", "p.yaml", "-o", "whole", *SETTINGS, EACH_ROUND, cwd=folder).expect(DONE)
+    kill = {"FW_FAULTS": f"train.after_checkpoint@hit={ROUNDS},kill"}
+    program("train", "p.yaml", "-o", "part", *SETTINGS, EACH_ROUND, cwd=folder, env=kill, may_die=True)
+    program("train", "p.yaml", "-o", "part", *SETTINGS, EACH_ROUND, "--profile", cwd=folder, ranks=2).expect(DONE, "going on from")
+    assert_same_bytes(folder / "whole/model.h5", folder / "part/model.h5")
+
+
+def a_range_test_leaves_nothing(program, folder):
+    ingested(program, folder)
+    before = sorted(folder.rglob("*"))
+    program("train", "p.yaml", "--find-learning-rate", "model.learner=mlp", "model.dropout=0.5", cwd=folder, ranks=2).expect(DONE, "suggestion")
+    assert sorted(folder.rglob("*")) == before
+
+
+def the_line_on_a_terminal(program, folder):
+    """A terminal has one line that is written over, cut at its edge; elsewhere there is no carriage return."""
+    ingested(program, folder)
+    command = [program.bin / "flywheel", "train", "p.yaml", "-o", "run", "train.epochs=5"]
+    main_end, terminal = pty.openpty()
+    os.set_blocking(main_end, False)
+    subprocess.run(command, cwd=folder, env=environment(None), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal, check=True)
+    shown = os.read(main_end, 1 << 20).decode()
+    os.close(terminal)
+    os.close(main_end)
+    lines = [part for part in re.split(r"\r\x1b\[K|\r\n", shown) if part.startswith("round ")]
+    assert lines and all(len(line) < 80 for line in lines), shown
+    assert re.match(r"round 5/5 done  loss [0-9.]+  validation log_loss [0-9.]+  [0-9.]+ ?[kM]? rows/s  0 s left$", lines[-1]), lines
+    elsewhere = program("train", "p.yaml", "-o", "run2", cwd=folder).expect(DONE)
+    assert "\r" not in elsewhere.err + elsewhere.out
+
+
+if __name__ == "__main__":
+    main([events_have_their_fields_and_count_rows_of_the_whole_run, resumed_after_any_step_nothing_differs, all_rounds_done_and_no_model,
+          a_range_test_leaves_nothing, the_line_on_a_terminal])
