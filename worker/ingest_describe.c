@@ -59,8 +59,8 @@ static void say_counts(const ingest *g)
 {
     const uint64_t *rows = g->layout.rows;
     ingest_say(g, "rows: %llu train, %llu validation, %llu test; %llu bad, %llu excluded, %llu duplicates", (unsigned long long)rows[FW_TRAIN],
-               (unsigned long long)rows[FW_VALIDATION], (unsigned long long)rows[FW_TEST], (unsigned long long)g->n_bad, (unsigned long long)g->n_excluded,
-               (unsigned long long)g->duplicates);
+               (unsigned long long)rows[FW_VALIDATION], (unsigned long long)rows[FW_TEST], (unsigned long long)g->n_bad,
+               (unsigned long long)g->n_excluded, (unsigned long long)g->duplicates);
     FW_AUTO(fw_text) missing = {0};
     for (size_t i = 0; i < g->n_stored; i++)
         if (g->stats[i].missing > 0)
@@ -176,7 +176,8 @@ static fw_status fill_texts(fw_manifest *m, const ingest *g, fw_error *err)
     FW_TRY(resolve(&m->resolved, g, err));
     FW_TRY(stored_schema(&m->schema, g, err));
     size_t classes = ingest_n_classes(g);
-    if (classes > 0 && (m->class_rows = calloc(classes, FW_N_SPLITS * sizeof *m->class_rows)) == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu classes", classes);
+    if (classes > 0 && (m->class_rows = calloc(classes, FW_N_SPLITS * sizeof *m->class_rows)) == NULL)
+        return fw_fail(err, FW_ERR_NOMEM, "%zu classes", classes);
     for (size_t i = 0; i < classes * FW_N_SPLITS; i++) m->class_rows[i] = (uint64_t)g->class_rows[i];
     memcpy(m->digest, g->digest, sizeof m->digest);
     m->layout = g->layout;

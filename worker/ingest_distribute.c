@@ -288,7 +288,8 @@ static fw_status count_duplicates(ingest *g, size_t n_partitions, fw_error *err)
 {
     uint64_t mine = 0;
     fw_status s = FW_OK;
-    for (size_t i = (size_t)g->reduce->rank; s == FW_OK && i < n_partitions; i += (size_t)g->reduce->size) s = count_partition(&mine, g, n_partitions, i, err);
+    for (size_t i = (size_t)g->reduce->rank; s == FW_OK && i < n_partitions; i += (size_t)g->reduce->size)
+        s = count_partition(&mine, g, n_partitions, i, err);
     FW_TRY(ingest_agree(g, s, err));
     int64_t all = (int64_t)mine;
     FW_TRY(g->reduce->sum_i64(g->reduce->context, &all, 1, err));

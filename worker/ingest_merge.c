@@ -128,7 +128,8 @@ static fw_status warn_of_labels(ingest *g, fw_error *err)
     for (size_t m = 0; m < p->data.labels.n_merge; m++)
         for (size_t f = 0; f < p->data.labels.merge[m].from.n; f++, at++)
             if (g->merged[at] == 0)
-                FW_TRY(ingest_warn(g, err, "data.labels.merge: label '%s' (into '%s') never occurs", p->data.labels.merge[m].from.v[f], p->data.labels.merge[m].into));
+                FW_TRY(ingest_warn(g, err, "data.labels.merge: label '%s' (into '%s') never occurs", p->data.labels.merge[m].from.v[f],
+                                   p->data.labels.merge[m].into));
     return FW_OK;
 }
 
@@ -206,9 +207,11 @@ static fw_status check_target(const ingest *g, fw_error *err)
     const fw_column *target = &g->schema->columns[g->target];
     const ingest_stats *s = &g->stats[g->target];
     if (g->n_kept == 0)
-        return fw_fail(err, FW_ERR_DATA, "no row is left: %llu were bad and %llu excluded by their label", (unsigned long long)g->n_bad, (unsigned long long)g->n_excluded);
+        return fw_fail(err, FW_ERR_DATA, "no row is left: %llu were bad and %llu excluded by their label", (unsigned long long)g->n_bad,
+                       (unsigned long long)g->n_excluded);
     if (target->type == FW_CATEGORY && fw_dict_size(target->dict) < 2)
-        return fw_fail(err, FW_ERR_DATA, "target '%s' is '%s' in every row: there is nothing to learn", target->name, fw_dict_text(target->dict, 0, NULL));
+        return fw_fail(err, FW_ERR_DATA, "target '%s' is '%s' in every row: there is nothing to learn", target->name,
+                       fw_dict_text(target->dict, 0, NULL));
     if (target->type == FW_NUMBER && s->min == s->max)
         return fw_fail(err, FW_ERR_DATA, "target '%s' is %g in every row: there is nothing to learn", target->name, s->min);
     return FW_OK;

@@ -124,14 +124,28 @@ static fw_status category_stats(ingest_stats *s, const fw_cells *c, const uint8_
     return FW_OK;
 }
 
+/* The bytes of a cell, never NULL. */
+static const void *cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row)
+{
+    *len = fw_column_cell_bytes(column);
+    switch (column->type) {
+    case FW_NUMBER: return &c->number[row];
+    case FW_CATEGORY: return fw_dict_text(column->dict, c->code[row], len);
+    case FW_TIME: return &c->time_us[row];
+    case FW_IMAGE: return c->pixels + row * *len;
+    case FW_TEXT: break;
+    }
+    *len = (size_t)(c->text_at[row + 1] - c->text_at[row]);
+    return *len > 0 ? c->text_bytes + c->text_at[row] : "";
+}
+
 static fw_status hashed_stats(ingest_stats *s, const fw_column *column, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
 {
-    size_t bytes = fw_column_cell_bytes(column);
     for (size_t i = 0; i < n; i++) {
         if (!keep[i] || c->missing[i]) continue;
-        const void *cell = column->type == FW_TIME ? (const void *)&c->time_us[i] : column->type == FW_IMAGE ? c->pixels + i * bytes : (const void *)(c->text_bytes + c->text_at[i]);
-        size_t len = column->type == FW_TEXT ? (size_t)(c->text_at[i + 1] - c->text_at[i]) : bytes;
-        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(cell, len, 0), err));
+        size_t len;
+        const void *bytes = cell_bytes(&len, column, c, i);
+        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(bytes, len, 0), err));
     }
     return FW_OK;
 }
@@ -215,15 +229,11 @@ static fw_status spool_row(parser *p, size_t row, fw_error *err)
     for (size_t i = 0; i < g->n_stored; i++) {
         const fw_column *column = &g->schema->columns[i];
         const fw_cells *c = &p->block->cells[i];
-        char *to = p->row + p->offset[i];
         p->row[sizeof(ingest_row) + i] = (char)c->missing[row];
-        switch (column->type) {
-        case FW_NUMBER: memcpy(to, &c->number[row], sizeof(double)); break;
-        case FW_CATEGORY: memcpy(to, &c->code[row], sizeof(int32_t)); break;
-        case FW_TIME: memcpy(to, &c->time_us[row], sizeof(int64_t)); break;
-        case FW_IMAGE: memcpy(to, c->pixels + row * fw_column_cell_bytes(column), fw_column_cell_bytes(column)); break;
-        case FW_TEXT: FW_TRY(put_text(p, i, c->text_bytes + c->text_at[row], (size_t)(c->text_at[row + 1] - c->text_at[row]), &bytes, err)); break;
-        }
+        size_t len = sizeof(int32_t);
+        const void *cell = column->type == FW_CATEGORY ? &c->code[row] : cell_bytes(&len, column, c, row);
+        if (column->type == FW_TEXT) FW_TRY(put_text(p, i, cell, len, &bytes, err));
+        else memcpy(p->row + p->offset[i], cell, len);
     }
     if (bytes > UINT32_MAX) return fw_fail(err, FW_ERR_DATA, "'%s': a row of %zu bytes is too long", fw_table_path(g->tables[p->table]), bytes);
     ingest_row head = {.len = (uint32_t)bytes, .row = p->block->row[row]};
@@ -235,20 +245,9 @@ static fw_status spool_row(parser *p, size_t row, fw_error *err)
 static uint64_t group_key(const fw_column *column, const fw_cells *c, size_t row)
 {
     size_t len;
-    switch (column->type) {
-    case FW_CATEGORY: {
-        const char *text = fw_dict_text(column->dict, c->code[row], &len);
-        return fw_hash64(text, len, 0);
-    }
-    case FW_TEXT: return fw_hash64(c->text_bytes + c->text_at[row], (size_t)(c->text_at[row + 1] - c->text_at[row]), 0);
-    case FW_NUMBER: {
-        double x = c->number[row] + 0.0;
-        return fw_hash64(&x, sizeof x, 0);
-    }
-    case FW_TIME: return fw_hash64(&c->time_us[row], sizeof c->time_us[row], 0);
-    case FW_IMAGE: break;
-    }
-    return fw_hash64(c->pixels + row * fw_column_cell_bytes(column), fw_column_cell_bytes(column), 0);
+    const void *bytes = cell_bytes(&len, column, c, row);
+    double number = column->type == FW_NUMBER ? c->number[row] + 0.0 : 0;      /* -0 and 0 are one group */
+    return column->type == FW_NUMBER ? fw_hash64(&number, sizeof number, 0) : fw_hash64(bytes, len, 0);
 }
 
 static fw_status spool_key(parser *p, size_t row, fw_error *err)
@@ -291,8 +290,12 @@ static fw_status parse_chunks(parser *p, fw_error *err)
 {
     ingest *g = p->g;
     const fw_strings *missing = &g->project->data.missing;
-    fw_table_reading how = {.schema = g->schema, .column_of = g->column_of[p->table], .missing = (const char *const *)missing->v, .n_missing = missing->n,
-                            .codes = FW_TABLE_GROW, .skip_bad_rows = g->project->data.bad_rows == FW_BAD_ROWS_SKIP};
+    fw_table_reading how = {.schema = g->schema,
+                            .column_of = g->column_of[p->table],
+                            .missing = (const char *const *)missing->v,
+                            .n_missing = missing->n,
+                            .codes = FW_TABLE_GROW,
+                            .skip_bad_rows = g->project->data.bad_rows == FW_BAD_ROWS_SKIP};
     p->stop.chunk = (uint64_t)g->reduce->rank;      /* the chunk that is read next */
     for (;;) {
         uint64_t chunk = 0, n_records = 0;
@@ -342,7 +345,8 @@ static fw_status agree_on_stop(parser *p, fw_error *err)
     if (first.record == UINT64_MAX) return fw_fail(err, (fw_status)first.status, "%s", first.error.text);
     uint64_t record = first.record + 1;
     for (uint64_t c = 0; c < first.chunk; c++) record += (uint64_t)records[g->first_chunk[p->table] + c];
-    return fw_fail(err, (fw_status)first.status, "%s: record %llu: %s", fw_table_path(g->tables[p->table]), (unsigned long long)record, first.error.text);
+    return fw_fail(err, (fw_status)first.status, "%s: record %llu: %s", fw_table_path(g->tables[p->table]), (unsigned long long)record,
+                   first.error.text);
 }
 
 static fw_status parse_table(parser *p, fw_error *err)

@@ -7,7 +7,13 @@
 
 /* What becomes of a column of the tables. */
 typedef enum fate { DROPPED, READ_FOR_SPLIT, STORED } fate;
-typedef struct planned { const char *name; fate fate; bool automatic; fw_column_type type; size_t in_table; } planned;   /* in_table: index in the first one */
+typedef struct planned {
+    const char *name;
+    fate fate;
+    bool automatic;
+    fw_column_type type;
+    size_t in_table;
+} planned; /* in_table: index in the first one */
 
 static bool listed(const fw_strings *list, const char *name)
 {
@@ -117,8 +123,8 @@ static fw_status check_types(const ingest *g, fw_error *err)
     const fw_column *target = &g->schema->columns[g->target];
     const fw_project *p = g->project;
     if (p->problem.task == FW_TASK_REGRESSION && target->type != FW_NUMBER)
-        return fw_fail(err, FW_ERR_DATA, "problem.target: '%s' of '%s' is of type %s, but regression needs numbers", target->name, fw_table_path(g->tables[0]),
-                       fw_column_type_name(target->type));
+        return fw_fail(err, FW_ERR_DATA, "problem.target: '%s' of '%s' is of type %s, but regression needs numbers", target->name,
+                       fw_table_path(g->tables[0]), fw_column_type_name(target->type));
     if (p->data.split.by == FW_BY_TIME && g->schema->columns[g->key].type != FW_TIME && g->schema->columns[g->key].type != FW_NUMBER)
         return fw_fail(err, FW_ERR_DATA, "data.split.column: '%s' of '%s' is of type %s, but a split by time needs times (ISO 8601) or numbers",
                        g->schema->columns[g->key].name, fw_table_path(g->tables[0]), fw_column_type_name(g->schema->columns[g->key].type));
@@ -199,7 +205,8 @@ static fw_status open_tables(ingest *g, fw_error *err)
 static void sort_given(ingest *g)
 {
     const fw_project *p = g->project;
-    for (size_t i = 0; p->data.split.by == FW_BY_GIVEN && i < g->n_tables; i++) g->test_table[i] = listed(&p->data.split.given_test, p->data.tables[i].name);
+    for (size_t i = 0; p->data.split.by == FW_BY_GIVEN && i < g->n_tables; i++)
+        g->test_table[i] = listed(&p->data.split.given_test, p->data.tables[i].name);
 }
 
 static void say_types(const ingest *g, const planned *columns, size_t n)
@@ -207,13 +214,15 @@ static void say_types(const ingest *g, const planned *columns, size_t n)
     for (fw_column_type t = FW_NUMBER; t <= FW_IMAGE; t++) {
         FW_AUTO(fw_text) found = {0};
         for (size_t i = 0; i < n; i++)
-            if (columns[i].fate == STORED && columns[i].automatic && columns[i].type == t) fw_text_format(&found, "%s%s", found.len > 0 ? ", " : "", columns[i].name);
+            if (columns[i].fate == STORED && columns[i].automatic && columns[i].type == t)
+                fw_text_format(&found, "%s%s", found.len > 0 ? ", " : "", columns[i].name);
         if (found.len > 0) ingest_say(g, "type found: %s: %s", fw_column_type_name(t), found.data);
     }
     FW_AUTO(fw_text) dropped = {0};
     for (size_t i = 0; i < n; i++)
         if (columns[i].fate != STORED)
-            fw_text_format(&dropped, "%s%s%s", dropped.len > 0 ? ", " : "", columns[i].name, listed(&g->project->data.private_columns, columns[i].name) ? " (private)" : "");
+            fw_text_format(&dropped, "%s%s%s", dropped.len > 0 ? ", " : "", columns[i].name,
+                           listed(&g->project->data.private_columns, columns[i].name) ? " (private)" : "");
     if (dropped.len > 0) ingest_say(g, "not stored: %s", dropped.data);
 }
 
@@ -244,7 +253,8 @@ static fw_status allocate(ingest *g, fw_error *err)
     g->test_table = calloc(n, sizeof *g->test_table);
     g->first_chunk = calloc(n + 1, sizeof *g->first_chunk);
     g->column_of = calloc(n, sizeof *g->column_of);
-    if (g->tables == NULL || g->test_table == NULL || g->first_chunk == NULL || g->column_of == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu tables", n);
+    if (g->tables == NULL || g->test_table == NULL || g->first_chunk == NULL || g->column_of == NULL)
+        return fw_fail(err, FW_ERR_NOMEM, "%zu tables", n);
     return FW_OK;
 }
 

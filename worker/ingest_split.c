@@ -202,7 +202,8 @@ static fw_status split_stratified(ingest *g, fw_error *err)
     size_t at = 0;
     for (size_t t = 0; t < g->n_tables; t++)
         for (uint64_t first = g->first_chunk[t]; first < g->first_chunk[t + 1]; first += (uint64_t)g->reduce->size) {
-            const ingest_chunk *c = at < g->n_chunks && g->chunks[at].index < first + (uint64_t)g->reduce->size && g->chunks[at].table == t ? &g->chunks[at++] : NULL;
+            const ingest_chunk *c =
+                at < g->n_chunks && g->chunks[at].index < first + (uint64_t)g->reduce->size && g->chunks[at].table == t ? &g->chunks[at++] : NULL;
             size_t n = 0;
             if (mine == FW_OK && c != NULL) mine = load_chunk(&p, g, c, err);
             if (mine == FW_OK && c != NULL) n = list_classes(&s, g, c, &p);

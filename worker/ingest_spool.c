@@ -214,7 +214,8 @@ static fw_status read_at(int fd, void *bytes, size_t len, uint64_t offset, const
     return FW_OK;
 }
 
-static fw_status load_extents(char **bytes, size_t *len, size_t *capacity, int fd, const char *path, uint64_t table, uint64_t first, uint64_t last, fw_error *err)
+static fw_status load_extents(char **bytes, size_t *len, size_t *capacity, int fd, const char *path, uint64_t table, uint64_t first, uint64_t last,
+                              fw_error *err)
 {
     for (uint64_t i = first; i < last; i++) {
         extent e;
@@ -233,7 +234,8 @@ static fw_status load_extents(char **bytes, size_t *len, size_t *capacity, int f
 fw_status worker_buckets_load(char **bytes, size_t *len, size_t *capacity, const char *path, size_t n_buckets, size_t bucket, fw_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' of another rank cannot be read: are all ranks on one shared file system?", path);
+    if (fd < 0)
+        return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' of another rank cannot be read: are all ranks on one shared file system?", path);
     off_t end = lseek(fd, 0, SEEK_END);
     uint64_t tail = (uint64_t)(n_buckets + 2) * sizeof(uint64_t), start, range[2];
     fw_status s = end < (off_t)tail ? fw_fail(err, FW_ERR_IO, "temporary file '%s' ends too early", path) : FW_OK;

@@ -59,7 +59,8 @@ static fw_status allocate(writer *w, fw_error *err)
     w->marks = malloc(rows);
     w->text_at = malloc((rows + 1) * sizeof *w->text_at);
     hid_t *values = malloc((n + 1) * sizeof *values);
-    if (values == NULL || w->missing == NULL || w->offsets == NULL || w->checksum == NULL || w->at == NULL || w->marks == NULL || w->text_at == NULL) {
+    if (values == NULL || w->missing == NULL || w->offsets == NULL || w->checksum == NULL || w->at == NULL || w->marks == NULL ||
+        w->text_at == NULL) {
         free(values);
         return fw_fail(err, FW_ERR_NOMEM, "a block of %zu rows", rows);
     }

@@ -188,7 +188,8 @@ size_t fw_dataset_block_rows(const fw_dataset *d) { return d->m->layout.block_ro
 
 static fw_status damaged(const fw_dataset *d, const stored *c, uint64_t block, const char *why, fw_error *err)
 {
-    return fw_fail(err, FW_ERR_FORMAT, "dataset '%s': column '%s', block %llu: %s; ingest the tables again", d->path, c->name, (unsigned long long)block, why);
+    return fw_fail(err, FW_ERR_FORMAT, "dataset '%s': column '%s', block %llu: %s; ingest the tables again", d->path, c->name,
+                   (unsigned long long)block, why);
 }
 
 /* Text: offsets first, then the bytes that they span. *n_bytes: how many. */
@@ -306,8 +307,8 @@ fw_status fw_dataset_read(fw_dataset *d, fw_split s, uint64_t first, size_t n, c
     size_t n_columns = d->m->schema->n_columns;
     uint64_t rows = d->m->layout.rows[s];
     if (first > rows || n > rows - first || n > block->capacity || block->schema->n_columns != n_columns)
-        return fw_fail(err, FW_ERR_ARG, "dataset '%s': rows [%llu, +%zu) of the %s split (%llu rows) into a block of %zu", d->path, (unsigned long long)first, n,
-                       fw_split_name(s), (unsigned long long)rows, block->capacity);
+        return fw_fail(err, FW_ERR_ARG, "dataset '%s': rows [%llu, +%zu) of the %s split (%llu rows) into a block of %zu", d->path,
+                       (unsigned long long)first, n, fw_split_name(s), (unsigned long long)rows, block->capacity);
     fw_block_clear(block);
     for (size_t i = 0; i < n_columns; i++) {
         if (wanted == NULL || wanted[i]) FW_TRY(read_column(d, i, s, first, n, block, err));

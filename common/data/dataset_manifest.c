@@ -120,7 +120,8 @@ static json_t *stats_to_json(const fw_manifest *m)
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < m->schema->n_columns; i++) {
         const fw_column_stats *s = &m->stats[i];
-        json_t *o = json_pack("{s:I, s:I, s:b}", "missing", (json_int_t)s->missing, "distinct", (json_int_t)s->distinct, "constant", (int)s->constant);
+        json_t *o =
+            json_pack("{s:I, s:I, s:b}", "missing", (json_int_t)s->missing, "distinct", (json_int_t)s->distinct, "constant", (int)s->constant);
         if (m->schema->columns[i].type == FW_NUMBER) {
             json_object_set_new(o, "min", json_real(s->min));
             json_object_set_new(o, "max", json_real(s->max));
@@ -172,11 +173,12 @@ fw_status fw_manifest_write(char **out, const fw_manifest *m, fw_error *err)
 {
     json_t *schema = NULL;
     FW_TRY(fw_schema_to_json(&schema, m->schema, err));
-    json_t *j = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s}", "format", FW_DATASET_VERSION, "project", m->project,
-                          "project_digest", m->project_digest, "digest", m->digest, "schema", schema, "rows", splits_to_json(m->layout.rows),
-                          "statistics", stats_to_json(m), "classes", classes_to_json(m), "sources", sources_to_json(m), "warnings",
-                          strings_to_json(&m->warnings), "block_rows", (json_int_t)m->layout.block_rows, "bad_rows", (json_int_t)m->bad, "excluded_rows",
-                          (json_int_t)m->excluded, "duplicate_rows", (json_int_t)m->duplicates, "resolved", m->resolved);
+    json_t *j =
+        json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s}", "format", FW_DATASET_VERSION, "project", m->project,
+                  "project_digest", m->project_digest, "digest", m->digest, "schema", schema, "rows", splits_to_json(m->layout.rows), "statistics",
+                  stats_to_json(m), "classes", classes_to_json(m), "sources", sources_to_json(m), "warnings", strings_to_json(&m->warnings),
+                  "block_rows", (json_int_t)m->layout.block_rows, "bad_rows", (json_int_t)m->bad, "excluded_rows", (json_int_t)m->excluded,
+                  "duplicate_rows", (json_int_t)m->duplicates, "resolved", m->resolved);
     char *text = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
     json_decref(j);
     if (text == NULL)
@@ -184,8 +186,9 @@ fw_status fw_manifest_write(char **out, const fw_manifest *m, fw_error *err)
     size_t len = strlen(text);
     if (len > FW_MANIFEST_MAX_BYTES) {
         free(text);
-        return fw_fail(err, FW_ERR_DATA, "the dataset's manifest has %zu bytes, more than the %u allowed: declare columns with very many categories as text",
-                       len, FW_MANIFEST_MAX_BYTES);
+        return fw_fail(err, FW_ERR_DATA,
+                       "the dataset's manifest has %zu bytes, more than the %u allowed: declare columns with very many categories as text", len,
+                       FW_MANIFEST_MAX_BYTES);
     }
     *out = text;
     return FW_OK;
@@ -247,11 +250,12 @@ static bool get_stats(fw_manifest *m, const json_t *list)
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(list, i);
         fw_column_stats *s = &m->stats[i];
-        if (!get_count(&s->missing, o, "missing") || !get_count(&s->distinct, o, "distinct") || s->missing > total || s->distinct > total) return false;
+        if (!get_count(&s->missing, o, "missing") || !get_count(&s->distinct, o, "distinct") || s->missing > total || s->distinct > total)
+            return false;
         if (!json_is_boolean(json_object_get(o, "constant"))) return false;
         s->constant = json_is_true(json_object_get(o, "constant"));
-        if (m->schema->columns[i].type == FW_NUMBER &&
-            !(get_finite(&s->min, o, "min") && get_finite(&s->max, o, "max") && get_finite(&s->mean, o, "mean") && get_finite(&s->stddev, o, "stddev")))
+        if (m->schema->columns[i].type == FW_NUMBER && !(get_finite(&s->min, o, "min") && get_finite(&s->max, o, "max") &&
+                                                         get_finite(&s->mean, o, "mean") && get_finite(&s->stddev, o, "stddev")))
             return false;
     }
     return true;
@@ -299,7 +303,8 @@ static fw_status read_fields(fw_manifest *m, const json_t *j, fw_error *err)
     uint64_t format;
     const char *wrong = NULL;
     if (!get_count(&format, j, "format")) return fw_fail(err, FW_ERR_FORMAT, "dataset manifest: no format version");
-    if (format != FW_DATASET_VERSION) return fw_fail(err, FW_ERR_VERSION, "dataset manifest: format version %llu is unknown here", (unsigned long long)format);
+    if (format != FW_DATASET_VERSION)
+        return fw_fail(err, FW_ERR_VERSION, "dataset manifest: format version %llu is unknown here", (unsigned long long)format);
     FW_TRY(fw_schema_from_json(&m->schema, json_object_get(j, "schema"), err));
     if (!get_text(&m->project, j, "project")) wrong = "project";
     else if (!get_digest(m->project_digest, j, "project_digest")) wrong = "project_digest";

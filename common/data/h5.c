@@ -388,7 +388,8 @@ fw_status fw_h5_read_text(char **out, hid_t at, const char *name, size_t max_byt
     HANDLE dataset = {-1};
     hsize_t len = 0;
     FW_TRY(fw_h5_dataset(&dataset.id, at, name, H5T_NATIVE_UINT8, 1, &len, err));
-    if (len > max_bytes) return fw_fail(err, FW_ERR_FORMAT, "text '%s' has %llu bytes, more than the %zu allowed", name, (unsigned long long)len, max_bytes);
+    if (len > max_bytes)
+        return fw_fail(err, FW_ERR_FORMAT, "text '%s' has %llu bytes, more than the %zu allowed", name, (unsigned long long)len, max_bytes);
     FW_FREE char *text = malloc((size_t)len + 1);
     if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "text '%s': %llu bytes", name, (unsigned long long)len);
     FW_TRY(fw_h5_read_rows(dataset.id, H5T_NATIVE_UINT8, 0, len, text, err));

@@ -16,7 +16,8 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
 fw_status fw_h5_close(hid_t *file, fw_error *err);
 
 fw_status fw_h5_group(hid_t at, const char *name, fw_error *err);               /* creates a group */
-/** Contiguous dataset, allocated early (a serial file takes the space on the disk here: FW_ERR_IO when there is none), never filled. type: a native HDF5 type; stored little endian. */
+/** Contiguous dataset, allocated early (a serial file takes the space on the disk here: FW_ERR_IO when there is none), never filled.
+ *  type: a native HDF5 type; stored little endian. */
 fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, fw_error *err);
 fw_status fw_h5_write_all(hid_t at, const char *name, hid_t type, int rank, const hsize_t *dims, const void *data, fw_error *err);
 /** Rows [first, first + n) of the first dimension of an open dataset. */

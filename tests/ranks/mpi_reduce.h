@@ -69,7 +69,8 @@ static inline fw_status mpi_agree(void *context, fw_status mine, fw_error *err)
 /* comm outlives it. */
 static inline fw_reduce mpi_reduce_make(MPI_Comm *comm)
 {
-    fw_reduce r = {.context = comm, .sum_i64 = mpi_sum_i64, .max_f64 = mpi_max_f64, .min_f64 = mpi_min_f64, .gather_all = mpi_gather_all, .agree = mpi_agree};
+    fw_reduce r = {
+        .context = comm, .sum_i64 = mpi_sum_i64, .max_f64 = mpi_max_f64, .min_f64 = mpi_min_f64, .gather_all = mpi_gather_all, .agree = mpi_agree};
     MPI_Comm_rank(*comm, &r.rank);
     MPI_Comm_size(*comm, &r.size);
     return r;

@@ -44,7 +44,13 @@ static row make_row(uint64_t r)
     snprintf(v.id, sizeof v.id, "r%llu", (unsigned long long)r);
     if (r % DUPLICATE_EVERY == DUPLICATE_EVERY - 1) r--;
     uint32_t label = draw(r, 0) % 100;
-    snprintf(v.label, sizeof v.label, "%s", label < 50 ? "a" : label < 75 ? "b" : label < 85 ? "d" : label < 95 ? "e" : label < 99 ? "zwölf" : "wrong");
+    snprintf(v.label, sizeof v.label, "%s",
+             label < 50   ? "a"
+             : label < 75 ? "b"
+             : label < 85 ? "d"
+             : label < 95 ? "e"
+             : label < 99 ? "zwölf"
+                          : "wrong");
     v.has_x = draw(r, 1) % 10 != 0;
     v.x = v.has_x ? ((double)draw(r, 2) - 2e9) / 1024 : 0;
     v.has_cat = draw(r, 3) % 50 != 0;
@@ -235,7 +241,8 @@ static void compare_statistics(uint64_t n, const worker_ingest_result *out)
 /* ---- splits, each with what must hold ---- */
 
 #define HEAD "project: t\nproblem: {task: classification, target: label}\nfeatures: {\"*\": auto, who: category, note: text}\n"
-#define DATA(tables, split) "data: {tables: " tables ", id: id, private: [secret], labels: {exclude: [wrong], merge: {de: [d, e]}}, split: " split "}\n"
+#define DATA(tables, split)                                                                                                                          \
+    "data: {tables: " tables ", id: id, private: [secret], labels: {exclude: [wrong], merge: {de: [d, e]}}, split: " split "}\n"
 
 typedef struct split_facts {
     uint64_t rows[FW_N_SPLITS], by_class[4][FW_N_SPLITS];
@@ -326,14 +333,16 @@ static void holds_given_stratified(const split_facts *f)
 
 static void every_split_is_the_same_on_any_number_of_ranks(void)
 {
-    const struct { const char *name, *yaml; uint64_t rows; void (*holds)(const split_facts *); } cases[] = {
+    const struct { const char *name, *yaml; uint64_t rows; void (*holds)(const split_facts *);
+    } cases[] = {
         {"random", HEAD DATA("{t: t.csv}", "{by: random, stratify: false}"), ROWS, holds_random},
         {"stratified", HEAD DATA("{t: t.csv}", "{by: random, stratify: true, train: 0.7, validation: 0.2, test: 0.1}"), ROWS, holds_stratified},
         {"time", HEAD DATA("{t: t.csv}", "{by: time, column: when}"), ROWS, holds_time},
         {"group", HEAD DATA("{t: t.csv}", "{by: group, column: who}"), ROWS, holds_group},
-        {"given", HEAD DATA("{t: t.csv, later: later.csv}", "{by: given, train: [t], test: [later], validation: 0.1}"), ROWS + LATER_ROWS, holds_given},
-        {"given, stratified", HEAD DATA("{t: t.csv, later: later.csv}", "{by: given, train: [t], test: [later], validation: 0.1, stratify: true}"), ROWS + LATER_ROWS,
-         holds_given_stratified},
+        {"given", HEAD DATA("{t: t.csv, later: later.csv}", "{by: given, train: [t], test: [later], validation: 0.1}"), ROWS + LATER_ROWS,
+         holds_given},
+        {"given, stratified", HEAD DATA("{t: t.csv, later: later.csv}", "{by: given, train: [t], test: [later], validation: 0.1, stratify: true}"),
+         ROWS + LATER_ROWS, holds_given_stratified},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         worker_ingest_result out, single;
@@ -383,9 +392,12 @@ static void the_digest_tells_contents_apart(void)
     worker_ingest_result a, b, c;
     write_text("one.csv", "y,x\np,1\nq,2\np,3\nq,4\n");
     write_text("two.csv", "y,x\np,1\nq,2\np,3\nq,5\n");
-    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n", &a, NULL, NULL) == FW_OK);
-    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: two.csv}, split: {train: 1, validation: 0, test: 0}}\n", &b, NULL, NULL) == FW_OK);
-    check(ingest("project: u\nproblem: {task: classification, target: y}\ndata: {tables: {z: one.csv}, split: {train: 1, validation: 0, test: 0}}\n", &c, NULL, NULL) == FW_OK);
+    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n",
+                 &a, NULL, NULL) == FW_OK);
+    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: two.csv}, split: {train: 1, validation: 0, test: 0}}\n",
+                 &b, NULL, NULL) == FW_OK);
+    check(ingest("project: u\nproblem: {task: classification, target: y}\ndata: {tables: {z: one.csv}, split: {train: 1, validation: 0, test: 0}}\n",
+                 &c, NULL, NULL) == FW_OK);
     check(strcmp(a.digest, b.digest) != 0 && strcmp(a.digest, c.digest) == 0);
 }
 
@@ -400,9 +412,11 @@ static void tells_what_looks_wrong(void)
     worker_ingest_result out;
     talk *said = calloc(1, sizeof *said);
     fw_error err = {0};
-    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: odd.csv}, labels: {exclude: [r], merge: {pp: [s]}}}\n", &out, said, &err) == FW_OK);
-    const char *lines[] = {"column 'same' is the same in every row", "column 'key' looks like an id", "column 'copy' equals the target", "column 'hole' is missing in 66.7 %",
-                           "column 'nothing' has no value", "label 'r' never occurs", "label 's' (into 'pp') never occurs", "type found: number: same, key", "missing: hole 40, nothing 60"};
+    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: odd.csv}, labels: {exclude: [r], merge: {pp: [s]}}}\n",
+                 &out, said, &err) == FW_OK);
+    const char *lines[] = {"column 'same' is the same in every row", "column 'key' looks like an id", "column 'copy' equals the target",
+                           "column 'hole' is missing in 66.7 %",     "column 'nothing' has no value", "label 'r' never occurs",
+                           "label 's' (into 'pp') never occurs",     "type found: number: same, key", "missing: hole 40, nothing 60"};
     for (size_t i = 0; all.rank == 0 && i < sizeof lines / sizeof *lines; i++) {
         if (strstr(said->text, lines[i]) == NULL) fprintf(stderr, "'%s' is not in:\n%s", lines[i], said->text);
         check(strstr(said->text, lines[i]) != NULL);
@@ -415,7 +429,8 @@ static void tells_what_looks_wrong(void)
 static void writes_the_types_it_found_into_the_project(void)
 {
     worker_ingest_result out;
-    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n", &out, NULL, NULL) == FW_OK);
+    check(ingest("project: t\nproblem: {task: classification, target: y}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n",
+                 &out, NULL, NULL) == FW_OK);
     if (all.rank != 0) return;
     fw_dataset *d = NULL;
     fw_project *p = NULL;
@@ -431,7 +446,8 @@ static void writes_the_types_it_found_into_the_project(void)
 static void more_ranks_than_rows_and_one_row_of_each(void)
 {
     worker_ingest_result out;
-    check(ingest("project: t\nproblem: {task: regression, target: x}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n", &out, NULL, NULL) == FW_OK);
+    check(ingest("project: t\nproblem: {task: regression, target: x}\ndata: {tables: {t: one.csv}, split: {train: 1, validation: 0, test: 0}}\n",
+                 &out, NULL, NULL) == FW_OK);
     check(out.rows == 4 && out.rows_by_split[FW_TRAIN] == 4);
 }
 
@@ -456,7 +472,8 @@ static void refuses_what_cannot_be_with_one_text_on_all_ranks(void)
     write_text("same.csv", "y,x\np,1\np,2\n");
     write_text("hole.csv", "y,x\np,1\n,2\nq,3\n");
     write_text("other.csv", "y,z\np,1\nq,2\n");
-    const struct { const char *what, *yaml; fw_status status; const char *text; } cases[] = {
+    const struct { const char *what, *yaml; fw_status status; const char *text;
+    } cases[] = {
         {"constant target", SMALL("classification", "y", "tables: {t: same.csv}", ""), FW_ERR_DATA, "is 'p' in every row"},
         {"target of words", SMALL("regression", "y", "tables: {t: one.csv}", ""), FW_ERR_DATA, "regression needs numbers"},
         {"target not there", SMALL("classification", "yy", "tables: {t: one.csv}", ""), FW_ERR_CONFIG, "'yy' is no column"},
@@ -465,7 +482,8 @@ static void refuses_what_cannot_be_with_one_text_on_all_ranks(void)
         {"all excluded", SMALL("classification", "y", "tables: {t: one.csv}, labels: {exclude: [p, q]}", ""), FW_ERR_DATA, "no row is left"},
         {"other columns", SMALL("classification", "y", "tables: {t: one.csv, u: other.csv}", ""), FW_ERR_DATA, "has no column 'x'"},
         {"no such table", SMALL("classification", "y", "tables: {t: nowhere.csv}", ""), FW_ERR_CONFIG, "nowhere.csv"},
-        {"time of words", SMALL("classification", "x", "tables: {t: one.csv}, split: {by: time, column: y}", ""), FW_ERR_DATA, "split by time needs times"},
+        {"time of words", SMALL("classification", "x", "tables: {t: one.csv}, split: {by: time, column: y}", ""), FW_ERR_DATA,
+         "split by time needs times"},
         {"words as numbers", SMALL("classification", "x", "tables: {t: one.csv}", "features: {y: number}"), FW_ERR_DATA, "one.csv:2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect_refusal(cases[i].what, cases[i].yaml, cases[i].status, cases[i].text);
@@ -498,10 +516,12 @@ static void the_first_bad_row_is_shown_or_bad_rows_are_counted(void)
     expect_refusal("bad row", SMALL("classification", "y", "tables: {t: bad.csv}", "features: {x: number, pad: ignore}"), FW_ERR_DATA, text);
     worker_ingest_result out;
     talk *said = calloc(1, sizeof *said);
-    check(ingest(SMALL("classification", "y", "tables: {t: bad.csv}, bad_rows: skip", "features: {x: number, pad: ignore}"), &out, said, NULL) == FW_OK);
+    check(ingest(SMALL("classification", "y", "tables: {t: bad.csv}, bad_rows: skip", "features: {x: number, pad: ignore}"), &out, said, NULL) ==
+          FW_OK);
     check(out.bad == 4 && out.rows == rows - 4);
     if (all.rank == 0) {
-        const char *lines[] = {"4 bad rows", "bad.csv:60002", "record 100001: target 'y' is missing", "bad.csv:120002", "bad.csv:180002"}, *at = said->text;
+        const char *lines[] = {"4 bad rows", "bad.csv:60002", "record 100001: target 'y' is missing", "bad.csv:120002", "bad.csv:180002"},
+                   *at = said->text;
         for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
             at = strstr(at, lines[i]);
             check(at != NULL);

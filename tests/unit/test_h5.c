@@ -150,7 +150,8 @@ static void refuses_what_is_not_plain(void **state)
         hid_t dataset = -1;
         fw_error err = {0};
         hsize_t dims[2] = {cases[i].dims[0], cases[i].dims[1]};
-        if (fw_h5_dataset(&dataset, file, cases[i].dataset, cases[i].type(), cases[i].rank, dims, &err) != FW_ERR_FORMAT) fail_msg("not refused: %s", cases[i].name);
+        if (fw_h5_dataset(&dataset, file, cases[i].dataset, cases[i].type(), cases[i].rank, dims, &err) != FW_ERR_FORMAT)
+            fail_msg("not refused: %s", cases[i].name);
         assert_true(dataset < 0 && err.text[0] != '\0');
     }
     assert_int_equal(fw_h5_close(&file, NULL), FW_OK);

@@ -96,7 +96,10 @@ static void an_instant_belongs_to_the_split_that_it_starts(void **state)
     assert_false(r.stratified);
     r.validation_from = 10;
     r.test_from = 20;
-    const struct { double at; fw_split split; } cases[] = {{-1e300, FW_TRAIN}, {9.99, FW_TRAIN}, {10, FW_VALIDATION}, {19, FW_VALIDATION}, {20, FW_TEST}, {1e300, FW_TEST}};
+    const struct {
+        double at;
+        fw_split split;
+    } cases[] = {{-1e300, FW_TRAIN}, {9.99, FW_TRAIN}, {10, FW_VALIDATION}, {19, FW_VALIDATION}, {20, FW_TEST}, {1e300, FW_TEST}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(fw_split_of_instant(&r, cases[i].at), cases[i].split);
 }
 
