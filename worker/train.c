@@ -255,6 +255,7 @@ static fw_status one_step(worker_train *t, uint64_t steps, fw_error *err)
     t->position.step_in_round++;
     t->position.step++;
     t->position.rows += s.rows;
+    worker_group_note(t->task->group, NULL, t->position.round + 1, t->position.step);
     if (s.flags & WORKER_FLAG_STOP) {
         if (t->checkpoint != NULL) FW_TRY(worker_train_write_checkpoint(t, err));
         return fw_fail(err, FW_ERR_STOPPED, "stopped by a signal after step %llu", (unsigned long long)t->position.step);

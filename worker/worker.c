@@ -22,7 +22,7 @@
 typedef struct worker {
     worker_group *group;
     fw_line *line;                 /* rank 0 */
-    fw_project *project;
+    fw_project *project;           /* of the task */
     worker_task *task;
     worker_train *train;
     fw_model *model;
@@ -94,19 +94,20 @@ static fw_status take_part(void *context, const worker_part *part, fw_error *err
 
 /* ---- orders: Collective, one function each -------------------------------------------------------------------------------------------- */
 
-static fw_status parse_project(worker *w, const fw_order *o, fw_error *err)
+static fw_status parse_project(fw_project **out, const worker *w, const fw_order *o, fw_error *err)
 {
-    fw_project_destroy(&w->project);
-    fw_status s = fw_project_parse(&w->project, o->project, "the project in an order", o->directory, err);
+    fw_project_destroy(out);
+    fw_status s = fw_project_parse(out, o->project, "the project in an order", o->directory, err);
     return reduce_of(w)->agree(reduce_of(w)->context, s, err);
 }
 
 static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
 {
+    FW_AUTO(fw_project) *project = NULL;
     worker_ingest_result r;
-    FW_TRY(parse_project(w, o, err));
+    FW_TRY(parse_project(&project, w, o, err));
     worker_group_note(w->group, "ingest", 0, 0);
-    FW_TRY(worker_ingest(w->project, o->output, reduce_of(w), worker_group_comm(w->group), say_line, w, &r, err));
+    FW_TRY(worker_ingest(project, o->output, reduce_of(w), worker_group_comm(w->group), say_line, w, &r, err));
     memcpy(w->digest, r.digest, sizeof w->digest);
     figure(w, "rows", (double)r.rows);
     figure(w, "train", (double)r.rows_by_split[FW_TRAIN]);
@@ -125,7 +126,8 @@ static fw_status agree_on_core(worker *w, fw_error *err)
     FW_FREE char *all = NULL;
     FW_FREE size_t *offset = NULL;
     snprintf(w->core, sizeof w->core, "%s", worker_product_core());
-    FW_TRY(fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(w->group) + 1, sizeof *offset, "offsets", err));
+    fw_status s = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(w->group) + 1, sizeof *offset, "offsets", err);
+    FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
     FW_TRY(reduce_of(w)->gather_all(reduce_of(w)->context, w->core, sizeof w->core, &all, offset, err));
     for (int r = 1; r < worker_group_size(w->group); r++)
         if (strcmp(all, all + offset[r]) != 0)
@@ -139,8 +141,10 @@ static fw_status agree_on_core(worker *w, fw_error *err)
 static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
 {
     FW_FREE char *notes = NULL;
+    worker_train_release(&w->train);                   /* it reads the task, which reads the project */
+    worker_task_close(&w->task);
     FW_TRY(agree_on_core(w, err));
-    FW_TRY(parse_project(w, o, err));
+    FW_TRY(parse_project(&w->project, w, o, err));
     worker_group_note(w->group, "open", 0, 0);
     FW_TRY(worker_task_open(&w->task, w->group, w->project, o->dataset, &notes, err));
     say_lines(w, notes);
@@ -241,10 +245,11 @@ static fw_status do_evaluate(worker *w, const fw_order *o, fw_error *err)
 
 static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
 {
+    FW_AUTO(fw_project) *project = NULL;
     worker_score_result r = {0};
     if (w->model == NULL) return fw_fail(err, FW_ERR_ARG, "order: score before a model is loaded");
-    FW_TRY(parse_project(w, o, err));
-    worker_score_opts opts = {.project = w->project, .dataset = o->dataset[0] != '\0' ? o->dataset : NULL, .split = o->split, .output = o->output,
+    FW_TRY(parse_project(&project, w, o, err));
+    worker_score_opts opts = {.project = project, .dataset = o->dataset[0] != '\0' ? o->dataset : NULL, .split = o->split, .output = o->output,
                               .format = o->format, .bus = o->bus, .wait_readers = o->wait_readers, .wait_s = o->wait_s, .skip_bad_rows = o->skip_bad_rows,
                               .piece_rows = (size_t)o->piece_rows, .model_digest = w->model->digest};
     worker_group_note(w->group, "score", 0, 0);
@@ -347,7 +352,8 @@ static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *er
         *exit_code = o->exit_code;
         return FW_OK;
     }
-    worker_group_note(w->group, "idle", 0, 0);
+    worker_position at = w->train != NULL ? worker_train_position(w->train) : (worker_position){0};
+    worker_group_note(w->group, "idle", at.round, at.step);
     s = answer_order(w, s, &failure, err);
     clear_answer(w);
     return reduce_of(w)->agree(reduce_of(w)->context, s, err);
