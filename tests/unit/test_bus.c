@@ -90,6 +90,7 @@ static void without_readers_nothing_is_called_delivered(void **state)
     assert_non_null(strstr(err.text, "0 of 1 readers"));
     assert_int_equal(fw_publisher_send(p, "a/", "x", 1, NULL), FW_OK);
     FW_AUTO(fw_subscriber) *s = subscriber_on(bus, fw_publisher_endpoint(p), "b/");
+    assert_non_null(s);
     assert_int_equal(fw_publisher_wait(p, 1, in_seconds(10), NULL), FW_OK);
     assert_int_equal(fw_publisher_send(p, "a/", "x", 1, NULL), FW_OK);      /* a reader, but of another topic */
     assert_int_equal(fw_publisher_send(p, "b/", "x", 1, NULL), FW_OK);
@@ -188,6 +189,7 @@ static void wrong_endpoints_are_refused_with_a_reason(void **state)
     char ipc[256];
     snprintf(ipc, sizeof ipc, "ipc://%s/taken", folder);
     FW_AUTO(fw_publisher) *local = publisher_on(bus, ipc, 0);
+    assert_non_null(local);
     const struct { const char *endpoint; fw_status status; const char *text; } rows[] = {
         {fw_publisher_endpoint(tcp), FW_ERR_BUS, "already in use"},
         {ipc, FW_ERR_BUS, "already in use"},

@@ -123,12 +123,12 @@ static void auto_goes_on_with_the_newest_unfinished_run(void **context)
     char digest[9], other[9];
     digest_of(digest, f->project);
     digest_of(other, f->other);
-    FW_FREE char *oldest = earlier_run(f, "20240101T000000Z", digest, true, false);
+    free(earlier_run(f, "20240101T000000Z", digest, true, false));
     FW_FREE char *newest = earlier_run(f, "20240103T000000Z", digest, true, false);
-    FW_FREE char *middle = earlier_run(f, "20240102T000000Z", digest, true, false);
+    free(earlier_run(f, "20240102T000000Z", digest, true, false));
     FW_FREE char *others = earlier_run(f, "20240109T000000Z", other, true, false);
-    FW_FREE char *finished = earlier_run(f, "20240105T000000Z", digest, true, true);      /* newer, and done */
-    FW_FREE char *barren = earlier_run(f, "20240106T000000Z", digest, false, false);      /* newer, and died before its first checkpoint */
+    free(earlier_run(f, "20240105T000000Z", digest, true, true));          /* newer, and done */
+    free(earlier_run(f, "20240106T000000Z", digest, false, false));        /* newer, and died before its first checkpoint */
     FW_AUTO(coord_run) *r = open_run(f->project, NULL, COORD_RESUME_AUTO, NULL);
     assert_string_equal(r->dir, newest);
     assert_string_equal(r->resume_from, r->checkpoint);

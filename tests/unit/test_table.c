@@ -189,6 +189,7 @@ static void types_are_inferred_from_what_is_present(void **state)
                        i ? "2026-01-01" : "5", i % 7 ? "3" : "inf");
     fw_text_add(&file, "a bad row,x\n");
     FW_AUTO(fw_table) *t = open_text("t.csv", file.data, USUAL);
+    assert_non_null(t);
     static const fw_column_type wanted[] = {FW_NUMBER, FW_NUMBER, FW_TIME, FW_CATEGORY, FW_TEXT, FW_NUMBER, FW_CATEGORY, FW_NUMBER};
     for (size_t bytes = 0; bytes < 600; bytes += 100) {
         FW_AUTO(fw_table) *cut = NULL;

@@ -5,19 +5,25 @@
 #include "common/core/random.h"
 #include "common/model/elementary.h"
 
+/* On static functions alone: clang 14 exports a function with clones under another name than its callers expect. */
 #if defined(__x86_64__)
 #define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define TARGETS
 #endif
 
-TARGETS void worker_layer_bias(float *z, const float *b, size_t rows, size_t n)
+TARGETS static void bias(float *z, const float *b, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) z[r * n + j] += b[j];
 }
 
-TARGETS void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_t n)
+void worker_layer_bias(float *z, const float *b, size_t rows, size_t n)
+{
+    bias(z, b, rows, n);
+}
+
+TARGETS static void bias_relu(float *z, const float *b, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) {
@@ -26,14 +32,29 @@ TARGETS void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_
         }
 }
 
-TARGETS void worker_layer_slope_relu(float *restrict d, const float *restrict y, size_t count)
+void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_t n)
+{
+    bias_relu(z, b, rows, n);
+}
+
+TARGETS static void slope_relu(float *restrict d, const float *restrict y, size_t count)
 {
     for (size_t i = 0; i < count; i++) d[i] = y[i] > 0.0f ? d[i] : 0.0f;
 }
 
-TARGETS void worker_layer_slope_tanh(float *restrict d, const float *restrict y, size_t count)
+void worker_layer_slope_relu(float *d, const float *y, size_t count)
+{
+    slope_relu(d, y, count);
+}
+
+TARGETS static void slope_tanh(float *restrict d, const float *restrict y, size_t count)
 {
     for (size_t i = 0; i < count; i++) d[i] *= 1.0f - y[i] * y[i];
+}
+
+void worker_layer_slope_tanh(float *d, const float *y, size_t count)
+{
+    slope_tanh(d, y, count);
 }
 
 void worker_layer_slope_gelu(float *d, const float *z, size_t count)
@@ -62,14 +83,24 @@ void worker_layer_dropout(float *y, float *mask, size_t n, double drop, uint64_t
     }
 }
 
-TARGETS void worker_layer_mask(float *restrict d, const float *restrict mask, size_t count)
+TARGETS static void apply_mask(float *restrict d, const float *restrict mask, size_t count)
 {
     for (size_t i = 0; i < count; i++) d[i] *= mask[i];
 }
 
-TARGETS void worker_layer_column_sums(float *restrict sum, const float *restrict d, size_t rows, size_t n)
+void worker_layer_mask(float *d, const float *mask, size_t count)
+{
+    apply_mask(d, mask, count);
+}
+
+TARGETS static void column_sums(float *restrict sum, const float *restrict d, size_t rows, size_t n)
 {
     memset(sum, 0, n * sizeof *sum);
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) sum[j] += d[r * n + j];
+}
+
+void worker_layer_column_sums(float *sum, const float *d, size_t rows, size_t n)
+{
+    column_sums(sum, d, rows, n);
 }
