@@ -33,6 +33,9 @@ struct worker_group {
     uint32_t generation;
     int spins;
     worker_watcher watcher;
+    uint64_t *part_len;           /* size: scratch of gatherings, so that no rank alone lacks memory for it */
+    int *part_count, *part_start; /* size each */
+    size_t *part_offset;          /* size + 1 */
 };
 
 struct worker_shared { MPI_Win window; void *base; };
@@ -75,48 +78,38 @@ static fw_status reduce_min_f64(void *context, double *v, size_t n, fw_error *er
     return all_reduce(context, v, n, sizeof *v, MPI_DOUBLE, MPI_MIN, err);
 }
 
-/* Lengths of all ranks' parts, checked to fit one MPI message each and in sum. */
-static fw_status part_lengths(worker_group *g, size_t len, int **lengths, int **starts, size_t *offset, fw_error *err)
+/* Where the ranks' parts of a gathering lie, one behind the other: they must fit one MPI message. The same status at every rank. */
+static fw_status lay_out_parts(worker_group *g, size_t len, fw_error *err)
 {
-    uint64_t mine = len, *all = NULL;
-    FW_TRY(fw_alloc_zeroed((void **)&all, (size_t)g->size, sizeof *all, "lengths", err));
-    fw_status s = mpi_check(MPI_Allgather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, g->all), "gathering lengths", err);
-    if (s == FW_OK) s = fw_alloc_zeroed((void **)lengths, 2 * (size_t)g->size, sizeof **lengths, "lengths", err);
-    if (s == FW_OK) {
-        *starts = *lengths + g->size;
-        uint64_t sum = 0;
-        for (int r = 0; r < g->size; r++) {
-            offset[r] = (size_t)sum;
-            (*lengths)[r] = (int)FW_MIN(all[r], (uint64_t)INT32_MAX);
-            (*starts)[r] = (int)FW_MIN(sum, (uint64_t)INT32_MAX);
-            sum += all[r];
-        }
-        offset[g->size] = (size_t)sum;
-        if (sum > INT32_MAX) {
-            free(*lengths);
-            *lengths = NULL;
-            s = fw_fail(err, FW_ERR_NOMEM, "gathering %llu bytes at one rank: more than 2 GiB", (unsigned long long)sum);
-        }
+    const uint64_t mine = len;
+    FW_TRY(mpi_check(MPI_Allgather(&mine, 1, MPI_UINT64_T, g->part_len, 1, MPI_UINT64_T, g->all), "gathering lengths", err));
+    uint64_t sum = 0;
+    for (int r = 0; r < g->size; r++) {
+        g->part_offset[r] = (size_t)sum;
+        g->part_start[r] = (int)FW_MIN(sum, (uint64_t)INT32_MAX);
+        g->part_count[r] = (int)FW_MIN(g->part_len[r], (uint64_t)INT32_MAX);
+        sum += g->part_len[r];
     }
-    free(all);
-    return s;
+    g->part_offset[g->size] = (size_t)sum;
+    if (sum <= INT32_MAX) return FW_OK;
+    return fw_fail(err, FW_ERR_NOMEM, "gathering %llu bytes at one rank: more than 2 GiB", (unsigned long long)sum);
 }
 
 static fw_status reduce_gather_all(void *context, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err)
 {
     worker_group *g = context;
-    int *lengths = NULL, *starts = NULL;
-    FW_TRY(part_lengths(g, len, &lengths, &starts, offset, err));
-    char *all = malloc(offset[g->size] + 1);
-    fw_status s = g->reduce.agree(g, all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", offset[g->size]) : FW_OK, err);
+    FW_TRY(lay_out_parts(g, len, err));
+    const size_t sum = g->part_offset[g->size];
+    char *all = malloc(sum + 1);
+    fw_status s = g->reduce.agree(g, all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", sum) : FW_OK, err);
     if (s == FW_OK)
-        s = mpi_check(MPI_Allgatherv(bytes, (int)len, MPI_BYTE, all, lengths, starts, MPI_BYTE, g->all), "gathering", err);
-    free(lengths);
+        s = mpi_check(MPI_Allgatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, g->all), "gathering", err);
     if (s != FW_OK) {
         free(all);
         return s;
     }
-    all[offset[g->size]] = '\0';
+    all[sum] = '\0';
+    memcpy(offset, g->part_offset, ((size_t)g->size + 1) * sizeof *offset);
     *out = all;
     return FW_OK;
 }
@@ -181,6 +174,10 @@ fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_err
     FW_TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &g->all), "making the group", err));
     MPI_Comm_rank(g->all, &g->rank);
     MPI_Comm_size(g->all, &g->size);
+    FW_TRY(fw_alloc_zeroed((void **)&g->part_len, (size_t)g->size, sizeof *g->part_len, "group", err));
+    FW_TRY(fw_alloc_zeroed((void **)&g->part_count, (size_t)g->size, sizeof *g->part_count, "group", err));
+    FW_TRY(fw_alloc_zeroed((void **)&g->part_start, (size_t)g->size, sizeof *g->part_start, "group", err));
+    FW_TRY(fw_alloc_zeroed((void **)&g->part_offset, (size_t)g->size + 1, sizeof *g->part_offset, "group", err));
     int len = 0;
     MPI_Get_processor_name(g->host, &len);
     g->reduce = (fw_reduce){g, g->rank, g->size, reduce_sum_i64, reduce_max_f64, reduce_min_f64, reduce_gather_all, reduce_agree};
@@ -209,6 +206,10 @@ void worker_group_stop(worker_group **group, bool lost)
         MPI_Comm_free(&g->all);
         MPI_Finalize();
     }
+    free(g->part_len);
+    free(g->part_count);
+    free(g->part_start);
+    free(g->part_offset);
     free(g);
     *group = NULL;
 }
@@ -228,32 +229,36 @@ fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_
 {
     uint64_t n = *len;
     FW_TRY(mpi_check(MPI_Bcast(&n, 1, MPI_UINT64_T, 0, g->all), "broadcasting", err));
-    if (g->rank != 0) {
-        *bytes = malloc(n + 1);
-        *len = n;
+    char *all = g->rank == 0 ? *bytes : malloc(n + 1);
+    bool lacking = g->rank != 0 && all == NULL;
+    fw_status s = g->reduce.agree(g, lacking ? fw_fail(err, FW_ERR_NOMEM, "broadcast of %llu bytes", (unsigned long long)n) : FW_OK, err);
+    for (size_t at = 0; s == FW_OK && at < n; at += MPI_PIECE)
+        s = mpi_check(MPI_Bcast(all + at, (int)FW_MIN(n - at, (size_t)MPI_PIECE), MPI_BYTE, 0, g->all), "broadcasting", err);
+    if (g->rank == 0) return s;
+    if (s != FW_OK) {
+        free(all);
+        return s;
     }
-    FW_TRY(g->reduce.agree(g, *bytes == NULL ? fw_fail(err, FW_ERR_NOMEM, "broadcast of %llu bytes", (unsigned long long)n) : FW_OK, err));
-    for (size_t at = 0; at < n; at += MPI_PIECE)
-        FW_TRY(mpi_check(MPI_Bcast((char *)*bytes + at, (int)FW_MIN(n - at, (size_t)MPI_PIECE), MPI_BYTE, 0, g->all), "broadcasting", err));
+    *bytes = all;
+    *len = n;
     return FW_OK;
 }
 
 fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err)
 {
-    int *lengths = NULL, *starts = NULL;
-    FW_FREE size_t *scratch = malloc(((size_t)g->size + 1) * sizeof *scratch);
-    if (scratch == NULL) return fw_fail(err, FW_ERR_NOMEM, "gather");
-    size_t *at = g->rank == 0 ? offset : scratch;
-    FW_TRY(part_lengths(g, len, &lengths, &starts, at, err));
-    char *all = g->rank == 0 ? malloc(at[g->size] + 1) : NULL;
-    fw_status s = g->reduce.agree(g, g->rank == 0 && all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", at[g->size]) : FW_OK, err);
-    if (s == FW_OK) s = mpi_check(MPI_Gatherv(bytes, (int)len, MPI_BYTE, all, lengths, starts, MPI_BYTE, 0, g->all), "gathering", err);
-    free(lengths);
+    FW_TRY(lay_out_parts(g, len, err));
+    const size_t sum = g->part_offset[g->size];
+    char *all = g->rank == 0 ? malloc(sum + 1) : NULL;
+    fw_status s = g->reduce.agree(g, g->rank == 0 && all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", sum) : FW_OK, err);
+    if (s == FW_OK) s = mpi_check(MPI_Gatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, 0, g->all), "gathering", err);
     if (s != FW_OK) {
         free(all);
         return s;
     }
-    if (all != NULL) all[at[g->size]] = '\0';
+    if (all != NULL) {
+        all[sum] = '\0';
+        memcpy(offset, g->part_offset, ((size_t)g->size + 1) * sizeof *offset);
+    }
     *out = all;
     return FW_OK;
 }

@@ -173,7 +173,8 @@ static fw_status place_chunk(const scoring *s, uint64_t mine, uint64_t *before, 
 {
     FW_FREE char *bytes = NULL;
     FW_FREE size_t *offset = NULL;
-    FW_TRY(fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(s->group) + 1, sizeof *offset, "offsets", err));
+    fw_status status = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(s->group) + 1, sizeof *offset, "offsets", err);
+    FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     FW_TRY(reduce_of(s)->gather_all(reduce_of(s)->context, &mine, sizeof mine, &bytes, offset, err));
     const uint64_t *count = (const uint64_t *)(const void *)bytes;
     *before = *all = 0;

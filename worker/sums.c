@@ -13,6 +13,7 @@
 #define EXPONENT_MAX 128          /* FLT_MAX < 2^128 */
 #define HEADROOM     8            /* a block's gradients may grow 256-fold in a step without a redo */
 #define NOT_FINITE   0x7f800000u
+#define MERGE_FAILED 0x80000000u  /* in place of the flags of all nodes */
 
 /* Each rank's corner of the node's shared memory: what it brings to a meeting. */
 typedef struct corner { _Atomic uint32_t *word; /* flags; whether it brings sums */ uint32_t *largest; int64_t *sum; } corner;
@@ -68,7 +69,12 @@ static void place_corners(worker_sums *s)
 fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err)
 {
     worker_sums *s = calloc(1, sizeof *s);
-    if (s == NULL) return fw_fail(err, FW_ERR_NOMEM, "sums");
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_status status = reduce->agree(reduce->context, s == NULL ? fw_fail(err, FW_ERR_NOMEM, "sums") : FW_OK, err);
+    if (status != FW_OK) {
+        free(s);
+        return status;
+    }
     s->group = g;
     s->n = n;
     s->n_blocks = (n + BLOCK - 1) / BLOCK;
@@ -86,8 +92,7 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     s->touched = calloc(s->n_blocks, sizeof *s->touched);
     s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
     bool memory = s->corners && s->parts && s->exponent && s->scale && s->touched && s->largest;
-    const fw_reduce *reduce = worker_group_reduce(g);
-    fw_status status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
+    status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
     if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
     if (status != FW_OK) {
         worker_sums_release(&s);
@@ -170,6 +175,16 @@ static void look_around(worker_sums *s)
     }
 }
 
+static fw_status merge_at_leaders(worker_sums *s, fw_error *err)
+{
+    uint32_t bit[3] = {s->flags & 1u, (s->flags >> 1) & 1u, (s->flags >> 2) & 1u};
+    FW_TRY(worker_group_nodes_max_u32(s->group, s->agreed, s->n_blocks, err));
+    FW_TRY(worker_group_nodes_max_u32(s->group, bit, 3, err));
+    FW_TRY(worker_group_nodes_sum_i64(s->group, s->total, s->n_blocks * BLOCK, err));
+    s->agreed[s->n_blocks] = bit[0] | bit[1] << 1 | bit[2] << 2;
+    return FW_OK;
+}
+
 /* Between nodes: every rank adds up its share of the node's sums, the leader merges nodes, everybody reads the result. */
 static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
 {
@@ -180,14 +195,10 @@ static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
         for (size_t i = first; i < first + n; i++) s->total[i] = (int64_t)((uint64_t)s->total[i] + (uint64_t)s->parts[p][i]);     /* wraps in a step that is redone */
     if (s->node_rank == 0) memcpy(s->agreed, s->largest, s->n_blocks * sizeof *s->agreed);
     worker_group_meet(s->group, waited_s);
-    if (s->node_rank == 0) {
-        uint32_t bit[3] = {s->flags & 1u, (s->flags >> 1) & 1u, (s->flags >> 2) & 1u};
-        FW_TRY(worker_group_nodes_max_u32(s->group, s->agreed, s->n_blocks, err));
-        FW_TRY(worker_group_nodes_max_u32(s->group, bit, 3, err));
-        FW_TRY(worker_group_nodes_sum_i64(s->group, s->total, s->n_blocks * BLOCK, err));
-        s->agreed[s->n_blocks] = bit[0] | bit[1] << 1 | bit[2] << 2;
-    }
+    fw_status status = s->node_rank == 0 ? merge_at_leaders(s, err) : FW_OK;
+    if (status != FW_OK) s->agreed[s->n_blocks] = MERGE_FAILED;
     worker_group_meet(s->group, waited_s);
+    if (s->agreed[s->n_blocks] == MERGE_FAILED) return status != FW_OK ? status : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
     memcpy(s->largest, s->agreed, s->n_blocks * sizeof *s->largest);
     s->flags = s->agreed[s->n_blocks];
     s->parts[0] = s->total;

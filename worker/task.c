@@ -183,10 +183,14 @@ fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project 
 {
     const fw_reduce *reduce = worker_group_reduce(g);
     worker_task *t = calloc(1, sizeof *t);
-    if (t == NULL) return fw_fail(err, FW_ERR_NOMEM, "task");
+    fw_status s = reduce->agree(reduce->context, t == NULL ? fw_fail(err, FW_ERR_NOMEM, "task") : FW_OK, err);
+    if (s != FW_OK) {
+        free(t);
+        return s;
+    }
     t->group = g;
     t->project = project;
-    fw_status s = reduce->agree(reduce->context, open_local(t, dataset_path, notes, err), err);
+    s = reduce->agree(reduce->context, open_local(t, dataset_path, notes, err), err);
     if (s == FW_OK) {
         fw_rows rows = {t->dataset, fw_dataset_rows(t->dataset, FW_TRAIN), READ_ROWS, read_train};
         s = fw_pipeline_fit(t->pipeline, fw_dataset_schema(t->dataset), &rows, reduce, err);

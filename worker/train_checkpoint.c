@@ -197,14 +197,13 @@ fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err)
         if (s == FW_OK) s = check_belongs(t, fw_checkpoint_manifest(c), path, err);
     }
     FW_TRY(reduce->agree(reduce->context, s, err));
-    char *text = c != NULL ? json_dumps(fw_checkpoint_manifest(c), JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    FW_FREE char *text = c != NULL ? json_dumps(fw_checkpoint_manifest(c), JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     size_t len = text != NULL ? strlen(text) : 0;
     FW_TRY(reduce->agree(reduce->context, c != NULL && text == NULL ? fw_fail(err, FW_ERR_NOMEM, "manifest") : FW_OK, err));
     FW_TRY(worker_group_broadcast(g, (void **)&text, &len, err));
     manifest = json_loadb(text, len, 0, NULL);
     s = manifest != NULL ? read_manifest(t, manifest, path, err) : fw_fail(err, FW_ERR_FORMAT, "%s: manifest", path);
     json_decref(manifest);
-    free(text);
     FW_TRY(reduce->agree(reduce->context, s, err));
     fw_array arrays[WORKER_MAX_ARRAYS];
     size_t n = t->kind->arrays(t->learner, arrays);
