@@ -22,41 +22,6 @@ const coord_command *coord_command_find(const char *name)
     return NULL;
 }
 
-/* ---- help ------------------------------------------------------------------------------------------------------------------------------- */
-
-static void print_program_help(void)
-{
-    printf("flywheel %s: the machine-learning life cycle on MPI clusters, from one project file\n\n"
-           "usage: flywheel COMMAND ...            one rank\n"
-           "       mpirun -n 4 flywheel COMMAND ...    the same on four; the results are the same bits\n\n"
-           "commands, in the order of the life cycle:\n", FW_VERSION);
-    for (size_t i = 0; coord_commands[i] != NULL; i++) printf("  %-10s %s\n", coord_commands[i]->name, coord_commands[i]->summary);
-    printf("\n`flywheel COMMAND --help` explains a command.\n"
-           "Any key of the project file can be given as key=value: flywheel train p.yaml train.epochs=5\n\n"
-           "exit codes: 0 done, 1 failed, 2 usage or project file, 3 a check said no, 4 the data breaks its contract,\n"
-           "            5 a rank was lost, 75 stopped on purpose with a valid checkpoint\n");
-}
-
-static void print_option(const coord_option *o)
-{
-    char left[64];
-    int n = snprintf(left, sizeof left, "%s%c%s--%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name);
-    if (o->argument != NULL && n > 0 && (size_t)n < sizeof left) snprintf(left + n, sizeof left - (size_t)n, " %s", o->argument);
-    printf("  %-30s %s\n", left, o->help);
-}
-
-void coord_print_help(const coord_command *command)
-{
-    if (command == NULL) {
-        print_program_help();
-        return;
-    }
-    printf("usage: %sflywheel %s %s\n\n%s\n\n%s\noptions:\n", command->needs_group ? "[mpirun -n N] " : "", command->name, command->arguments,
-           command->summary, command->description);
-    for (size_t i = 0; i < command->n_options; i++) print_option(&command->options[i]);
-    print_option(&(coord_option){"help", 'h', NULL, "this text"});
-}
-
 /* ---- parsing ---------------------------------------------------------------------------------------------------------------------------- */
 
 static int option_index(const coord_command *c, const char *name, size_t len)

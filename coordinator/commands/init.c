@@ -107,7 +107,7 @@ static const coord_option options[] = {
     {"target", 't', "COLUMN", "the column to predict"},
     {"output", 'o', "FILE", "the project file; default: named after the table, in the current folder"},
     {"no-header", 0, NULL, "the table has no line of names: its columns are named c1, c2, ..."},
-    {"delimiter", 0, "CHAR", "between the fields, a character or tab (default: found)"},
+    {"delimiter", 0, "CHAR", "between the fields: a character, or tab (default: found)"},
     {"force", 0, NULL, "replace what is there"},
     {"example", 0, "NAME", "write an example project with its data into DIR: callcenter"},
     {"rows", 0, "N", "rows of the example; default 30000"},

@@ -278,12 +278,11 @@ static const coord_option options[] = {
 const coord_command coord_command_watch = {
     .name = "watch",
     .arguments = "[ENDPOINT | FILE [key=value ...]]",
-    .summary = "subscribe to a stream of predictions and progress; one JSON object a line",
+    .summary = "print a stream of predictions and progress, a JSON object a line",
     .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction and each\n"
                    "progress event as one JSON object a line. It may be started before the publisher. Lost batches are told on stderr.\n"
                    "Ends with exit code 0 on SIGINT and SIGTERM.\n"
                    "\n"
-                   "Examples:\n"
                    "  flywheel watch callcenter.yaml\n"
                    "  flywheel watch tcp://node7:5555 --topic prediction/ --count 100\n"
                    "  flywheel watch callcenter.yaml --until-end | jq -r .label | sort | uniq -c\n",
