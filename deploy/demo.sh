@@ -71,7 +71,7 @@ trap - EXIT
 cat "$log/monitor"
 
 step "summary"
-value() { sed -n "s/^ *\"$1\": \([0-9.]*\).*/\1/p" "$demo/run/metrics.json" | head -n 1 | cut -c1-6; }
+value() { sed -n "s/^  $1  *\([0-9.]*\)  .*/\1/p; s/.*  $1  *\([0-9.]*\)  .*/\1/p" "$log/evaluate" | head -n 1; }
 best=$(sed -n 's/.*accuracy \(0\.[0-9]*\) and macro F1.*/\1/p' callcenter.yaml)
 lines=$(($(wc -l <"$demo/predictions.csv") - 1))
 cat <<EOF

@@ -56,7 +56,7 @@ static void print_window(monitor_printer *p, const monitor_model *m, const monit
     fputs("window  ", p->out);
     print_name(p->out, m->name, 16);
     fprintf(p->out, " %-*.*s %6" PRIu64 " %11" PRIu64 " ", DIGEST_SHOWN, DIGEST_SHOWN, m->digest, s->number, s->predictions);
-    if (s->rate > 0) fprintf(p->out, "%12.1f ", s->rate);
+    if (s->rate > 0) fprintf(p->out, s->rate < 1000 ? "%12.1f " : "%12.0f ", s->rate);
     else fprintf(p->out, "%12s ", "-");
     fprintf(p->out, "%10.4f %5" PRIu64 " %6s", m->n_classes > 0 ? s->confidence : s->value, s->gaps, monitor_reason_text(s->reason));
     print_shares(p->out, m, s);

@@ -149,12 +149,22 @@ static void print_tables(const fw_project *p)
     }
 }
 
+/** "kindle merged from 3; 1 excluded" */
+static void print_labels(const fw_project *p)
+{
+    printf("%-12s", "labels");
+    for (size_t i = 0; i < p->data.labels.n_merge; i++)
+        printf("%s%s merged from %zu", i > 0 ? ", " : "", p->data.labels.merge[i].into, p->data.labels.merge[i].from.n);
+    if (p->data.labels.exclude.n > 0) printf("%s%zu excluded", p->data.labels.n_merge > 0 ? "; " : "", p->data.labels.exclude.n);
+    printf("\n");
+}
+
 static void print_data(const fw_project *p)
 {
     static const char *const by[] = {[FW_BY_RANDOM] = "random", [FW_BY_TIME] = "time", [FW_BY_GROUP] = "group", [FW_BY_GIVEN] = "given"};
     print_tables(p);
     if (p->data.labels.n_merge + p->data.labels.exclude.n > 0)
-        printf("%-12s%zu merged into from others, %zu excluded\n", "labels", p->data.labels.n_merge, p->data.labels.exclude.n);
+        print_labels(p);
     if (p->data.private_columns.n > 0) printf("%-12s%zu columns, never stored\n", "private", p->data.private_columns.n);
     if (p->data.split.by == FW_BY_GIVEN)
         printf("%-12sby table: %zu to train (%g of their rows for validation), %zu to test\n", "split", p->data.split.given_train.n,

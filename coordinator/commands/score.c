@@ -100,6 +100,16 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     return FW_OK;
 }
 
+/* A table without names: those that the model looks for are said. */
+static fw_status columns_wanted(const fw_model *m, fw_error *err)
+{
+    FW_AUTO(fw_text) list = {0};
+    size_t n = m->schema->n_columns;
+    for (size_t i = 0; i < n && i < 40; i++) fw_text_format(&list, "%s%s", i > 0 ? "," : "", m->schema->columns[i].name);
+    FW_TRY(fw_text_check(&list, err));
+    return fw_fail(err, FW_ERR_CONFIG, "score: --no-header needs the names of the columns in their order: --columns A,B,...; the model knows %s%s", list.data, n > 40 ? ",..." : "");
+}
+
 static fw_status run(coord_call *call, fw_error *err)
 {
     FW_FREE char *model_path = NULL;
@@ -111,6 +121,7 @@ static fw_status run(coord_call *call, fw_error *err)
     FW_TRY(fw_model_load(&m, model_path, err));
     const bool is_dataset = coord_is_flywheel_file(input);
     if (coord_option_set(call, "split") && !is_dataset) return fw_fail(err, FW_ERR_CONFIG, "score: --split goes with a dataset; %s is a table", input);
+    if (coord_option_set(call, "no-header") && !coord_option_set(call, "columns")) return columns_wanted(m, err);
     FW_TRY(scoring_project(&yaml, call, m, input, err));
     return send_score(call, model_path, yaml, input, is_dataset, err);
 }
@@ -120,8 +131,8 @@ static const coord_option options[] = {
     {"format", 0, "csv|hdf5", "of the output (default: by its ending)"},
     {"split", 0, "NAME", "of a dataset: train, validation or test (default: all rows)"},
     {"id", 0, "COLUMN", "column carried through to the output (default: data.id of the project, else the row number)"},
-    {"delimiter", 0, "CHAR", "of the table (default: by its ending)"},
-    {"no-header", 0, NULL, "the table has no line of names; give --columns"},
+    {"delimiter", 0, "CHAR", "between the fields: a character, or tab (default: by the ending)"},
+    {"no-header", 0, NULL, "the table has no line of names; --columns gives them"},
     {"columns", 0, "A,B,...", "names of the table's columns"},
     {"skip-bad-rows", 0, NULL, "leave rows out that can't be read, and count them (default: the first one ends it)"},
     {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
@@ -136,7 +147,7 @@ const coord_command coord_command_score = {
     .description = "The output holds the id (or row number), the prediction and the probability of each class; it is the same file for any number of\n"
                    "ranks, and each row's bits are those that evaluation gave. Columns are found by name, in any order.\n\n"
                    "  flywheel score runs/latest new_calls.csv -o routed.csv\n"
-                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555 --wait-subscribers 1\n",
+                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n",
     .min_positional = 2, .max_positional = 2, .needs_group = true,
     .options = options, .n_options = sizeof options / sizeof *options,
     .run = run,
