@@ -21,7 +21,7 @@ typedef struct scoring {
     void *context;
     worker_score_result *result;
     size_t piece;
-    fw_schema *schema;             /* what is read: the model's columns, then the id where it is none of them */
+    fw_schema *schema;             /* what is read: the model's columns, then the id */
     int id;                        /* index in schema; -1: none */
     worker_outputs *outputs;       /* rank 0 */
     fw_apply_counts *counts;
@@ -42,13 +42,13 @@ static void say(const scoring *s, const char *line)
 
 /* ---- what is read ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* The model's schema; an id column that it does not have is added behind, as text. */
+/* The model's schema, and the id column behind it, as text: an id that is a column of the model too would lose leading zeros as a number, and
+ * its text as a category that was never seen. */
 static fw_status make_schema(scoring *s, fw_error *err)
 {
     const char *id = s->opts->project->data.id;
     FW_TRY(fw_schema_copy(&s->schema, s->model->schema, err));
-    s->id = id != NULL ? fw_schema_find(s->schema, id) : -1;
-    if (id == NULL || s->id >= 0) return FW_OK;
+    if (id == NULL) return FW_OK;
     FW_AUTO(fw_schema) *longer = NULL;
     const size_t n = s->schema->n_columns;
     FW_TRY(fw_schema_create(&longer, n + 1, err));
@@ -93,14 +93,14 @@ static fw_status map_columns(const scoring *s, const fw_table *t, int *column_of
     for (size_t i = 0; i < s->schema->n_columns; i++) {
         const bool needed = (int)i == s->id || (i < s->model->schema->n_columns && wanted[i]);
         column_of[i] = needed ? table_column(t, s->schema->columns[i].name) : -1;
-        if (needed && column_of[i] < 0) return column_missing(t, s->schema->columns[i].name, (int)i == s->id && !(i < s->model->schema->n_columns && wanted[i]), err);
+        if (needed && column_of[i] < 0) return column_missing(t, s->schema->columns[i].name, (int)i == s->id, err);
     }
     return FW_OK;
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* The id of a row as text; codes and numbers too. `numbers` keeps texts that are made. */
+/* The id of a row as text; NULL: it is text, in the block's bytes. `number` keeps texts that are made. */
 static const char *id_text(const scoring *s, const fw_block *block, size_t i, char *number)
 {
     const fw_column *c = &s->schema->columns[s->id];
@@ -257,6 +257,7 @@ static fw_status open_reading(scoring *s, dataset_reading *d, fw_error *err)
     const char *id = s->opts->project->data.id;
     d->id = id != NULL ? fw_schema_find(theirs, id) : -1;
     if (id != NULL && d->id < 0) return fw_fail(err, FW_ERR_DATA, "%s: the id column \"%s\" is not in it", s->opts->dataset, id);
+    if (id != NULL && theirs->columns[d->id].type == FW_IMAGE) return fw_fail(err, FW_ERR_CONFIG, "the id column \"%s\" holds pictures; --id names another", id);
     if (d->id < 0) return FW_OK;
     FW_TRY(fw_alloc_zeroed((void **)&d->id_only, theirs->n_columns, sizeof *d->id_only, "columns", err));
     d->id_only[d->id] = true;
@@ -338,6 +339,7 @@ static fw_status score(scoring *s, fw_error *err)
     FW_TRY(s->opts->dataset != NULL ? score_dataset(s, err) : score_table(s, err));
     FW_TRY(total(s, err));
     fw_status status = is_leader(s) ? worker_outputs_finish(s->outputs, s->result, err) : FW_OK;
+    if (s->result->unsent) say(s, "not all predictions may have left for slow subscribers in time");
     return reduce->agree(reduce->context, status, err);
 }
 

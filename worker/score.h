@@ -22,7 +22,11 @@ typedef struct worker_score_opts {
     const char *model_digest;
 } worker_score_opts;
 
-typedef struct worker_score_result { uint64_t rows, bad, missing, unseen, published, dropped; double seconds; } worker_score_result;
+typedef struct worker_score_result {
+    uint64_t rows, bad, missing, unseen, published, dropped;
+    bool unsent;                   /* some of what was published may not have left for its readers in time */
+    double seconds;
+} worker_score_result;
 
 typedef void (*worker_score_say)(void *context, const char *line);     /* at rank 0 */
 

@@ -215,7 +215,6 @@ fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const wor
     return FW_OK;
 }
 
-
 void worker_outputs_destroy(worker_outputs **outputs)
 {
     worker_outputs *o = *outputs;
@@ -281,15 +280,22 @@ fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, 
     return FW_OK;
 }
 
+/* Readers that are too slow to take all in time are told of, and do not spoil what was predicted. */
+static fw_status end_stream(worker_outputs *o, worker_score_result *result, fw_error *err)
+{
+    if (o->publisher == NULL) return FW_OK;
+    FW_TRY(fw_telemetry_end(o->telemetry, &o->batch, o->topic.data, err));
+    FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
+    fw_status s = fw_publisher_close(&o->publisher, LINGER_MS, err);
+    result->unsent = s == FW_ERR_TIMEOUT;
+    return result->unsent ? FW_OK : s;
+}
+
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err)
 {
+    FW_TRY(end_stream(o, result, err));
     if (o->csv != NULL) FW_TRY(fw_atomic_file_commit(o->csv, err));
     if (o->hdf5 != NULL) FW_TRY(fw_predictions_file_commit(o->hdf5, err));
-    if (o->publisher != NULL) {
-        FW_TRY(fw_telemetry_end(o->telemetry, &o->batch, o->topic.data, err));
-        FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
-        FW_TRY(fw_publisher_close(&o->publisher, LINGER_MS, err));
-    }
     result->published = o->published;
     result->dropped = o->dropped;
     return FW_OK;

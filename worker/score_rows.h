@@ -17,7 +17,7 @@ fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const wor
 void      worker_outputs_destroy(worker_outputs **o);          /* without finish: nothing is left behind */
 /** What worker_scored_encode gave, once or several times in a row. */
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err);
-/** Commits the file, ends the stream. */
+/** Ends the stream, then commits the file. */
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err);
 
 #endif

@@ -63,7 +63,7 @@ const fw_key fw_keys[] = {
 {"data.labels", FW_KEY_SECTION, 0, .help = "cleaning of the target's classes"},
 {"data.labels.exclude", FW_KEY_TEXTS, DATA | SORTED, P(data.labels.exclude), .fallback = "[]", .help = "classes whose rows are left out"},
 {"data.labels.merge", FW_KEY_MERGE, DATA, P(data.labels.merge), P(data.labels.n_merge), .fallback = "{}", .help = "new class: [old classes]"},
-{"data.private", FW_KEY_TEXTS, DATA | SORTED, P(data.private_columns), .fallback = "[]", .help = "columns that are never stored and never published"},
+{"data.private", FW_KEY_TEXTS, DATA | MODEL | SORTED, P(data.private_columns), .fallback = "[]", .help = "columns that are never stored and never published"},
 {"data.id", FW_KEY_TEXT, DATA | MODEL, P(data.id), .help = "column carried through to the output of score; default: the row number"},
 {"data.bad_rows", FW_KEY_WORD, DATA, P(data.bad_rows), .words = WORDS("error", "skip"), .fallback = "error", .help = "rows that can't be read: stop, or count and list"},
 {"data.split", FW_KEY_SECTION, 0, .help = "which rows train, steer and judge the model"},

@@ -124,7 +124,7 @@ fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
  *  dataset is of this project. FW_ERR_CONFIG when this version can't make it. */
 fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
 /** The part that shapes the model given the dataset (problem without success, features, model, train without checkpoint), and what it takes to
- *  score a table with it (project, data.id, data.missing), canonical.
+ *  score a table with it (project, data.id, data.missing, data.private), canonical.
  *  FW_ERR_CONFIG when this version can't train it. */
 fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
 

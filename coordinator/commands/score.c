@@ -57,7 +57,12 @@ static fw_status scoring_project(char **yaml, const coord_call *call, const fw_m
     FW_AUTO(fw_text) table = {0};
     FW_TRY(table_text(&table, call, input, err));
     FW_TRY(fw_project_parse_model_part(&p, m->project_yaml, table.data, "the project in the model", ".", err));
-    if (coord_option_set(call, "id")) FW_TRY(fw_project_set(p, "data.id", coord_option_value(call, "id"), err));
+    if (coord_option_set(call, "id")) {
+        FW_AUTO(fw_text) id = {0};
+        add_quoted(&id, coord_option_value(call, "id"));
+        FW_TRY(fw_text_check(&id, err));
+        FW_TRY(fw_project_set(p, "data.id", id.data, err));
+    }
     return fw_project_resolved(yaml, p, err);
 }
 

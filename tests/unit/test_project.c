@@ -438,7 +438,7 @@ static void parts_change_when_and_only_when_they_must(void **state)
         {"tune: {trials: 3}\n", false, false},
         {"  dataset: other.h5\n", false, false},
         {"  split: {seed: 2}\n", true, false},
-        {"  private: [n]\n", true, false},
+        {"  private: [n]\n", true, true},
         {"  labels: {exclude: [n]}\n", true, false},
         {"  missing: [x]\n", true, true},                                                         /* how a table is read that is to be scored */
         {"  id: k\n", true, true},

@@ -1,0 +1,51 @@
+"""What score writes beside its predictions: the id of each row as it stands in the table, and nothing private."""
+
+from program import BAD_DATA, DONE, USAGE, main, small_rows
+
+PROJECT = """\
+project: small
+problem: {task: classification, target: kind}
+data:
+  tables: {rows: rows.csv}
+  private: [phone]
+features: {x: number, colour: category, code: number}
+model: {learner: linear}
+train: {epochs: 2, global_batch_size: 16}
+"""
+HEADER = "x,colour,code,phone,kind"
+NEW = [HEADER, "1,red,007,555-1,zz", "2,mauve,12345678901234567890,555-2,a", '3,"blue, or ""green""",1e3,555-3,b']
+
+
+def trained(program, folder):
+    rows = [f"{x},{colour},00{i},555-{i},{kind}" for i, x, colour, kind in (row.split(",") for row in small_rows())]
+    (folder / "p.yaml").write_text(PROJECT)
+    (folder / "rows.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    (folder / "new.csv").write_text("\n".join(NEW) + "\n")
+    program("ingest", "p.yaml", cwd=folder).expect(DONE)
+    program("train", "p.yaml", "-o", "run", cwd=folder).expect(DONE)
+
+
+def ids_are_carried_through_as_they_stand(program, folder):
+    """Also those of columns that the model reads as numbers and categories, and the target's, with labels that the model never saw."""
+    trained(program, folder)
+    for column, expected in (("code", ["007", "12345678901234567890", "1e3"]), ("colour", ["red", "mauve", '"blue, or ""green"""']), ("kind", ["zz", "a", "b"])):
+        for ranks in None, 2:
+            program("score", "run", "new.csv", "--id", column, "-o", "o.csv", cwd=folder, ranks=ranks).expect(DONE)
+            head, *lines = (folder / "o.csv").read_text().splitlines()
+            assert head == f"{column},prediction,p_a,p_b" and len(lines) == len(expected), lines
+            assert all(line.startswith(f"{id},") for id, line in zip(expected, lines)), (column, lines)
+    program("score", "run", "new.csv", "-o", "rows.out.csv", cwd=folder).expect(DONE)
+    assert [line.split(",")[0] for line in (folder / "rows.out.csv").read_text().splitlines()] == ["row", "0", "1", "2"]
+
+
+def what_is_no_id(program, folder):
+    trained(program, folder)
+    for column, code, words in (("phone", USAGE, ["phone", "data.private"]), ("colou", BAD_DATA, ["colou", "did you mean", "colour"]),
+                                ("[x]", BAD_DATA, ['"[x]"']), ("a: b", BAD_DATA, ['"a: b"'])):
+        program("score", "run", "new.csv", "--id", column, "-o", "o.csv", cwd=folder).expect(code, *words)
+        assert not (folder / "o.csv").exists()
+    program("score", "run", "small.dataset.h5", "--id", "phone", "-o", "o.csv", cwd=folder).expect(USAGE, "data.private")
+
+
+if __name__ == "__main__":
+    main([ids_are_carried_through_as_they_stand, what_is_no_id])
