@@ -9,9 +9,11 @@
 
 typedef struct walk { const fw_project *p; const fw_visitor *v; } walk;
 
-/** While the type of a feature is open, only what was said is worth a word; text settings are not for pictures. */
-static bool unsaid(const fw_key *key, const void *element, const char *value)
+/** A number that has no default and was not given is none. While the type of a feature is open, only what was said is worth a word; text settings
+ *  are not for pictures. */
+static bool unsaid(const fw_key *key, const fw_node *node, const void *element, const char *value)
 {
+    if (element == NULL && node == NULL && key->fallback == NULL && key->form == FW_KEY_NUMBER) return true;
     if (element == NULL || key->fallback == NULL || strcmp(value, key->fallback) != 0) return false;
     if (strncmp(key->path, "features.", 9) == 0) return key->when != NULL && ((const fw_feature_spec *)element)->type <= FW_FEATURE_IGNORE;
     return ((const fw_table_spec *)element)->images != NULL;
@@ -26,7 +28,7 @@ static void visit_leaf(const walk *w, const fw_key *key, const char *path, const
     } else if (!fw_key_applies(key, w->p, element) || !fw_key_kinds[key->form].write(&value, key, element != NULL ? element : (const void *)w->p)) {
         return;
     }
-    if (!value.failed && !unsaid(key, element, value.data)) w->v->leaf(w->v->context, key, path, value.data, node);
+    if (!value.failed && !unsaid(key, node, element, value.data)) w->v->leaf(w->v->context, key, path, value.data, node);
 }
 
 static void visit_below(const walk *w, const fw_key *parent, const char *path, const fw_node *node, const void *element);

@@ -408,6 +408,7 @@ static void equal_projects_give_equal_text(void **state)
                          "problem: {target: y, task: classification}\nproject: p\ntrain: {epochs: 20}\n");
     char *x = resolved(a), *y = resolved(b);
     assert_string_equal(x, y);
+    assert_null(strstr(x, "kpi"));                     /* a number that was not given is not said to be 0 */
     free(x);
     free(y);
     fw_project_destroy(&a);
