@@ -1,5 +1,6 @@
 #include "common/core/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -77,6 +78,27 @@ void fw_atomic_file_destroy(fw_atomic_file **f)
     free((*f)->path);
     free(*f);
     *f = NULL;
+}
+
+/* "<file>.tmp.<digits>", as temp_name makes it. */
+static bool is_temp_of(const char *name, const char *file)
+{
+    const size_t len = strlen(file);
+    if (strncmp(name, file, len) != 0 || strncmp(name + len, ".tmp.", 5) != 0) return false;
+    const char *number = name + len + 5;
+    return *number != '\0' && number[strspn(number, "0123456789")] == '\0';
+}
+
+void fw_remove_leftovers(const char *path)
+{
+    FW_FREE char *dir = NULL;
+    if (fw_path_dir(&dir, path, NULL) != FW_OK) return;
+    const char *slash = strrchr(path, '/');
+    DIR *d = opendir(dir);
+    if (d == NULL) return;
+    for (const struct dirent *e; (e = readdir(d)) != NULL;)
+        if (is_temp_of(e->d_name, slash != NULL ? slash + 1 : path)) unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
 }
 
 FILE *fw_atomic_file_stream(fw_atomic_file *f)

@@ -21,6 +21,9 @@ fw_status   fw_atomic_file_commit(fw_atomic_file *f, fw_error *err);
 /** A new generation: the file that stood at path is kept at `previous_path` (NULL: replaced). */
 fw_status   fw_atomic_file_commit_keeping(fw_atomic_file *f, const char *previous_path, fw_error *err);
 
+/** Removes what writers of this file left that were killed before their commit. Nobody else may be writing it now. */
+void        fw_remove_leftovers(const char *path);
+
 /** The whole file as one malloc'ed text with a NUL behind it. FW_ERR_IO; FW_ERR_DATA above max_bytes. */
 fw_status fw_read_file(char **out, size_t *len, const char *path, size_t max_bytes, fw_error *err);
 fw_status fw_write_file(const char *path, const void *bytes, size_t len, fw_error *err);    /* atomic */

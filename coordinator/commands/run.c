@@ -169,6 +169,8 @@ void coord_run_destroy(coord_run **run)
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err)
 {
     FW_FREE char *yaml = NULL;
+    const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) fw_remove_leftovers(written[i]);
     FW_TRY(fw_project_resolved(&yaml, p, err));
     FW_TRY(fw_write_file(r->resolved, yaml, strlen(yaml), err));
     if (r->latest == NULL) return FW_OK;

@@ -164,20 +164,29 @@ def for_each(cases, check):
     assert not failures, f"{len(failures)} of {len(cases)} cases\n" + "\n".join(failures)
 
 
-def main(tests, *arguments):
-    """Runs the tests, each with the program and a fresh folder, and says which failed. A further argument of the command line names some."""
-    program = Program(sys.argv[1])
-    failed = []
-    for test in tests:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="fw-"))
-        started = time.monotonic()
-        try:
-            test(program, folder, *arguments)
-            print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-        except Exception:
-            failed.append(test.__name__)
-            print(f"FAILED  {test.__name__} ({time.monotonic() - started:.1f} s)\n{traceback.format_exc()}", flush=True)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+def run(test, program, *shared):
+    """One test in a fresh folder; whether it passed."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fw-"))
+    started = time.monotonic()
+    passed, told = True, ""
+    try:
+        test(program, folder, *shared)
+    except Exception:
+        passed, told = False, "\n" + traceback.format_exc()
+    print(f"{'ok     ' if passed else 'FAILED '} {test.__name__} ({time.monotonic() - started:.1f} s){told}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return passed
+
+
+def main(tests, prepare=None):
+    """Runs the tests and says which failed. prepare: (program, folder) -> what each test gets as its third argument, in a folder that outlives them."""
+    program, shared = Program(sys.argv[1]), []
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fw-"))
+    try:
+        if prepare is not None:
+            shared = [prepare(program, folder)]
+        failed = [test.__name__ for test in tests if not run(test, program, *shared)]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     if failed:
         sys.exit(f"{len(failed)} of {len(tests)} failed: {', '.join(failed)}")

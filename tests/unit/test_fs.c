@@ -261,6 +261,26 @@ static void what_cannot_be_written_is_said(void **state)
     assert_int_equal(files_in(here.dir), 2);
 }
 
+static void leftovers_go_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct { const char *name; bool goes; } rows[] = {
+        {"a.tmp.123", true}, {"a.tmp.1", true}, {"a.tmp.", false}, {"a.tmp.12x", false}, {"a.tmp.1.rows", false}, {"b.tmp.7", false}, {"aa.tmp.7", false},
+        {"a", false},
+    };
+    FW_FREE char *a = path_of("a"), *nowhere = path_of("no/such/folder/a");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        FW_FREE char *path = path_of(rows[i].name);
+        fclose(fopen(path, "w"));
+    }
+    fw_remove_leftovers(a);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        FW_FREE char *path = path_of(rows[i].name);
+        if (fw_path_exists(path) == rows[i].goes) fail_msg("%s", rows[i].name);
+    }
+    fw_remove_leftovers(nowhere);
+}
+
 static void a_dead_writers_leftover_is_no_obstacle(void **state)
 {
     (void)state;
@@ -362,6 +382,7 @@ int main(void)
         CASE(file_and_folder_are_synced_and_failures_told),
         CASE(after_a_commit_the_temporary_name_is_nobodys),
         CASE(what_cannot_be_written_is_said),
+        CASE(leftovers_go_and_nothing_else),
         CASE(a_dead_writers_leftover_is_no_obstacle),
         CASE(reading_has_a_limit),
         CASE(folders_are_made_with_their_parents),
