@@ -67,8 +67,7 @@ static void print_program_help(void)
            "commands, in the order of the life cycle:\n", FW_VERSION);
     for (size_t i = 0; coord_commands[i] != NULL; i++) printf("  %-10s %s\n", coord_commands[i]->name, coord_commands[i]->summary);
     printf("\n`flywheel COMMAND --help` explains a command.\n"
-           "Any key of the project file can be given as key=value:\n"
-           "  flywheel train p.yaml train.epochs=5\n\n"
+           "Any key of the project file can stand behind a command, as train.epochs=5.\n\n"
            "exit codes: 0 done, 1 failed, 2 usage or project file, 3 a check said no,\n"
            "            4 the data breaks its contract, 5 a rank was lost,\n"
            "            75 stopped on purpose with a valid checkpoint\n");
