@@ -186,8 +186,19 @@ def leave_without_tables():
     sys.exit(SKIPPED)
 
 
+def bound(test, argument):
+    """The test of one data set, or with what else it needs, as main() takes it."""
+    def with_argument(program, folder):
+        test(program, folder, argument)
+
+    with_argument.__name__ = f"{test.__name__} {argument}"
+    return with_argument
+
+
 if __name__ == "__main__":
     source, kind, *rest = sys.argv[2:]
     leave_without_tables()
-    test = {"scores": scores, "same_bits": same_bits, "telemetry": telemetry}[kind]
-    main([test], rest[0] if kind != "telemetry" else pathlib.Path(source))
+    if kind == "telemetry":
+        main([bound(telemetry, pathlib.Path(source))])
+    else:
+        main([bound({"scores": scores, "same_bits": same_bits}[kind], rest[0])])
