@@ -5,10 +5,9 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TARGETS
 #endif
+
+#include "worker/kernels/targets.h"
 
 static uint32_t bits_of(float x)
 {

@@ -4,13 +4,7 @@
 
 #include "common/core/random.h"
 #include "common/model/elementary.h"
-
-/* On static functions alone: clang 14 exports a function with clones under another name than its callers expect. */
-#if defined(__x86_64__)
-#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TARGETS
-#endif
+#include "worker/kernels/targets.h"
 
 TARGETS static void bias(float *z, const float *b, size_t rows, size_t n)
 {

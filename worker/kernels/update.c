@@ -2,11 +2,7 @@
 
 #include <math.h>
 
-#if defined(__x86_64__)
-#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TARGETS
-#endif
+#include "worker/kernels/targets.h"
 
 TARGETS static void shrink(float *w, size_t n, float by)
 {
