@@ -21,13 +21,16 @@ static fw_status columns_to_read(bool **out, const worker_task *t, fw_error *err
     return FW_OK;
 }
 
-static void take_targets(const worker_task *t, worker_rows *rows, const fw_block *block, uint64_t first)
+static fw_status take_targets(const worker_task *t, worker_rows *rows, const fw_block *block, uint64_t first, fw_error *err)
 {
     const fw_cells *target = &block->cells[fw_dataset_schema(t->dataset)->target];
     for (size_t i = 0; i < block->n_rows; i++) {
+        if (target->missing[i])                    /* ingest leaves such rows out: who wrote this dataset? */
+            return fw_fail(err, FW_ERR_DATA, "target %s: row %llu of the tables has none", t->project->problem.target, (unsigned long long)block->row[i]);
         if (t->task == FW_TASK_CLASSIFICATION) rows->label[first + i] = target->code[i];
         else rows->truth[first + i] = target->number[i];
     }
+    return FW_OK;
 }
 
 /* This rank's blocks of the node's copy. */
@@ -42,7 +45,7 @@ static fw_status fill_rows(const worker_task *t, worker_rows *rows, fw_split spl
         size_t n = (size_t)FW_MIN(step, rows->n - first);
         FW_TRY(fw_dataset_read(t->dataset, split, first, n, wanted, block, err));
         FW_TRY(fw_pipeline_apply(t->pipeline, block, 0, n, rows->x + first * rows->ld, rows->ld, counts, err));
-        take_targets(t, rows, block, first);
+        FW_TRY(take_targets(t, rows, block, first, err));
     }
     return FW_OK;
 }
@@ -86,6 +89,21 @@ static double weight_of_label(const fw_project *p, const char *label)
     return 1.0;
 }
 
+/* A weight for a class that is not there is a typo. */
+static fw_status check_weights(const worker_task *t, const fw_column *target, fw_error *err)
+{
+    FW_FREE const char **names = NULL;
+    FW_TRY(fw_alloc_zeroed((void **)&names, t->n_classes, sizeof *names, "class names", err));
+    for (size_t c = 0; c < t->n_classes; c++) names[c] = fw_dict_text(target->dict, (int32_t)c, NULL);
+    for (size_t i = 0; i < t->project->train.n_class_weights; i++) {
+        const char *label = t->project->train.class_weights[i].label, *near = fw_did_you_mean(label, names, t->n_classes);
+        if (fw_dict_find(target->dict, label, strlen(label)) < 0)
+            return fw_fail(err, FW_ERR_CONFIG, "train.class_weights: %s has no class \"%s\"%s%s%s; `flywheel inspect` of the dataset lists its classes",
+                           target->name, label, near != NULL ? ", did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+    }
+    return FW_OK;
+}
+
 /* Labels that a validation or test row has and no training row: a line each. */
 static fw_status note_unlearnt(const worker_task *t, const fw_column *target, const uint64_t *count, char **notes, fw_error *err)
 {
@@ -106,6 +124,7 @@ static fw_status weigh_classes(worker_task *t, char **notes, fw_error *err)
 {
     const fw_column *target = &fw_dataset_schema(t->dataset)->columns[fw_dataset_schema(t->dataset)->target];
     FW_FREE uint64_t *count = NULL;
+    FW_TRY(check_weights(t, target, err));
     FW_TRY(fw_alloc_zeroed((void **)&count, t->n_classes, sizeof *count, "class counts", err));
     FW_TRY(fw_alloc_zeroed((void **)&t->class_weight, t->n_classes, sizeof *t->class_weight, "class weights", err));
     size_t present = 0;
