@@ -128,6 +128,19 @@ static fw_status reduce_agree(void *context, fw_status mine, fw_error *err)
     return told.status;
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t pending_signal;
+
+static void on_signal(int number) { pending_signal = number; }
+
+static void catch_signal(int number)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Ranks that share memory. FW_TEST_NODE_RANKS=k cuts a host into virtual nodes of k ranks, so that a test reaches the code between nodes. */
@@ -166,6 +179,7 @@ static fw_status start_board(worker_group *g, fw_error *err)
 fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err)
 {
     int provided = 0;
+    catch_signal(SIGUSR1);
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return fw_fail(err, FW_ERR_MPI, "MPI did not start with MPI_THREAD_FUNNELED");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -371,17 +385,10 @@ void worker_group_note_checkpoint(worker_group *g, const char *path)
     if (g->node_rank == 0) snprintf(g->board->checkpoint, sizeof g->board->checkpoint, "%s", path);
 }
 
-static volatile sig_atomic_t pending_signal;
-
-static void on_signal(int number) { pending_signal = number; }
-
 void worker_signals_install(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    catch_signal(SIGTERM);
+    catch_signal(SIGINT);
 }
 
 int worker_signal_pending(void) { return pending_signal; }

@@ -11,7 +11,8 @@
 
 typedef struct worker_group worker_group;
 
-/** Starts MPI (once a process, main thread) and makes the group of all ranks. Collective. */
+/** Starts MPI (once a process, main thread) and makes the group of all ranks. Collective. From here on SIGUSR1 ends no process: it asks for a
+ *  checkpoint, and is remembered until there is something to save. */
 fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err);
 /** Ends MPI. Collective, unless `lost`: then the process only forgets. */
 void      worker_group_stop(worker_group **g, bool lost);
@@ -47,7 +48,7 @@ void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint6
 /** Text about the checkpoint to go on from, for the error block when a rank is lost. */
 void worker_group_note_checkpoint(worker_group *g, const char *path);
 
-/** Signals: SIGUSR1, SIGTERM, SIGINT ask for a stop at the next step boundary. */
+/** From here on SIGTERM and SIGINT, too, ask for a stop at the next step boundary and end no process. */
 void worker_signals_install(void);
 int  worker_signal_pending(void);     /* the signal's number, or 0 */
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import pathlib
 import pty
 import re
+import signal
 import subprocess
+import time
 
-from program import DONE, assert_same_bytes, environment, main, write_small
+from program import DONE, STOPPED, USAGE, assert_same_bytes, environment, main, write_small
 
 ALWAYS = {"time", "event", "round", "step", "rows", "ranks"}
 OF_A_ROUND = ALWAYS | {"rows_per_s", "train_loss", "validation", "seconds"}
@@ -65,6 +68,41 @@ def all_rounds_done_and_no_model(program, folder):
     assert_same_bytes(folder / "whole/model.h5", folder / "part/model.h5")
 
 
+def catches(process, number):
+    """Whether the process has a handler for the signal."""
+    (line,) = [line for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("SigCgt:")]
+    return int(line.split()[1], 16) >> (number - 1) & 1
+
+
+def a_signal_before_the_first_step_is_remembered(program, folder):
+    """SIGUSR1 comes as soon as there is a handler, long before the run has a folder: a checkpoint after one step, exit code 75, and on it goes."""
+    ingested(program, folder)
+    process = program.start("train", "p.yaml", "-o", "run", *SETTINGS, cwd=folder)
+    deadline = time.monotonic() + 30
+    while process.poll() is None and not catches(process, signal.SIGUSR1) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    begun = (folder / "run").exists()
+    process.send_signal(signal.SIGUSR1)
+    program.finish(process).expect(STOPPED, "after step 1;", "run the same command again")
+    assert not begun, "the handler came late"
+    assert events(folder / "run")[-1]["event"] == "stop"
+    program("train", "p.yaml", "-o", "run", *SETTINGS, cwd=folder).expect(DONE, "going on from")
+
+
+def a_signal_ends_a_range_test(program, folder):
+    ingested(program, folder)
+    process = program.start("train", "p.yaml", "--find-learning-rate", cwd=folder)
+    while process.poll() is None and not catches(process, signal.SIGUSR1):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGUSR1)
+    program.finish(process).expect(STOPPED, "range test")
+
+
+def weights_are_of_classes_that_are_there(program, folder):
+    ingested(program, folder)
+    program("train", "p.yaml", "-o", "run", "train.class_weights={a: 2, bb: 1}", cwd=folder, ranks=2).expect(USAGE, "class_weights", 'no class "bb"', 'did you mean "b"')
+
+
 def a_range_test_leaves_nothing(program, folder):
     ingested(program, folder)
     before = sorted(folder.rglob("*"))
@@ -91,4 +129,5 @@ def the_line_on_a_terminal(program, folder):
 
 if __name__ == "__main__":
     main([events_have_their_fields_and_count_rows_of_the_whole_run, resumed_after_any_step_nothing_differs, all_rounds_done_and_no_model,
-          a_range_test_leaves_nothing, the_line_on_a_terminal])
+          a_signal_before_the_first_step_is_remembered, a_signal_ends_a_range_test,
+          weights_are_of_classes_that_are_there, a_range_test_leaves_nothing, the_line_on_a_terminal])
