@@ -286,24 +286,46 @@ static fw_status report(training *t, fw_error *err)
 
 /* ---- learning-rate range test ------------------------------------------------------------------------------------------------------------------ */
 
+/* Mean loss of `width` steps from `first` on: one batch alone is noise. */
+static double mean_loss(const fw_answer *a, size_t first, size_t width)
+{
+    double sum = 0.0;
+    for (size_t i = first; i < first + width; i++) sum += a->rounds[i].train_loss;
+    return sum / (double)width;
+}
+
+/* The middle of the two neighbouring tenths of the test between which the mean loss falls most, none behind the lowest loss. */
+static size_t steepest_step(const fw_answer *a, size_t lowest)
+{
+    const size_t width = a->n_rounds / 10;
+    size_t steepest = 0;
+    double slope = 0.0;
+    for (size_t i = width; i <= lowest && i + width <= a->n_rounds; i++) {
+        const double d = mean_loss(a, i, width) - mean_loss(a, i - width, width);
+        if (d >= slope) continue;
+        slope = d;
+        steepest = i;
+    }
+    return steepest;
+}
+
 static void print_rates(const fw_answer *a)
 {
     const size_t n = a->n_rounds, step = FW_MAX(n / 20, (size_t)1);
-    size_t steepest = 0, lowest = 0;
-    double slope = 0.0;
+    size_t lowest = n / 10;                 /* the first steps are one batch each, easy or hard */
     printf("%12s  %10s\n", "rate", "loss");
     for (size_t i = 0; i < n; i++) {
         const fw_round_result *r = a->rounds;
         if (i % step == 0 || i + 1 == n) printf("%12.3e  %10.5f\n", r[i].learning_rate, r[i].train_loss);
-        if (r[i].train_loss < r[lowest].train_loss) lowest = i;
-        double d = i >= 10 ? r[i].train_loss - r[i - 10].train_loss : 0.0;
-        if (d < slope) {
-            slope = d;
-            steepest = i - 5;
-        }
+        if (i > lowest && r[i].train_loss < r[lowest].train_loss) lowest = i;
     }
     if (n < 20) {
         printf("suggestion: none, it diverged after %zu steps; start lower\n", n);
+        return;
+    }
+    const size_t steepest = steepest_step(a, lowest);
+    if (steepest == 0) {
+        printf("suggestion: none, the loss does not fall at any rate\n");
         return;
     }
     double suggestion = FW_MIN(a->rounds[steepest].learning_rate, a->rounds[lowest].learning_rate / 3.0);
@@ -379,8 +401,8 @@ const coord_command coord_command_train = {
     .arguments = "FILE [key=value ...]",
     .summary = "train the model of a project file on the ranks of this job",
     .description = "The model depends on the data, the project file and the seed alone: one rank or sixty-four, stopped and resumed or not, it is the same file.\n"
-                   "SIGUSR1 (or SIGTERM, SIGINT) to mpirun or to any rank asks for a checkpoint at the next step; the job then exits 75: start the same\n"
-                   "command again, on any number of ranks, and it goes on.\n\n"
+                   "SIGUSR1 to mpirun or to any rank asks for a checkpoint at the next step; the job then exits 75: start the same command again, on any\n"
+                   "number of ranks, and it goes on. SIGTERM and SIGINT ask for the same, but mpirun kills the ranks a second after it has passed them on.\n\n"
                    "  mpirun -n 4 flywheel train callcenter.yaml\n"
                    "  flywheel train callcenter.yaml train.epochs=5 model.hidden=[128,64] -o runs/wide\n"
                    "  flywheel train callcenter.yaml --find-learning-rate\n",
