@@ -162,7 +162,6 @@ int main(int argc, char **argv)
     fw_error err = {0};
     int exit_code = 0;
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);                          /* a file-size limit becomes an error with words */
     signal(SIGXFSZ, SIG_IGN);      /* past a limit on file sizes a write fails, as on a full disk */
     fw_log_init(0, 1);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
