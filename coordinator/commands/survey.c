@@ -396,7 +396,9 @@ static void add_data(fw_text *out, const coord_survey *s, const char *path)
     add_line(out, "  # missing: [\"\", \"?\", NA]", "texts that stand for no value; these and a few more are the default");
     add_line(out, "  # private: [name, phone]", "columns that are never stored and never published");
     add_line(out, "  # id: customer_id", "column carried through to the output of score");
-    add_line(out, s->bad > 0 ? "  bad_rows: skip" : "  bad_rows: error", "error | skip (count and list the first ones)");
+    bool no_target = s->columns[s->target].missing > 0;
+    add_line(out, s->bad > 0 || no_target ? "  bad_rows: skip" : "  bad_rows: error",
+             no_target ? "error | skip (count and list the first ones): some rows have no target" : "error | skip (count and list the first ones)");
     add_split(out, s);
 }
 
@@ -428,7 +430,7 @@ static void add_model(fw_text *out, const coord_survey *s)
     bool small = s->all && s->rows < 5000, classes = is_classification(s);
     add_line(out, small ? "model: {learner: mlp, hidden: [32]}" : "model: {learner: mlp, hidden: [64, 32]}", "learner: linear | mlp\n");
     add_line(out, "train:", "the same bits on any number of ranks");
-    fw_text_format(out, "  epochs: %d\n", small ? 60 : 20);
+    fw_text_format(out, "  epochs: %d\n", small ? 60 : 40);
     add_line(out, small ? "  global_batch_size: 32" : "  global_batch_size: 256", "rows a step over all ranks");
     add_line(out, "  optimizer: adam", "sgd | adam | adamw");
     add_line(out, "  learning_rate: 0.001", "flywheel train FILE --find-learning-rate suggests one");

@@ -184,6 +184,8 @@ static void init_writes_what_it_sees(void **state)
     text = survey(&s, table.data, "u.csv", "age");
     says(text, "task: regression  ");
     says(text, "metric: rmse");
+    says(text, "bad_rows: skip");
+    says(text, "some rows have no target");
     free(text);
     coord_survey *v = NULL;
     fw_error err;
