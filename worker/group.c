@@ -375,7 +375,7 @@ void worker_group_meet(worker_group *g, double *waited_s)
 void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint64_t step)
 {
     worker_board_slot *s = &g->board->slot[g->node_rank];
-    if (phase != NULL) snprintf(s->phase, sizeof s->phase, "%s", phase);
+    if (phase != NULL) worker_slot_set_phase(s, phase);
     atomic_store_explicit(&s->round, round, memory_order_relaxed);
     atomic_store_explicit(&s->step, step, memory_order_relaxed);
 }

@@ -18,6 +18,21 @@ static bool alive(int32_t pid)
     return kill(pid, 0) == 0 || errno == EPERM;
 }
 
+void worker_slot_set_phase(worker_board_slot *s, const char *phase)
+{
+    uint64_t words[2] = {0, 0};
+    memcpy(words, phase, strnlen(phase, sizeof words));
+    atomic_store_explicit(&s->phase[0], words[0], memory_order_relaxed);
+    atomic_store_explicit(&s->phase[1], words[1], memory_order_relaxed);
+}
+
+void worker_slot_phase(char out[static WORKER_PHASE_TEXT], const worker_board_slot *s)
+{
+    const uint64_t words[2] = {atomic_load_explicit(&s->phase[0], memory_order_relaxed), atomic_load_explicit(&s->phase[1], memory_order_relaxed)};
+    memcpy(out, words, sizeof words);
+    out[sizeof words] = '\0';
+}
+
 /* The lowest living rank speaks for the node. */
 static bool speaks(const worker_watcher *w)
 {
@@ -32,14 +47,16 @@ static void report_lost(const worker_watcher *w, int lost, const char *how)
 {
     const worker_board_slot *s = &w->board->slot[lost];
     const char *checkpoint = w->board->checkpoint;
+    char phase[WORKER_PHASE_TEXT];
+    worker_slot_phase(phase, s);
     fw_log_error("a rank was lost: %s\n"
                  "  rank        %d (pid %d)\n"
                  "  host        %s\n"
-                 "  phase       %.31s\n"
+                 "  phase       %s\n"
                  "  last step   %llu (round %llu)\n"
                  "  checkpoint  %.1000s\n"
                  "  what to do  start the same command again: it goes on from there, on any number of ranks",
-                 how, s->rank, atomic_load(&s->pid), w->host, s->phase, (unsigned long long)atomic_load(&s->step),
+                 how, s->rank, atomic_load(&s->pid), w->host, phase, (unsigned long long)atomic_load(&s->step),
                  (unsigned long long)atomic_load(&s->round), checkpoint[0] != '\0' ? checkpoint : "none yet");
 }
 
@@ -68,9 +85,11 @@ static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *sin
     bool training = true;
     for (int i = 0; i < w->node_size; i++) {
         const worker_board_slot *s = &w->board->slot[i];
+        char phase[WORKER_PHASE_TEXT];
+        worker_slot_phase(phase, s);
         sum += atomic_load(&s->step);
         if (atomic_load(&s->waiting) < atomic_load(&w->board->slot[holds_up].waiting)) holds_up = i;
-        training = training && strncmp(s->phase, "train", sizeof s->phase) == 0;
+        training = training && strcmp(phase, "train") == 0;
     }
     if (!training || sum != *seen) {
         *seen = sum;

@@ -15,8 +15,10 @@ typedef struct worker_board_slot {
     int32_t rank;
     _Atomic uint64_t round, step;
     _Atomic uint32_t waiting;         /* number of the meeting at which it waits for others; 0: it does not wait */
-    char phase[32];
+    _Atomic uint64_t phase[2];        /* its text, 16 bytes: two words, so that the watcher may read while it changes */
 } worker_board_slot;
+
+#define WORKER_PHASE_TEXT 17
 
 typedef struct worker_board {
     _Atomic uint32_t arrived, generation;      /* of worker_group_meet */
@@ -38,6 +40,10 @@ typedef struct worker_watcher {
     const char *host;
     double stall_s;
 } worker_watcher;
+
+/** Up to 16 bytes. A reader in between sees the old text, the new one, or the new one's first half before an old second: "train" is never seen by mistake. */
+void worker_slot_set_phase(worker_board_slot *s, const char *phase);
+void worker_slot_phase(char out[static WORKER_PHASE_TEXT], const worker_board_slot *s);
 
 int  worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, int node_size, const char *host);   /* 0: running */
 void worker_watcher_stop(worker_watcher *w);
