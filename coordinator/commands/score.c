@@ -91,6 +91,7 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     int format = 0;
     FW_AUTO(fw_answer) *a = NULL;
     if (output == NULL) output = "predictions.csv";
+    if (strcmp(output, "-") == 0) return fw_fail(err, FW_ERR_CONFIG, "score: the ranks write predictions into a file, not to standard output: name one with --output");
     FW_TRY(coord_option_choice(&format, call, "format", formats, 2, err));
     if (!coord_option_set(call, "format") && (ends_with(output, ".h5") || ends_with(output, ".hdf5"))) format = 1;
     FW_TRY(coord_option_number(&readers, call, "wait-subscribers", 0.0, 0.0, 1e6, err));

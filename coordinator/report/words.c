@@ -63,7 +63,8 @@ void coord_count(char out[static COORD_FIGURE_TEXT], uint64_t n)
 
 void coord_percent(char out[static COORD_FIGURE_TEXT], double share)
 {
-    snprintf(out, COORD_FIGURE_TEXT, "%.1f\u00a0%%", 100 * share);
+    if (share > 0 && share < 0.0005) snprintf(out, COORD_FIGURE_TEXT, "under 0.1\u00a0%%");
+    else snprintf(out, COORD_FIGURE_TEXT, "%.1f\u00a0%%", 100 * share);
 }
 
 static const struct { const char *name, *title; } titles[] = {
@@ -115,7 +116,8 @@ static void classification_meaning(fw_text *out, const char *name, double value,
     else if (strcmp(name, "auc") == 0)
         fw_text_format(out, "A row of a class is ranked above a row of another %.1f times in 100, on average over the classes (50 is guessing).", 100 * value);
     else if (strcmp(name, "log_loss") == 0)
-        fw_text_format(out, "How surprised the model is by the truth: it gave the true class a probability of %.2f in the geometric mean. 0 is perfect.", exp(-value));
+        fw_text_format(out, "How surprised the model is by the truth: it gave the true class a probability of %.*f in the geometric mean. 0 is perfect.", value < 0.01 ? 4 : 2,
+                       exp(-value));
     else if (strcmp(name, "ece") == 0)
         fw_text_format(out, "Stated confidence and real accuracy differ by %.1f points on average. 0 is perfect.", 100 * value);
     else if (strcmp(name, "f1") == 0 && positive != NULL)
