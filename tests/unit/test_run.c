@@ -84,7 +84,6 @@ static void digest_of(char out[9], const fw_project *p)
 {
     FW_AUTO(coord_run) *r = open_run(p, NULL, COORD_RESUME_NEVER, NULL);
     memcpy(out, r->dir + strlen(r->dir) - 8, 9);
-    rmdir(r->dir);
 }
 
 static void a_new_run_has_a_folder_of_its_own(void **context)
@@ -172,18 +171,21 @@ static void a_damaged_checkpoint_gives_way_to_the_one_before(void **context)
     FW_FREE char *dir = earlier_run(f, "20240105T000000Z", digest, true, false);
     FW_AUTO(coord_run) *before = open_run(f->project, NULL, COORD_RESUME_AUTO, NULL);
     write_checkpoint(before->checkpoint, before->previous);
+    coord_run_destroy(&before);
     put(dir, "checkpoint.h5", "torn");
     FW_AUTO(coord_run) *r = open_run(f->project, NULL, COORD_RESUME_AUTO, NULL);
     assert_string_equal(r->dir, dir);
     assert_string_equal(r->resume_from, r->previous);
     assert_true(r->damaged_latest);
+    FW_FREE char *previous = strdup(r->previous);
+    coord_run_destroy(&r);
 
     put(dir, "checkpoint.h5.previous", "torn too");
     FW_AUTO(coord_run) *none = NULL;
     fw_error err = {0};
     assert_int_equal(coord_run_open(&none, f->project, DATASET, NULL, COORD_RESUME_AUTO, NULL, &err), FW_ERR_FORMAT);
     assert_null(none);
-    unlink(r->previous);
+    unlink(previous);
     assert_int_equal(coord_run_open(&none, f->project, DATASET, NULL, COORD_RESUME_AUTO, NULL, &err), FW_ERR_FORMAT);
     assert_non_null(strstr(err.text, "checkpoint.h5"));
     assert_non_null(strstr(err.text, "--resume never"));
@@ -199,8 +201,10 @@ static void a_given_folder_is_used_and_a_finished_one_refused(void **context)
     assert_null(a->latest);
     assert_null(a->resume_from);
     write_checkpoint(a->checkpoint, NULL);
+    coord_run_destroy(&a);
     FW_AUTO(coord_run) *b = open_run(f->project, out, COORD_RESUME_AUTO, NULL);
     assert_string_equal(b->resume_from, b->checkpoint);
+    coord_run_destroy(&b);
     put(out, "model.h5", "a model");
     FW_AUTO(coord_run) *c = NULL;
     fw_error err = {0};
@@ -313,7 +317,6 @@ static void events_are_lines_of_json(void **context)
     assert_int_equal(n, 1);
     assert_true(rounds[0].train_loss == 0.25);
     coord_run_history_free(rounds, n);
-    rmdir(r->dir);
     FW_FREE char *text = NULL;
     size_t len = 0;
     assert_int_equal(fw_read_file(&text, &len, r->progress, 1 << 16, NULL), FW_OK);
