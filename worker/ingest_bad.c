@@ -38,7 +38,7 @@ fw_status ingest_say_bad(const ingest *g, fw_error *err)
     size_t n = offset[g->reduce->size] / sizeof(ingest_bad);
     ingest_bad *all = (ingest_bad *)(void *)bytes;
     if (n > 0) qsort(all, n, sizeof *all, by_place);
-    ingest_say(g, "%llu bad rows were skipped; the first ones:", (unsigned long long)g->n_bad);
+    ingest_say(g, g->n_bad == 1 ? "%llu bad row was skipped:" : "%llu bad rows were skipped; the first ones:", (unsigned long long)g->n_bad);
     for (size_t i = 0; i < n && i < FW_BAD_ROWS_LISTED; i++) ingest_say(g, "  %s", all[i].text);
     return FW_OK;
 }

@@ -15,8 +15,9 @@ static void print_result(const fw_answer *a, const char *path)
     printf("  dataset    %s  (%s)\n", path, a->digest);
     printf("  splits     train %.0f, validation %.0f, test %.0f\n", fw_answer_value(a, "train", 0.0), fw_answer_value(a, "validation", 0.0),
            fw_answer_value(a, "test", 0.0));
-    printf("  left out   %.0f bad, %.0f with an excluded label; %.0f duplicates were kept\n", fw_answer_value(a, "bad", 0.0),
-           fw_answer_value(a, "excluded", 0.0), fw_answer_value(a, "duplicates", 0.0));
+    const double duplicates = fw_answer_value(a, "duplicates", 0.0);
+    printf("  left out   %.0f bad, %.0f with an excluded label; %.0f duplicate%s kept\n", fw_answer_value(a, "bad", 0.0), fw_answer_value(a, "excluded", 0.0),
+           duplicates, duplicates == 1.0 ? " was" : "s were");
 }
 
 static fw_status ingest(coord_call *call, fw_project *p, fw_error *err)
