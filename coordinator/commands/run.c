@@ -1,10 +1,15 @@
 #include "coordinator/commands/run.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/core/clock.h"
 #include "common/core/fs.h"
@@ -142,15 +147,32 @@ static fw_status choose_resume(coord_run *r, const char *output, coord_resume ho
     return choose_checkpoint(r, r->checkpoint, r->previous, err);
 }
 
+/* Two trainings in one folder would take each other's files away. The lock ends with the process, however that ends; a file system without locks
+ * goes without. */
+static fw_status lock_folder(coord_run *r, fw_error *err)
+{
+    int fd = open(r->progress, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return fw_fail_errno(err, FW_ERR_IO, "%s", r->progress);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(fd);
+        return fw_fail(err, FW_ERR_CONFIG, "%s: another training is at work in this folder; wait for its end, or begin another run with --resume never%s", r->dir,
+                       r->latest != NULL ? "" : " and another -o");
+    }
+    r->lock = fd;
+    return FW_OK;
+}
+
 fw_status coord_run_open(coord_run **out, const fw_project *p, const char *dataset_digest, const char *output, coord_resume how, const char *resume_path,
                          fw_error *err)
 {
     FW_AUTO(coord_run) *r = calloc(1, sizeof *r);
     if (r == NULL) return fw_fail(err, FW_ERR_NOMEM, "run");
+    r->lock = -1;
     FW_TRY(choose_dir(r, p, dataset_digest, output, how, resume_path, err));
     FW_TRY(fill_paths(r, err));
     FW_TRY(choose_resume(r, output, how, resume_path, err));
     FW_TRY(fw_make_dirs(r->dir, err));
+    FW_TRY(lock_folder(r, err));
     *out = r;
     r = NULL;
     return FW_OK;
@@ -162,8 +184,29 @@ void coord_run_destroy(coord_run **run)
     if (r == NULL) return;
     char *texts[] = {r->dir, r->model, r->checkpoint, r->previous, r->progress, r->resolved, r->latest, r->resume_from};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
+    if (r->lock >= 0) close(r->lock);
     free(r);
     *run = NULL;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* The model last: until then the earlier run counts as finished. */
+static fw_status remove_earlier_run(const coord_run *r, fw_error *err)
+{
+    FW_FREE char *metrics = NULL;
+    FW_FREE char *report = NULL;
+    if (r->resume_from != NULL && (same_file(r->resume_from, r->checkpoint) || same_file(r->resume_from, r->previous))) return FW_OK;
+    FW_TRY(fw_path_join(&metrics, r->dir, "metrics.json", err));
+    FW_TRY(fw_path_join(&report, r->dir, "report.html", err));
+    const char *const stale[] = {r->checkpoint, r->previous, metrics, report, r->model};
+    for (size_t i = 0; i < sizeof stale / sizeof *stale; i++)
+        if (unlink(stale[i]) != 0 && errno != ENOENT) return fw_fail_errno(err, FW_ERR_IO, "%s: what an earlier run left can't be removed", stale[i]);
+    return truncate(r->progress, 0) == 0 ? FW_OK : fw_fail_errno(err, FW_ERR_IO, "%s", r->progress);
 }
 
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err)
@@ -171,6 +214,7 @@ fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err
     FW_FREE char *yaml = NULL;
     const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++) fw_remove_leftovers(written[i]);
+    FW_TRY(remove_earlier_run(r, err));
     FW_TRY(fw_project_resolved(&yaml, p, err));
     FW_TRY(fw_write_file(r->resolved, yaml, strlen(yaml), err));
     if (r->latest == NULL) return FW_OK;

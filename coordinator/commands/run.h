@@ -11,17 +11,18 @@ typedef struct coord_run {
     char *dir, *model, *checkpoint, *previous, *progress, *resolved, *latest;     /* paths; latest: the link, NULL with -o */
     char *resume_from;         /* the checkpoint to go on from; NULL: a new start */
     bool damaged_latest;       /* checkpoint.h5 could not be read, the one before is used */
+    int lock;                  /* descriptor of progress.jsonl, locked; -1: none */
 } coord_run;
 
 typedef enum coord_resume { COORD_RESUME_AUTO, COORD_RESUME_NEVER, COORD_RESUME_PATH } coord_resume;
 
 /** Where this training goes. output NULL: runs/ beside the project file; an unfinished run there of the same settings and dataset is gone on
- *  with (auto). FW_ERR_CONFIG: output holds a finished run; FW_ERR_FORMAT: the checkpoint to resume is damaged and no other is there. */
+ *  with (auto). While it stands nobody else trains in its folder. FW_ERR_CONFIG: somebody does, or output holds a finished run; FW_ERR_FORMAT: the checkpoint to resume is damaged and no other is there. */
 fw_status coord_run_open(coord_run **out, const fw_project *p, const char *dataset_digest, const char *output, coord_resume how, const char *resume_path,
                          fw_error *err);
 void      coord_run_destroy(coord_run **r);
 
-/** Writes resolved.yaml and points runs/latest here. */
+/** Removes what an earlier run left here when this one does not go on with it, writes resolved.yaml and points runs/latest here. */
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err);
 
 /** Appends one event to progress.jsonl: `event` and the fields of `more` (stolen, may be NULL). */

@@ -215,6 +215,49 @@ static void a_given_folder_is_used_and_a_finished_one_refused(void **context)
     assert_null(anew->resume_from);
 }
 
+static void two_trainings_do_not_share_a_folder(void **context)
+{
+    fixture *f = *context;
+    FW_FREE char *out = strdup(scratch_path(&f->folder, "shared"));
+    FW_AUTO(coord_run) *first = open_run(f->project, out, COORD_RESUME_AUTO, NULL);
+    FW_AUTO(coord_run) *second = NULL;
+    fw_error err = {0};
+    write_checkpoint(first->checkpoint, NULL);
+    assert_int_equal(coord_run_open(&second, f->project, DATASET, out, COORD_RESUME_AUTO, NULL, &err), FW_ERR_CONFIG);
+    assert_non_null(strstr(err.text, "another training"));
+    assert_int_equal(coord_run_open(&second, f->project, DATASET, NULL, COORD_RESUME_PATH, out, &err), FW_ERR_CONFIG);
+    coord_run_destroy(&first);
+    second = open_run(f->project, out, COORD_RESUME_AUTO, NULL);
+    assert_non_null(second->resume_from);
+}
+
+/* Else a new start that is killed would go on from the old checkpoint, and evaluate would judge the old model. */
+static void a_new_start_removes_what_an_earlier_run_left(void **context)
+{
+    fixture *f = *context;
+    static const char *const names[] = {"model.h5", "checkpoint.h5.previous", "metrics.json", "report.html", "checkpoint.h5"};
+    const size_t n = sizeof names / sizeof *names;
+    FW_FREE char *out = strdup(scratch_path(&f->folder, "again"));
+    for (int anew = 0; anew < 2; anew++) {
+        FW_AUTO(coord_run) *r = open_run(f->project, out, COORD_RESUME_NEVER, NULL);
+        for (size_t i = 0; i + 1 < n; i++) put(out, names[i], "old");
+        write_checkpoint(r->checkpoint, NULL);
+        assert_int_equal(coord_run_event(r, "start", NULL, NULL), FW_OK);
+        FW_FREE char *checkpoint = strdup(r->checkpoint);
+        coord_run_destroy(&r);
+        r = anew ? open_run(f->project, out, COORD_RESUME_NEVER, NULL) : open_run(f->project, out, COORD_RESUME_PATH, checkpoint);
+        assert_int_equal(coord_run_begin(r, f->project, NULL), FW_OK);
+        for (size_t i = 0; i < n; i++) {
+            FW_FREE char *path = NULL;
+            assert_int_equal(fw_path_join(&path, out, names[i], NULL), FW_OK);
+            assert_int_equal(fw_path_exists(path), !anew);
+        }
+        uint64_t bytes = 0;
+        assert_int_equal(fw_file_size(&bytes, r->progress, NULL), FW_OK);
+        assert_int_equal(bytes == 0, anew);
+    }
+}
+
 static void a_path_to_resume_is_a_folder_or_a_file(void **context)
 {
     fixture *f = *context;
@@ -349,6 +392,8 @@ int main(void)
         CASE(a_run_with_only_the_previous_checkpoint_is_gone_on_with),
         CASE(a_damaged_checkpoint_gives_way_to_the_one_before),
         CASE(a_given_folder_is_used_and_a_finished_one_refused),
+        CASE(two_trainings_do_not_share_a_folder),
+        CASE(a_new_start_removes_what_an_earlier_run_left),
         CASE(a_path_to_resume_is_a_folder_or_a_file),
         CASE(latest_points_to_the_run_that_began_last),
         CASE(the_model_of_a_run_or_a_file),
