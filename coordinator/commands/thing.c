@@ -6,6 +6,7 @@
 #include "common/core/fs.h"
 #include "common/core/size.h"
 
+#define LISTED_MAX 30      /* longer lists on one line are cut to half of that */
 #define GAP "  "
 
 static const struct { const char *kind, *name; } things[] = {
@@ -169,11 +170,13 @@ static void add_table(fw_text *out, const json_t *rows, int digits)
 
 static void add_list(fw_text *out, const json_t *list, int digits)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    const size_t n = json_array_size(list), shown = n > LISTED_MAX ? LISTED_MAX / 2 : n;
+    for (size_t i = 0; i < shown; i++) {
         if (i > 0) fw_text_add(out, ", ");
         coord_description_value(out, json_array_get(list, i), digits);
     }
-    if (json_array_size(list) == 0) fw_text_add(out, "none");
+    if (n == 0) fw_text_add(out, "none");
+    if (shown < n) fw_text_format(out, " and %zu more (--format json lists them)", n - shown);
 }
 
 static void add_object(fw_text *out, const json_t *o, const char *indent, int digits)
