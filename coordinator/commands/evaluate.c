@@ -77,8 +77,10 @@ static fw_status evaluate(coord_call *call, fw_project *p, fw_error *err)
     if (split != NULL && !fw_split_parse(&opts.split, split))
         return fw_fail(err, FW_ERR_CONFIG, "evaluate: --split is \"%s\"; it can be train, validation, test", split);
     FW_TRY(model_and_dir(&model, &dir, call, p, err));
-    if (coord_option_set(call, "dataset")) FW_TRY(fw_copy_text(&dataset, coord_option_value(call, "dataset"), err));
-    else {
+    if (coord_option_set(call, "dataset")) {
+        FW_TRY(fw_copy_text(&dataset, coord_option_value(call, "dataset"), err));
+        if (!fw_path_exists(dataset)) return fw_fail(err, FW_ERR_CONFIG, "%s: there is no such dataset", dataset);
+    } else {
         FW_TRY(fw_project_dataset_path(&dataset, p, err));
         FW_TRY(coord_dataset_check(dataset, p, err));
     }

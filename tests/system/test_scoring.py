@@ -1,5 +1,7 @@
 """What score writes beside its predictions: the id of each row as it stands in the table, and nothing private."""
 
+import json
+
 from program import BAD_DATA, DONE, USAGE, main, small_rows
 
 PROJECT = """\
@@ -47,5 +49,25 @@ def what_is_no_id(program, folder):
     program("score", "run", "small.dataset.h5", "--id", "phone", "-o", "o.csv", cwd=folder).expect(USAGE, "data.private")
 
 
+def a_model_judges_another_dataset_by_names(program, folder):
+    """The same rows with their columns in another order, a further column and another split of the codes: the same figures. Another class is refused."""
+    trained(program, folder)
+    rows = [line.split(",") for line in (folder / "rows.csv").read_text().splitlines()]
+    order = [4, 2, 1, 3, 0]
+    (folder / "other.csv").write_text("".join(",".join([*(row[i] for i in order), "extra" if n == 0 else "7"]) + "\n" for n, row in enumerate(rows)))
+    (folder / "q.yaml").write_text(PROJECT.replace("project: small", "project: other").replace("rows.csv", "other.csv"))
+    program("ingest", "q.yaml", cwd=folder).expect(DONE)
+    own = json.loads(program("evaluate", "p.yaml", "run", "--format", "json", cwd=folder).expect(DONE).out)
+    other = json.loads(program("evaluate", "q.yaml", "run", "-o", "judged", "--format", "json", cwd=folder, ranks=2).expect(DONE).out)
+    named = json.loads(program("evaluate", "p.yaml", "run", "--dataset", "other.dataset.h5", "--format", "json", cwd=folder).expect(DONE).out)
+    assert own["metrics"] == other["metrics"] == named["metrics"] and own["rows"] == other["rows"] > 0
+    assert own["dataset"] != other["dataset"] == named["dataset"] and own["model"] == other["model"]
+    for text, code, words in (("a", BAD_DATA, ['the class "new"', "was not there in training"]), ("555-", DONE, [])):
+        (folder / "changed.csv").write_text("".join(",".join("new" if i == 4 and row[4] == text else cell for i, cell in enumerate(row)) + "\n" for row in rows))
+        program("ingest", "p.yaml", "data.tables.rows=changed.csv", "-o", "changed.h5", cwd=folder).expect(DONE)
+        program("evaluate", "p.yaml", "run", "--dataset", "changed.h5", cwd=folder).expect(code, *words)
+    program("evaluate", "p.yaml", "run", "--dataset", "nosuch.h5", cwd=folder).expect(USAGE, "nosuch.h5")
+
+
 if __name__ == "__main__":
-    main([ids_are_carried_through_as_they_stand, what_is_no_id])
+    main([ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
