@@ -119,7 +119,10 @@ bool fw_table_wants_place(const fw_table *t, const fw_sink *sink)
 
 fw_status fw_table_bad_row(fw_table *t, const fw_sink *sink, const char *where, fw_error *why)
 {
-    if (!sink->skip_bad) return fw_wrap(why, FW_ERR_DATA, "%s", where);
+    if (!sink->skip_bad) {
+        const fw_error row = *why;
+        return fw_fail(why, FW_ERR_DATA, "%s: %s (data.bad_rows: skip leaves such rows out; so does score --skip-bad-rows)", where, row.text);
+    }
     if (!sink->list_bad) return FW_OK;
     t->n_bad++;
     if (t->n_listed == FW_BAD_ROWS_LISTED) return FW_OK;
