@@ -8,6 +8,7 @@ import program
 from program import DONE
 
 ROWS = 3000
+CHUNKS = 100000                    # rows that fill three chunks of a table: each of three ranks reads one
 RANKS = [1, 2, 3, 5]
 NODES = {"FW_TEST_NODE_RANKS": "2"}        # 4 ranks as two nodes of two
 
@@ -30,7 +31,7 @@ def train(program_, folder, name, *overrides, ranks=None, env=None, project="cal
 
 def the_dataset_is_the_same_file(program_, folder):
     folder = folder / "example"
-    program.callcenter(program_, folder, ROWS)
+    program.callcenter(program_, folder, CHUNKS)
     for ranks in RANKS[1:]:
         program_("ingest", "callcenter.yaml", "-o", f"{ranks}.h5", cwd=folder, ranks=ranks).expect(DONE)
         program_("diff", "callcenter.dataset.h5", f"{ranks}.h5", cwd=folder).expect(DONE)

@@ -1,0 +1,114 @@
+"""Each named place of the code is made to fail, or the process is killed there: one error, nothing half-written, and the next attempt ends in the same bytes.
+
+Usage: test_fault_points.py BIN_FOLDER [all]
+all: each place on each rank at more than one hit."""
+
+import pathlib
+import shutil
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
+import program  # noqa: E402
+from program import DONE, FAILED, RANK_LOST  # noqa: E402
+
+ALL = "all" in sys.argv[2:]
+ROWS = 2000
+CHUNKS = 50000                     # rows that fill two chunks of a table: each of two ranks reads one
+KILLED = (RANK_LOST, 128 + signal.SIGKILL)
+TRAIN = ["train", "callcenter.yaml", "train.epochs=6", "train.early_stopping.patience=6", "train.checkpoint=1 rounds"]
+
+CHECKPOINT = ["before_write", "before_seal", "before_verify", "before_rename", "after_rename"]
+FILE = ["before_write", "before_fsync", "before_rename", "after_rename"]
+# (point, rank, hit). Rank 0 writes resolved.yaml first, then a checkpoint a round, then model.h5: the 1st, 4th and 8th file of a run.
+EVERYWHERE = [
+    *((f"checkpoint.{point}", 0, hit) for point in CHECKPOINT for hit in (1, 4)),
+    *((f"fs.{point}", 0, hit) for point in FILE for hit in (1, 4, 8)),
+    *(("train.after_checkpoint", rank, 3) for rank in (0, 1)),
+]
+KILL_TRAINING = EVERYWHERE if ALL else [
+    *((f"checkpoint.{point}", 0, 4) for point in CHECKPOINT), ("fs.before_rename", 0, 4), ("fs.after_rename", 0, 4), ("fs.before_rename", 0, 8),
+    ("train.after_checkpoint", 1, 3)]
+FAIL_TRAINING = EVERYWHERE if ALL else [
+    ("checkpoint.before_write", 0, 4), ("checkpoint.before_verify", 0, 1), ("checkpoint.after_rename", 0, 4), ("fs.before_fsync", 0, 1),
+    ("fs.before_fsync", 0, 8), ("train.after_checkpoint", 1, 3)]
+INGEST = [(point, rank, 1) for point in ("ingest.chunk", "ingest.distribute", "ingest.write_block", "ingest.before_rename") for rank in ((0, 1) if ALL else (1,))]
+OUTPUT = [(f"fs.{point}", 0, 1) for point in (FILE if ALL else ("before_fsync", "before_rename"))]
+
+
+class Example:
+    def __init__(self, program_, folder):
+        self.program, self.folder = program_, folder / "example"
+        program.callcenter(program_, self.folder, ROWS)
+        program.callcenter(program_, self.folder / "chunks", CHUNKS)
+        program_(*TRAIN, "-o", "whole", cwd=self.folder, ranks=2).expect(DONE)
+        program_("score", "whole", "calls.csv", "-o", "whole.csv", cwd=self.folder).expect(DONE)
+
+    def run(self, *args, fault, ranks=2):
+        """With a schedule: made to fail, it ends with 1 and leaves nothing; killed, it ends as a job that has lost a rank."""
+        point, rank, hit, action = fault
+        env = {"FW_FAULTS": f"{point}@rank={rank},hit={hit},{action}"}
+        result = self.program(*args, cwd=self.folder, ranks=ranks, env=env, may_die=action == "kill")
+        if action == "fail":
+            result.expect(FAILED, point, "made to fail by FW_FAULTS")
+        else:
+            assert result.code in KILLED and result.err.count("a rank was lost") == 1, result
+        return result
+
+
+def cases(points, action):
+    return [(f"{point} on rank {rank}, hit {hit}, {action}", (point, rank, hit, action)) for point, rank, hit in points]
+
+
+def training_goes_on_in_the_same_bytes(program_, _folder, example):
+    def check(_name, fault):
+        run = example.folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        example.run(*TRAIN, "-o", "run", fault=fault)
+        if not (run / "model.h5").exists():
+            program_(*TRAIN, "-o", "run", cwd=example.folder, ranks=3).expect(DONE, *(["going on from"] if fault[2] > 1 else []))
+        program.assert_same_bytes(example.folder / "whole/model.h5", run / "model.h5")
+
+    program.for_each(cases(FAIL_TRAINING, "fail") + cases(KILL_TRAINING, "kill"), check)
+
+
+def ingest_leaves_no_dataset_or_the_whole_one(program_, _folder, example):
+    good = example.folder / "chunks/callcenter.dataset.h5"
+
+    def check(_name, fault):
+        other = example.folder / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        other.mkdir()
+        example.run("ingest", "chunks/callcenter.yaml", "-o", "other/d.h5", fault=fault)
+        assert not (other / "d.h5").exists()
+        assert fault[3] == "kill" or not list(other.iterdir()), list(other.iterdir())
+        program_("ingest", "chunks/callcenter.yaml", "-o", "other/d.h5", cwd=example.folder, ranks=3, may_die=True).expect(DONE)
+        program.assert_same_bytes(good, other / "d.h5")
+        shutil.rmtree(other)
+
+    program.for_each(cases(INGEST, "fail") + cases(INGEST, "kill"), check)
+
+
+def score_leaves_the_output_that_was_there(program_, _folder, example):
+    def check(_name, output, fault):
+        (example.folder / output).write_text("what was there\n")
+        example.run("score", "whole", "calls.csv", "-o", output, fault=fault)
+        if fault[0] != "fs.after_rename":
+            assert (example.folder / output).read_text() == "what was there\n"
+        for left in example.folder.glob(f"{output}.tmp.*"):
+            left.unlink()
+        program_("score", "whole", "calls.csv", "-o", output, cwd=example.folder, ranks=2).expect(DONE)
+
+    program.for_each([(f"{name}, {output}", output, fault) for output in ("out.csv", "out.h5") for action in ("fail", "kill")
+                      for name, fault in cases(OUTPUT, action)], check)
+    program.assert_same_bytes(example.folder / "whole.csv", example.folder / "out.csv")
+
+
+def a_malformed_schedule_is_refused(program_, _folder, example):
+    for schedule in ("fs.before_write", "fs.before_write@explode", "@kill", "fs.before_write@hit=0,kill"):
+        result = program_("ingest", "callcenter.yaml", "-o", "d.h5", cwd=example.folder, env={"FW_FAULTS": schedule})
+        result.expect(program.USAGE, "FW_FAULTS")
+
+
+program.main([training_goes_on_in_the_same_bytes, ingest_leaves_no_dataset_or_the_whole_one, score_leaves_the_output_that_was_there,
+              a_malformed_schedule_is_refused], prepare=Example)
