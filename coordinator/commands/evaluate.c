@@ -8,6 +8,7 @@
 #include "common/core/text.h"
 #include "coordinator/commands/dataset.h"
 #include "coordinator/commands/evaluation.h"
+#include "coordinator/commands/history.h"
 #include "coordinator/commands/run.h"
 
 /* The run folder or model named second; runs/latest when none is. */
@@ -36,24 +37,6 @@ static fw_status print_report(const coord_call *call, const coord_evaluation *e,
     return rc == 0 ? FW_OK : fw_fail(err, FW_ERR_IO, "standard output can't be written");
 }
 
-static const double *find_value(const fw_round_result *r, const char *name)
-{
-    for (size_t i = 0; i < r->n_validation; i++)
-        if (fw_text_equal(r->validation[i].name, name)) return &r->validation[i].value;
-    return NULL;
-}
-
-static fw_status history_rows(coord_history_row **out, const fw_round_result *rounds, size_t n, const char *metric, fw_error *err)
-{
-    FW_TRY(fw_alloc_zeroed((void **)out, n + 1, sizeof **out, "history", err));
-    for (size_t i = 0; i < n; i++) {
-        const double *v = find_value(&rounds[i], metric);
-        (*out)[i] = (coord_history_row){.round = rounds[i].position.round, .step = rounds[i].position.step, .train_loss = rounds[i].train_loss,
-                                        .metric = metric, .validation = v != NULL ? *v : 0.0, .learning_rate = rounds[i].learning_rate};
-    }
-    return FW_OK;
-}
-
 static fw_status judge(coord_call *call, const coord_evaluation_opts *opts, const char *dir, fw_error *err)
 {
     FW_AUTO(coord_evaluation) *e = NULL;
@@ -71,9 +54,8 @@ static fw_status evaluate(coord_call *call, fw_project *p, fw_error *err)
     FW_FREE char *dir = NULL;
     FW_FREE char *dataset = NULL;
     FW_FREE coord_history_row *history = NULL;
-    const char *split = coord_option_value(call, "split"), *metric = p->train.early_stopping.metric;
-    if (metric == NULL) metric = p->problem.task == FW_TASK_REGRESSION ? "rmse" : "log_loss";
-    coord_evaluation_opts opts = {.project = p, .split = FW_TEST, .history_metric = metric, .gates = true};
+    const char *split = coord_option_value(call, "split"), *metric = coord_history_metric(p);
+    coord_evaluation_opts opts = {.project = p, .split = FW_TEST, .gates = true};
     if (split != NULL && !fw_split_parse(&opts.split, split))
         return fw_fail(err, FW_ERR_CONFIG, "evaluate: --split is \"%s\"; it can be train, validation, test", split);
     FW_TRY(model_and_dir(&model, &dir, call, p, err));
@@ -87,13 +69,14 @@ static fw_status evaluate(coord_call *call, fw_project *p, fw_error *err)
     fw_round_result *rounds = NULL;
     size_t n = 0;
     FW_TRY(coord_run_history(&rounds, &n, dir, err));
-    fw_status s = history_rows(&history, rounds, n, metric, err);
+    fw_status s = coord_history_rows(&history, &metric, rounds, n, err);
     coord_run_history_free(rounds, n);
     FW_TRY(s);
     opts.model_path = model;
     opts.dataset_path = dataset;
     opts.history = history;
     opts.n_history = n;
+    opts.history_metric = metric;
     return judge(call, &opts, coord_option_set(call, "output") ? coord_option_value(call, "output") : dir, err);
 }
 

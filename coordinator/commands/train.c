@@ -11,6 +11,7 @@
 #include "common/core/text.h"
 #include "coordinator/commands/dataset.h"
 #include "coordinator/commands/evaluation.h"
+#include "coordinator/commands/history.h"
 #include "coordinator/commands/progress.h"
 #include "coordinator/commands/run.h"
 
@@ -33,13 +34,6 @@ typedef struct training {
 
 /* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
 
-static const double *validation_of(const fw_round_result *r, const char *name)
-{
-    for (size_t i = 0; i < r->n_validation; i++)
-        if (fw_text_equal(r->validation[i].name, name)) return &r->validation[i].value;
-    return NULL;
-}
-
 /* Best round and rounds since, from the whole history: the same whether it was run at a stretch or resumed. */
 static void judge_history(training *t)
 {
@@ -49,7 +43,7 @@ static void judge_history(training *t)
     t->best = 0;
     t->since_best = 0;
     for (size_t i = 0; i < t->n_rounds; i++) {
-        const double *v = validation_of(&t->rounds[i], t->metric);
+        const double *v = coord_round_metric(&t->rounds[i], t->metric);
         bool better = v != NULL && (t->best == 0 || (smaller ? *v < best - margin : *v > best + margin));
         if (better) {
             best = *v;
@@ -121,8 +115,7 @@ static fw_status open_project(training *t, fw_error *err)
     FW_FREE char *unused = fw_project_unused_sections(t->project);
     if (unused != NULL) fw_log_info("not used by this command: %s", unused);
     FW_TRY(fw_project_dataset_path(&t->dataset, t->project, err));
-    t->metric = t->project->train.early_stopping.metric;
-    if (t->metric == NULL) t->metric = t->project->problem.task == FW_TASK_REGRESSION ? "rmse" : "log_loss";
+    t->metric = coord_history_metric(t->project);
     return coord_dataset_check(t->dataset, t->project, err);
 }
 
@@ -243,18 +236,6 @@ static void print_profile(const training *t)
     }
 }
 
-static fw_status history_rows(coord_history_row **out, const training *t, fw_error *err)
-{
-    FW_TRY(fw_alloc_zeroed((void **)out, t->n_rounds + 1, sizeof **out, "history", err));
-    for (size_t i = 0; i < t->n_rounds; i++) {
-        const fw_round_result *r = &t->rounds[i];
-        const double *v = validation_of(r, t->metric);
-        (*out)[i] = (coord_history_row){.round = r->position.round, .step = r->position.step, .train_loss = r->train_loss, .metric = t->metric,
-                                        .validation = v != NULL ? *v : 0.0, .learning_rate = r->learning_rate};
-    }
-    return FW_OK;
-}
-
 static void print_summary(const training *t, const coord_report *r)
 {
     printf("trained %s in %.1f s: %zu rounds on %u rank%s\n", t->project->project, fw_mono_seconds(t->started, fw_mono_now()), t->n_rounds, t->opened->ranks,
@@ -273,10 +254,11 @@ static fw_status report(training *t, fw_error *err)
 {
     FW_FREE coord_history_row *history = NULL;
     FW_AUTO(coord_evaluation) *e = NULL;
-    FW_TRY(history_rows(&history, t, err));
+    const char *metric = t->metric;
+    FW_TRY(coord_history_rows(&history, &metric, t->rounds, t->n_rounds, err));
     coord_evaluation_opts opts = {.model_path = t->run->model, .dataset_path = t->dataset, .project = t->project,
                                   .split = fw_answer_value(t->opened, "validation", 0.0) > 0.0 ? FW_VALIDATION : FW_TRAIN, .history = history,
-                                  .n_history = t->n_rounds, .history_metric = t->metric};
+                                  .n_history = t->n_rounds, .history_metric = metric};
     FW_TRY(coord_evaluation_run(&e, t->call->group, &opts, err));
     FW_TRY(coord_evaluation_write(e, t->run->dir, err));
     print_summary(t, coord_evaluation_report(e));

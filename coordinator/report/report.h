@@ -18,9 +18,7 @@
 typedef struct coord_history_row {
     uint64_t round, step;
     double train_loss;
-    const char *metric;
     double validation;
-    double learning_rate, seconds;
 } coord_history_row;
 
 typedef struct coord_gate_result {

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from program import DONE, STOPPED, USAGE, assert_same_bytes, environment, main, write_small
+from program import DONE, SMALL_PROJECT, STOPPED, USAGE, assert_same_bytes, environment, main, write_small
 
 ALWAYS = {"time", "event", "round", "step", "rows", "ranks"}
 OF_A_ROUND = ALWAYS | {"rows_per_s", "train_loss", "validation", "seconds"}
@@ -98,6 +98,16 @@ def a_signal_ends_a_range_test(program, folder):
     program.finish(process).expect(STOPPED, "range test")
 
 
+def without_validation_nothing_is_said_of_it(program, folder):
+    write_small(folder, project=SMALL_PROJECT.replace("id: id", "id: id\n  split: {train: 0.8, validation: 0, test: 0.2}"))
+    program("ingest", "p.yaml", cwd=folder).expect(DONE)
+    program("train", "p.yaml", "-o", "run", "train.epochs=6", cwd=folder).expect(DONE, "on the train split")
+    program("evaluate", "p.yaml", "run", "-o", "judged", cwd=folder).expect(DONE)
+    for report in "run/report.html", "judged/report.html":
+        learned = re.search(r"How it learned</h2>.*?</section>", (folder / report).read_text(), re.S).group()
+        assert "validation log loss" not in learned.lower() and "no validation was made" in learned and "training loss" in learned, learned
+
+
 def weights_are_of_classes_that_are_there(program, folder):
     ingested(program, folder)
     program("train", "p.yaml", "-o", "run", "train.class_weights={a: 2, bb: 1}", cwd=folder, ranks=2).expect(USAGE, "class_weights", 'no class "bb"', 'did you mean "b"')
@@ -130,4 +140,4 @@ def the_line_on_a_terminal(program, folder):
 if __name__ == "__main__":
     main([events_have_their_fields_and_count_rows_of_the_whole_run, resumed_after_any_step_nothing_differs, all_rounds_done_and_no_model,
           a_signal_before_the_first_step_is_remembered, a_signal_ends_a_range_test,
-          weights_are_of_classes_that_are_there, a_range_test_leaves_nothing, the_line_on_a_terminal])
+          without_validation_nothing_is_said_of_it, weights_are_of_classes_that_are_there, a_range_test_leaves_nothing, the_line_on_a_terminal])

@@ -97,7 +97,7 @@ static inline int example_values(example *e, size_t n)
 static inline void example_history(example *e, const char *metric, const double *train, const double *valid, size_t rounds)
 {
     for (size_t i = 0; i < rounds; i++)
-        e->history[i] = (coord_history_row){.round = i + 1, .step = 94 * (i + 1), .train_loss = train[i], .metric = metric, .validation = valid[i], .learning_rate = 0.003, .seconds = 0.4};
+        e->history[i] = (coord_history_row){.round = i + 1, .step = 94 * (i + 1), .train_loss = train[i], .validation = valid[i]};
     e->report.history = e->history;
     e->report.n_history = rounds;
     e->report.history_metric = metric;
