@@ -83,7 +83,8 @@ static fw_status column_missing(const fw_table *t, const char *name, bool is_id,
     }
     const char *near = fw_did_you_mean(name, names, n);
     return fw_fail(err, FW_ERR_DATA, "%s: column \"%s\", %s, is not in it%s%s%s; its columns are: %s%s", fw_table_path(t), name,
-                   is_id ? "which is to name the rows (--id names another)" : "which the model needs", near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "", list.data != NULL ? list.data : "", n > 30 ? ", ..." : "");
+                   is_id ? "which is to name the rows (--id names another)" : "which the model needs", near ? ", did you mean \"" : "",
+                   near ? near : "", near ? "\"?" : "", list.data != NULL ? list.data : "", n > 30 ? ", ..." : "");
 }
 
 /* Columns by name, in any order; what the model does not need is not read. */
@@ -257,7 +258,8 @@ static fw_status open_reading(scoring *s, dataset_reading *d, fw_error *err)
     const char *id = s->opts->project->data.id;
     d->id = id != NULL ? fw_schema_find(theirs, id) : -1;
     if (id != NULL && d->id < 0) return fw_fail(err, FW_ERR_DATA, "%s: the id column \"%s\" is not in it", s->opts->dataset, id);
-    if (id != NULL && theirs->columns[d->id].type == FW_IMAGE) return fw_fail(err, FW_ERR_CONFIG, "the id column \"%s\" holds pictures; --id names another", id);
+    if (id != NULL && theirs->columns[d->id].type == FW_IMAGE)
+        return fw_fail(err, FW_ERR_CONFIG, "the id column \"%s\" holds pictures; --id names another", id);
     if (d->id < 0) return FW_OK;
     FW_TRY(fw_alloc_zeroed((void **)&d->id_only, theirs->n_columns, sizeof *d->id_only, "columns", err));
     d->id_only[d->id] = true;

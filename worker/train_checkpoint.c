@@ -27,9 +27,9 @@ static json_t *history_to_json(const worker_train *t)
         json_t *validation = json_array();
         for (size_t k = 0; k < r->n_validation; k++)
             json_array_append_new(validation, json_pack("{s:s, s:f}", "name", r->validation_name[k], "value", r->validation[k]));
-        json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "round", (json_int_t)r->position.round, "step", (json_int_t)r->position.step,
-                                              "rows", (json_int_t)r->position.rows, "train_loss", r->train_loss, "learning_rate", r->learning_rate,
-                                              "validation", validation));
+        json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "round", (json_int_t)r->position.round,
+                                              "step", (json_int_t)r->position.step, "rows", (json_int_t)r->position.rows, "train_loss", r->train_loss,
+                                              "learning_rate", r->learning_rate, "validation", validation));
     }
     return list;
 }
@@ -87,13 +87,15 @@ static fw_status check_belongs(const worker_train *t, const json_t *m, const cha
     const char *theirs = json_string_value(json_object_get(m, "project")), *dataset = json_string_value(json_object_get(m, "dataset"));
     const char *core = json_string_value(json_object_get(m, "blas_core"));
     if (!fw_text_equal(theirs, project))
-        return fw_fail(err, FW_ERR_CONFIG, "%s: it was written with other settings (problem, features, model or train); start a new run, or go back to those settings", path);
+        return fw_fail(err, FW_ERR_CONFIG,
+                       "%s: it was written with other settings (problem, features, model or train); start a new run, or go back to those settings", path);
     if (!fw_text_equal(dataset, fw_dataset_digest(t->task->dataset)))
         return fw_fail(err, FW_ERR_DATA, "%s: it was written for dataset %s, this one is %s; ingest the same data again, or start a new run", path,
                        dataset != NULL ? dataset : "?", fw_dataset_digest(t->task->dataset));
     if (!fw_text_equal(core, t->blas_core))
-        return fw_fail(err, FW_ERR_CONFIG, "%s: it was written on CPUs where OpenBLAS runs as %s, here it runs as %s: other bits would come out; set OPENBLAS_CORETYPE=%s on every rank",
-                       path, core != NULL ? core : "?", t->blas_core, core != NULL ? core : "?");
+        return fw_fail(err, FW_ERR_CONFIG,
+                       "%s: it was written on CPUs where OpenBLAS runs as %s, here it runs as %s: other bits would come out; "
+                       "set OPENBLAS_CORETYPE=%s on every rank", path, core != NULL ? core : "?", t->blas_core, core != NULL ? core : "?");
     return FW_OK;
 }
 
@@ -162,8 +164,9 @@ static bool position_makes_sense(const worker_train *t)
     const worker_position *p = &t->position;
     const uint64_t steps = t->kind->steps(t->learner), n = t->task->train.n, rounds_max = UINT32_MAX;
     if (p->round > rounds_max || p->step_in_round > steps || p->step != p->round * steps + p->step_in_round) return false;
-    const uint64_t before = p->round * n;
-    return p->rows >= before && p->rows <= before + n && (p->step_in_round > 0) == (p->rows > before) && (p->step_in_round == steps) == (p->rows == before + n);
+    const uint64_t before = p->round * n, after = before + n;
+    if (p->rows < before || p->rows > after) return false;
+    return (p->step_in_round > 0) == (p->rows > before) && (p->step_in_round == steps) == (p->rows == after);
 }
 
 static fw_status read_manifest(worker_train *t, const json_t *m, const char *path, fw_error *err)
@@ -181,8 +184,8 @@ static fw_status read_manifest(worker_train *t, const json_t *m, const char *pat
     t->best_round = (uint64_t)json_integer_value(json_object_get(m, "best_round"));
     t->best_step = (uint64_t)json_integer_value(json_object_get(m, "best_step"));
     FW_TRY(history_from_json(t, json_object_get(m, "history"), err));
-    return t->n_history == t->position.round ? FW_OK : fw_fail(err, FW_ERR_FORMAT, "%s: it tells of %zu rounds and stands behind round %llu", path, t->n_history,
-                                                               (unsigned long long)t->position.round);
+    if (t->n_history == t->position.round) return FW_OK;
+    return fw_fail(err, FW_ERR_FORMAT, "%s: it tells of %zu rounds and stands behind round %llu", path, t->n_history, (unsigned long long)t->position.round);
 }
 
 fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err)
