@@ -93,7 +93,7 @@ static int descriptor_of(hid_t file)
 }
 
 /* Puts an anonymous file in memory under the library's descriptor. */
-static void divert(hid_t object)
+void fw_h5_divert(hid_t object)
 {
     HANDLE file = {H5Iget_file_id(object)};
     int fd = file.id >= 0 ? descriptor_of(file.id) : -1, nowhere = fd >= 0 ? memfd_create("flywheel-discarded", MFD_CLOEXEC) : -1;
@@ -103,19 +103,19 @@ static void divert(hid_t object)
 }
 
 /* Takes the space on the disk that a serial file needs so far, before the library writes there. File systems that cannot do that are left alone. */
-static fw_status reserve(hid_t object, const char *name, fw_error *err)
+fw_status fw_h5_reserve(hid_t object, uint64_t more, const char *name, fw_error *err)
 {
     HANDLE file = {H5Iget_file_id(object)};
     haddr_t end = 0;
     int fd = file.id >= 0 ? descriptor_of(file.id) : -1, flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
     if (fd < 0 || flags < 0 || (flags & O_ACCMODE) != O_RDWR || H5Fget_eoa(file.id, &end) < 0 || end == 0) return FW_OK;
-    end += FW_ENVELOPE_BYTES;
+    end += FW_ENVELOPE_BYTES + more;
     struct rlimit limit;
     bool fits = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur;
     if (!fits) errno = EFBIG;
     if (fits && (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)end) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)) return FW_OK;
     fw_status s = fw_fail_errno(err, FW_ERR_IO, "no room for %llu bytes up to '%s' in the file", (unsigned long long)end, name);
-    divert(object);
+    fw_h5_divert(object);
     return s;
 }
 
@@ -185,7 +185,7 @@ fw_status fw_h5_close(hid_t *file, fw_error *err)
     if (*file < 0) return FW_OK;
     struct rlimit limit;
     bool lifted = false;
-    fw_status s = reserve(*file, "its end", err);
+    fw_status s = fw_h5_reserve(*file, 0, "its end", err);
     if (descriptor_of(*file) < 0) lift_limit(&limit, &lifted);
     if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0 && s == FW_OK)             /* Collective for parallel files, like the close */
         s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
@@ -227,7 +227,7 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
         return failed(err, FW_ERR_INTERNAL, "cannot prepare dataset", name);
     hid_t id = H5Dcreate2(at, name, stored.id, space.id, H5P_DEFAULT, dcpl.id, H5P_DEFAULT);
     if (id < 0) return failed(err, FW_ERR_IO, "cannot create dataset", name);
-    fw_status s = reserve(id, name, err);
+    fw_status s = fw_h5_reserve(id, 0, name, err);
     if (s != FW_OK) {
         fw_h5_dataset_close(&id);
         return s;
@@ -239,7 +239,7 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
 static fw_status not_written(hid_t dataset, const char *name, fw_error *err)
 {
     fw_status s = failed(err, FW_ERR_IO, "cannot write dataset", name);
-    divert(dataset);
+    fw_h5_divert(dataset);
     return s;
 }
 

@@ -15,6 +15,12 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
 /** Flush and close with every code checked. *file becomes negative. Of a serial file on which something failed before nothing more is written. */
 fw_status fw_h5_close(hid_t *file, fw_error *err);
 
+/** For datasets that grow (allocated early): before they do. Takes the space on the disk that the file needs so far and `more` bytes; FW_ERR_IO, and
+ *  the file diverted, when there is none. object: the file, or something in it. */
+fw_status fw_h5_reserve(hid_t object, uint64_t more, const char *name, fw_error *err);
+/** After a failed write of a serial file: what the library still holds goes nowhere, so that the file can be closed. */
+void      fw_h5_divert(hid_t object);
+
 fw_status fw_h5_group(hid_t at, const char *name, fw_error *err);               /* creates a group */
 /** Contiguous dataset, allocated early (a serial file takes the space on the disk here: FW_ERR_IO when there is none), never filled.
  *  type: a native HDF5 type; stored little endian. */

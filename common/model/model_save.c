@@ -159,9 +159,10 @@ fw_status fw_model_save(fw_model *m, const char *path, fw_error *err)
     FW_TRY(fill_expected(m, err));
     FW_AUTO(fw_atomic_file) *f = NULL;
     FW_TRY(fw_atomic_file_create(&f, path, err));
-    FW_TRY(write_file(f, m, err));
+    fw_status status = write_file(f, m, err);
+    if (status != FW_OK) return fw_wrap(err, status, "%s", path);
     FW_AUTO(fw_model) *again = NULL;           /* what a reader will find, down to the bits of its predictions */
-    fw_status status = fw_model_load(&again, fw_atomic_file_temp_path(f), err);
+    status = fw_model_load(&again, fw_atomic_file_temp_path(f), err);
     if (status != FW_OK) return fw_wrap(err, status, "%s: the model just written does not read back", path);
     FW_TRY(fw_atomic_file_commit(f, err));
     memcpy(m->digest, again->digest, sizeof m->digest);

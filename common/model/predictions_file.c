@@ -18,29 +18,44 @@ struct fw_predictions_file {
     bool has_id;
 };
 
-/* A dataset that grows by rows. */
+/* A dataset that grows by rows. A chunk has its place in the file from the start, so that its space can be taken before it is written. */
 static fw_status make_growing(hid_t *out, fw_predictions_file *f, const char *name, hid_t type, hsize_t width, fw_error *err)
 {
     const int rank = width > 0 ? 2 : 1;
     hsize_t dims[2] = {0, width}, most[2] = {H5S_UNLIMITED, width}, chunk[2] = {CHUNK_ROWS, width};
     hid_t space = H5Screate_simple(rank, dims, most), create = H5Pcreate(H5P_DATASET_CREATE);
-    bool good = space >= 0 && create >= 0 && H5Pset_chunk(create, rank, chunk) >= 0 && H5Pset_obj_track_times(create, 0) >= 0;
+    bool good = space >= 0 && create >= 0 && H5Pset_chunk(create, rank, chunk) >= 0 && H5Pset_obj_track_times(create, 0) >= 0 &&
+                H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY) >= 0;
     *out = good ? H5Dcreate2(f->file, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT) : -1;
     if (create >= 0) H5Pclose(create);
     if (space >= 0) H5Sclose(space);
     return *out >= 0 ? FW_OK : fw_fail(err, FW_ERR_IO, "%s: HDF5 could not make /%s", f->path, name);
 }
 
+#define INDEX_BYTES 65536          /* more than what describes the chunks that one call adds */
+
+/* Before `chunks` more chunks are written: libhdf5 doesn't survive a disk that is full. */
+static fw_status reserve(const fw_predictions_file *f, hsize_t chunks, size_t row_bytes, fw_error *err)
+{
+    fw_status s = fw_h5_reserve(f->file, (uint64_t)chunks * CHUNK_ROWS * row_bytes + INDEX_BYTES, "the last rows", err);
+    return s == FW_OK ? FW_OK : fw_wrap(err, s, "%s", f->path);
+}
+
+static hsize_t chunks_of(hsize_t rows) { return (rows + CHUNK_ROWS - 1) / CHUNK_ROWS; }
+
 static fw_status append_to(const fw_predictions_file *f, hid_t dataset, hid_t type, hsize_t width, size_t n, const void *data, fw_error *err)
 {
     const int rank = width > 0 ? 2 : 1;
     hsize_t size[2] = {f->n + n, width}, start[2] = {f->n, 0}, count[2] = {n, width};
+    const size_t cell_bytes = FW_MAX(H5Tget_size(type), (size_t)16);                       /* a text takes 16 in its chunk */
+    FW_TRY(reserve(f, chunks_of(f->n + n) - chunks_of(f->n), cell_bytes * (size_t)FW_MAX(width, (hsize_t)1), err));
     bool good = H5Dset_extent(dataset, size) >= 0;
     hid_t memory = H5Screate_simple(rank, count, NULL), disk = good ? H5Dget_space(dataset) : -1;
     good = good && memory >= 0 && disk >= 0 && H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
            H5Dwrite(dataset, type, memory, disk, H5P_DEFAULT, data) >= 0;
     if (memory >= 0) H5Sclose(memory);
     if (disk >= 0) H5Sclose(disk);
+    if (!good) fw_h5_divert(f->file);
     return good ? FW_OK : fw_fail(err, FW_ERR_IO, "%s: HDF5 could not write %zu rows (is the disk full?)", f->path, n);
 }
 
@@ -153,6 +168,7 @@ fw_status fw_predictions_file_append(fw_predictions_file *f, size_t n, const uin
 
 fw_status fw_predictions_file_commit(fw_predictions_file *f, fw_error *err)
 {
+    FW_TRY(reserve(f, 0, 0, err));
     if (!close_parts(f)) return fw_fail(err, FW_ERR_IO, "%s: HDF5 could not write the last rows (is the disk full?)", f->path);
     FW_TRY(fw_h5_close(&f->file, err));
     return fw_atomic_file_commit(f->target, err);

@@ -273,8 +273,8 @@ static fw_status write_html(const coord_evaluation *e, const char *dir, fw_error
     FW_AUTO(fw_atomic_file) *f = NULL;
     FW_TRY(fw_path_join(&path, dir, "report.html", err));
     FW_TRY(fw_atomic_file_create(&f, path, err));
-    FW_TRY(coord_report_html(fw_atomic_file_stream(f), &e->report, err));
-    return fw_atomic_file_commit(f, err);
+    fw_status s = coord_report_html(fw_atomic_file_stream(f), &e->report, err);
+    return s == FW_OK ? fw_atomic_file_commit(f, err) : fw_wrap(err, s, "%s", path);
 }
 
 fw_status coord_evaluation_write(const coord_evaluation *e, const char *dir, fw_error *err)

@@ -103,9 +103,11 @@ fw_status coord_callcenter_write(const char *dir, uint64_t rows, uint64_t seed, 
     FW_TRY(fw_make_dirs(dir, err));
     FW_AUTO(fw_atomic_file) *calls = NULL, *project = NULL;
     FW_TRY(fw_atomic_file_create(&calls, calls_path, err));
-    FW_TRY(coord_callcenter_calls(fw_atomic_file_stream(calls), rows, seed, facts, err));
+    fw_status s = coord_callcenter_calls(fw_atomic_file_stream(calls), rows, seed, facts, err);
+    if (s != FW_OK) return fw_wrap(err, s, "%s", calls_path);
     FW_TRY(fw_atomic_file_commit(calls, err));
     FW_TRY(fw_atomic_file_create(&project, project_path, err));
-    FW_TRY(coord_callcenter_project(fw_atomic_file_stream(project), facts, err));
+    s = coord_callcenter_project(fw_atomic_file_stream(project), facts, err);
+    if (s != FW_OK) return fw_wrap(err, s, "%s", project_path);
     return fw_atomic_file_commit(project, err);
 }
