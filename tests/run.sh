@@ -38,6 +38,7 @@ scratch=$(mktemp -d /tmp/fw.XXXXXX) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+chmod 711 "$scratch"          # some tests let another user work in a folder below
 export TMPDIR="$scratch"
 
 # The first Python that has the modules is the one that the tests find.
