@@ -286,7 +286,8 @@ fw_status worker_group_nodes_sum_i64(worker_group *g, int64_t *v, size_t n, fw_e
 {
     if (g->leaders == MPI_COMM_NULL || g->nodes == 1) return FW_OK;
     for (size_t at = 0; at < n; at += MPI_PIECE / sizeof *v)
-        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, v + at, (int)FW_MIN(n - at, MPI_PIECE / sizeof *v), MPI_INT64_T, MPI_SUM, g->leaders), "summing over nodes", err));
+        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, v + at, (int)FW_MIN(n - at, MPI_PIECE / sizeof *v), MPI_INT64_T, MPI_SUM, g->leaders),
+                         "summing over nodes", err));
     return FW_OK;
 }
 
@@ -308,8 +309,10 @@ static fw_status check_room(const worker_group *g, size_t bytes, const char *wha
     if (g->node_size == 1 || g->node_rank != 0 || statvfs(dir, &fs) != 0) return FW_OK;
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (bytes < room) return FW_OK;
-    return fw_fail(err, FW_ERR_NOMEM, "%s: %zu bytes of memory shared by the ranks of %s do not fit into %s, which has %llu left; make it larger, or use fewer ranks a node",
-                   what, bytes, g->host, dir, (unsigned long long)room);
+    return fw_fail(
+        err, FW_ERR_NOMEM,
+        "%s: %zu bytes of memory shared by the ranks of %s do not fit into %s, which has %llu left; make it larger, or use fewer ranks a node", what,
+        bytes, g->host, dir, (unsigned long long)room);
 }
 
 fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)

@@ -24,7 +24,8 @@ static inline int checks_end(worker_group *g)
     const fw_reduce *reduce = worker_group_reduce(g);
     int64_t all = failed_checks;
     if (reduce->sum_i64(reduce->context, &all, 1, NULL) != FW_OK) all++;
-    if (worker_group_rank(g) == 0) printf("%lld checks failed on %d ranks of %d nodes\n", (long long)all, worker_group_size(g), worker_group_nodes(g));
+    if (worker_group_rank(g) == 0)
+        printf("%lld checks failed on %d ranks of %d nodes\n", (long long)all, worker_group_size(g), worker_group_nodes(g));
     worker_group_stop(&g, false);
     return all == 0 ? 0 : 1;
 }

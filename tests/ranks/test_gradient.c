@@ -17,7 +17,14 @@
 enum { ROWS = 37, WIDTH = 6, LD = 16, LEAF = 16, LEAVES = 3, CLASSES = 4, EPOCH = 3, MOST_PARAMS = 400, MOST_WIDTH = 16 };
 #define SEED 77
 
-typedef struct net_case { const char *name, *model; size_t hidden[2], n_hidden; fw_activation activation; fw_link link; double dropout; bool weighted; } net_case;
+typedef struct net_case {
+    const char *name, *model;
+    size_t hidden[2], n_hidden;
+    fw_activation activation;
+    fw_link link;
+    double dropout;
+    bool weighted;
+} net_case;
 
 static const net_case cases[] = {
     {"softmax", "{learner: linear}", {0}, 0, FW_IDENTITY, FW_LINK_SOFTMAX, 0.0, false},
@@ -147,7 +154,8 @@ static void run(outcome *out, const worker_task *t, const fw_dense *net, bool ba
     uint32_t flags = 0;
     bool redo = true;
     const fw_reduce *reduce = worker_group_reduce(t->group);
-    CHECK(worker_leaves_create(&l, t, net, LEAF, LEAVES, &err) == FW_OK && worker_sums_create(&s, t->group, net->n_params, LEAVES, &err) == FW_OK, "%s", err.text);
+    CHECK(worker_leaves_create(&l, t, net, LEAF, LEAVES, &err) == FW_OK && worker_sums_create(&s, t->group, net->n_params, LEAVES, &err) == FW_OK,
+          "%s", err.text);
     if (l == NULL || s == NULL) abort();
     const size_t slots = load(l, t->group, backwards);
     for (int tries = 0; redo && tries < 4; tries++) {
@@ -178,13 +186,15 @@ static void check_case(worker_group *g, const net_case *c)
     snprintf(yaml, sizeof yaml, "project: p\nproblem: {task: %s, target: y}\ndata: {tables: {a: a.csv}}\nmodel: %s\ntrain: {seed: %d}\n",
              c->link == FW_LINK_IDENTITY ? "regression" : "classification", c->model, SEED);
     CHECK(fw_project_parse(&p, yaml, "p.yaml", ".", &err) == FW_OK, "%s", err.text);
-    CHECK(fw_dense_make(&net, WIDTH, c->hidden, c->n_hidden, c->link == FW_LINK_SOFTMAX ? CLASSES : 1, c->activation, c->link, &err) == FW_OK, "%s", err.text);
+    CHECK(fw_dense_make(&net, WIDTH, c->hidden, c->n_hidden, c->link == FW_LINK_SOFTMAX ? CLASSES : 1, c->activation, c->link, &err) == FW_OK, "%s",
+          err.text);
     if (p == NULL || net.n_params > MOST_PARAMS) abort();
     fill(&t, p, g, c, &net);
     for (size_t i = 0; i < net.n_params; i++) w[i] = (double)params[i];
     run(&there, &t, &net, false);
     run(&back, &t, &net, true);
-    CHECK(memcmp(there.g, back.g, net.n_params * sizeof(float)) == 0 && there.loss == back.loss, "%s: other bits when the leaves are dealt otherwise", c->name);
+    CHECK(memcmp(there.g, back.g, net.n_params * sizeof(float)) == 0 && there.loss == back.loss, "%s: other bits when the leaves are dealt otherwise",
+          c->name);
     CHECK(fabs(there.loss - total_loss(&t, c, &net, w)) < 1e-4, "%s: loss %.9g, not %.9g", c->name, there.loss, total_loss(&t, c, &net, w));
     const double h = 1e-5, factor = c->link == FW_LINK_IDENTITY ? 0.5 : 1.0;           /* regression descends half of the square */
     for (size_t i = 0; i < net.n_params; i++) {
@@ -194,7 +204,8 @@ static void check_case(worker_group *g, const net_case *c)
         up[i] += h;
         down[i] -= h;
         const double slope = factor * (total_loss(&t, c, &net, up) - total_loss(&t, c, &net, down)) / (2.0 * h);
-        CHECK(fabs((double)there.g[i] - slope) < 1e-4, "%s: parameter %zu: gradient %.9g, difference quotient %.9g", c->name, i, (double)there.g[i], slope);
+        CHECK(fabs((double)there.g[i] - slope) < 1e-4, "%s: parameter %zu: gradient %.9g, difference quotient %.9g", c->name, i, (double)there.g[i],
+              slope);
     }
     fw_project_destroy(&p);
 }
@@ -208,7 +219,9 @@ static void check_divergence(worker_group *g)
     worker_task t;
     worker_leaves *l = NULL;
     worker_sums *s = NULL;
-    CHECK(fw_project_parse(&p, "project: p\nproblem: {task: regression, target: y}\ndata: {tables: {a: a.csv}}\nmodel: {learner: mlp}\n", "p.yaml", ".", NULL) == FW_OK, "parse");
+    CHECK(fw_project_parse(&p, "project: p\nproblem: {task: regression, target: y}\ndata: {tables: {a: a.csv}}\nmodel: {learner: mlp}\n", "p.yaml",
+                           ".", NULL) == FW_OK,
+          "parse");
     CHECK(fw_dense_make(&net, WIDTH, c->hidden, c->n_hidden, 1, c->activation, c->link, NULL) == FW_OK, "net");
     if (p == NULL) abort();
     static const struct { float value; size_t layer; } bad[] = {{NAN, 0}, {NAN, 1}, {INFINITY, 2}, {1e30f, 2}};
@@ -219,12 +232,15 @@ static void check_divergence(worker_group *g)
         bool redo = true;
         fill(&t, p, g, c, &net);
         params[net.layers[bad[k].layer].b_at] = bad[k].value;
-        CHECK(worker_leaves_create(&l, &t, &net, LEAF, LEAVES, NULL) == FW_OK && worker_sums_create(&s, g, net.n_params, LEAVES, NULL) == FW_OK, "create");
+        CHECK(worker_leaves_create(&l, &t, &net, LEAF, LEAVES, NULL) == FW_OK && worker_sums_create(&s, g, net.n_params, LEAVES, NULL) == FW_OK,
+              "create");
         if (l == NULL || s == NULL) abort();
         worker_sums_begin(s);
         const size_t slots = load(l, g, false);
         worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
-        if (slots > 0) CHECK(r.bad_loss && r.bad_layer == (int)bad[k].layer, "%g in layer %zu: bad loss %d, layer %d", (double)bad[k].value, bad[k].layer, r.bad_loss, r.bad_layer);
+        if (slots > 0)
+            CHECK(r.bad_loss && r.bad_layer == (int)bad[k].layer, "%g in layer %zu: bad loss %d, layer %d", (double)bad[k].value, bad[k].layer,
+                  r.bad_loss, r.bad_layer);
         else CHECK(!r.bad_loss && r.bad_layer == -1, "a rank without rows saw something");
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, NULL) == FW_OK, "meet");
         if (!redo) worker_sums_done(s, NULL);

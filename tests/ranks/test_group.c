@@ -20,7 +20,8 @@ static void the_lowest_failing_rank_speaks_for_all(void)
         fw_error err = {0};
         int lowest = 0;
         while (lowest < size && !(set >> lowest & 1)) lowest++;
-        const fw_status mine = rank < 5 && (set >> rank & 1) ? fw_fail(&err, rank % 2 ? FW_ERR_IO : FW_ERR_DATA, "rank %d of set %u", rank, set) : FW_OK;
+        const fw_status mine =
+            rank < 5 && (set >> rank & 1) ? fw_fail(&err, rank % 2 ? FW_ERR_IO : FW_ERR_DATA, "rank %d of set %u", rank, set) : FW_OK;
         const fw_status got = agree(mine, &err);
         char text[64];
         snprintf(text, sizeof text, "rank %d of set %u", lowest, set);
@@ -145,7 +146,8 @@ static void leaders_merge_nodes(worker_group *g)
         const int k = size / nodes + (size % nodes != 0);
         int64_t leaders = 0;
         for (int n = 0; n < nodes; n++) leaders += n * k;
-        CHECK(sum[0] == nodes && sum[1] == leaders && sum[2] == -5 * nodes, "sums %lld %lld %lld", (long long)sum[0], (long long)sum[1], (long long)sum[2]);
+        CHECK(sum[0] == nodes && sum[1] == leaders && sum[2] == -5 * nodes, "sums %lld %lld %lld", (long long)sum[0], (long long)sum[1],
+              (long long)sum[2]);
         CHECK(most[0] == (uint32_t)((nodes - 1) * k) && most[1] == 0xfffffff0u, "maxima %u %u", most[0], most[1]);
     }
 }
@@ -167,7 +169,8 @@ static void memory_is_shared_and_meetings_hold(worker_group *g)
     for (uint64_t round = 1; round <= ROUNDS; round++) {
         cell[me] = round * 10 + me + node;
         worker_group_meet(g, &waited);
-        for (uint64_t r = 0; r < here && r < CELLS; r++) CHECK(cell[r] == round * 10 + r + node, "round %llu: rank %llu's cell", (unsigned long long)round, (unsigned long long)r);
+        for (uint64_t r = 0; r < here && r < CELLS; r++)
+            CHECK(cell[r] == round * 10 + r + node, "round %llu: rank %llu's cell", (unsigned long long)round, (unsigned long long)r);
         worker_group_meet(g, &waited);
     }
     CHECK(waited >= 0.0 && (here == 1) == (waited == 0.0), "waited %g s", waited);

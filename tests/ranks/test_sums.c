@@ -71,7 +71,8 @@ static float largest_of_block(uint64_t step, size_t block, int level)
 {
     float most = 0.0f;
     for (int leaf = 0; leaf < LEAVES; leaf++)
-        for (size_t i = block * WORKER_SUMS_BLOCK; i < (block + 1) * WORKER_SUMS_BLOCK && i < N; i++) most = fmaxf(most, fabsf(value(step, leaf, i, level)));
+        for (size_t i = block * WORKER_SUMS_BLOCK; i < (block + 1) * WORKER_SUMS_BLOCK && i < N; i++)
+            most = fmaxf(most, fabsf(value(step, leaf, i, level)));
     return most;
 }
 
@@ -121,11 +122,12 @@ static void compare(worker_sums *s, const followed *f, uint64_t step, int deal, 
         double exactly = 0.0;
         const int e = f->exponent[i / WORKER_SUMS_BLOCK];
         const float expected = expected_at(step, i, level, e, factor, &exactly);
-        CHECK(memcmp(&got[i], &expected, sizeof expected) == 0 || (got[i] == 0.0f && expected == 0.0f), "step %d, deal %d, parameter %zu: %a, not %a", (int)step,
-              deal, i, (double)got[i], (double)expected);
+        CHECK(memcmp(&got[i], &expected, sizeof expected) == 0 || (got[i] == 0.0f && expected == 0.0f), "step %d, deal %d, parameter %zu: %a, not %a",
+              (int)step, deal, i, (double)got[i], (double)expected);
         /* each leaf is rounded once to the unit, the result once to a float */
         const double unit = ldexp(factor, e + LEAF_BITS - WORKER_FIXED_BITS);
-        CHECK(fabs((double)got[i] - exactly) <= 0.5 * LEAVES * unit + fabs(exactly) * 0x1p-24 + 0x1p-149, "step %d, parameter %zu: %a is far from %a", (int)step, i, (double)got[i], exactly);
+        CHECK(fabs((double)got[i] - exactly) <= 0.5 * LEAVES * unit + fabs(exactly) * 0x1p-24 + 0x1p-149, "step %d, parameter %zu: %a is far from %a",
+              (int)step, i, (double)got[i], exactly);
     }
 }
 
@@ -143,7 +145,8 @@ static void same_exponents(worker_group *g, worker_sums *s, const followed *f)
     char *all = NULL;
     size_t offset[64];
     const int64_t *mine = worker_sums_exponents(s);
-    for (size_t b = 0; b < BLOCKS; b++) CHECK(mine[b] == f->exponent[b], "block %zu has exponent %lld, not %d", b, (long long)mine[b], f->exponent[b]);
+    for (size_t b = 0; b < BLOCKS; b++)
+        CHECK(mine[b] == f->exponent[b], "block %zu has exponent %lld, not %d", b, (long long)mine[b], f->exponent[b]);
     CHECK(reduce->gather_all(reduce->context, mine, BLOCKS * sizeof *mine, &all, offset, NULL) == FW_OK, "gather");
     for (int r = 0; all != NULL && r < size; r++) CHECK(memcmp(all + offset[r], mine, BLOCKS * sizeof *mine) == 0, "rank %d has other exponents", r);
     free(all);
@@ -173,7 +176,8 @@ static void totals_do_not_depend_on_who_adds_what(worker_group *g)
                 CHECK(flags == 0, "flags %u out of nothing", flags);
             }
             CHECK(!redo, "step %d is redone for ever", (int)step);
-            CHECK(worker_sums_redone(s) == f.redone, "%llu steps redone, not %llu", (unsigned long long)worker_sums_redone(s), (unsigned long long)f.redone);
+            CHECK(worker_sums_redone(s) == f.redone, "%llu steps redone, not %llu", (unsigned long long)worker_sums_redone(s),
+                  (unsigned long long)f.redone);
             same_exponents(g, s, &f);
             compare(s, &f, step, deal, levels[step]);
             worker_sums_done(s, NULL);

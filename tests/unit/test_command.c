@@ -22,14 +22,29 @@ static const fw_order orders[] = {
     {.kind = FW_ORDER_INGEST, .number = 1, .project = (char *)"project: p\n", .directory = (char *)"/data/a b", .output = (char *)"p.dataset.h5"},
     {.kind = FW_ORDER_OPEN, .number = 2, .project = (char *)"project: p\n", .directory = (char *)".", .dataset = (char *)"p.dataset.h5"},
     {.kind = FW_ORDER_CREATE, .number = 3, .path = (char *)"runs/x/checkpoint.h5", .checkpoint_every_s = 60.5, .checkpoint_every_rounds = 7},
-    {.kind = FW_ORDER_RESTORE, .number = 4, .path = (char *)"runs/x/checkpoint.h5", .dataset = (char *)"runs/y/checkpoint.h5", .checkpoint_every_s = 0.25,
+    {.kind = FW_ORDER_RESTORE,
+     .number = 4,
+     .path = (char *)"runs/x/checkpoint.h5",
+     .dataset = (char *)"runs/y/checkpoint.h5",
+     .checkpoint_every_s = 0.25,
      .checkpoint_every_rounds = UINT64_MAX},
     {.kind = FW_ORDER_ADVANCE, .number = 5, .rounds = 3, .mark_best = true},
     {.kind = FW_ORDER_SAVE, .number = 6, .path = (char *)"model.h5", .best = true, .values = three_values, .n_values = 3},
     {.kind = FW_ORDER_LOAD_MODEL, .number = 7, .path = (char *)"\xc3\xa4.h5"},
     {.kind = FW_ORDER_EVALUATE, .number = 8, .dataset = (char *)"p.dataset.h5", .split = (char *)"test"},
-    {.kind = FW_ORDER_SCORE, .number = 9, .project = (char *)"p", .directory = (char *)"d", .dataset = (char *)"s", .split = (char *)"train", .output = (char *)"o.csv",
-     .format = (char *)"csv", .bus = (char *)"tcp://127.0.0.1:5555", .wait_readers = 4000000000u, .wait_s = 12.5, .skip_bad_rows = true, .piece_rows = 17},
+    {.kind = FW_ORDER_SCORE,
+     .number = 9,
+     .project = (char *)"p",
+     .directory = (char *)"d",
+     .dataset = (char *)"s",
+     .split = (char *)"train",
+     .output = (char *)"o.csv",
+     .format = (char *)"csv",
+     .bus = (char *)"tcp://127.0.0.1:5555",
+     .wait_readers = 4000000000u,
+     .wait_s = 12.5,
+     .skip_bad_rows = true,
+     .piece_rows = 17},
     {.kind = FW_ORDER_FIND_RATE, .number = 10, .low = 1e-6, .high = 10.0, .steps = 200},
     {.kind = FW_ORDER_CLOSE, .number = UINT64_MAX, .exit_code = -3},
 };
@@ -138,8 +153,15 @@ static const fw_answer answers[] = {
     {.number = 2, .status = FW_ERR_DATA, .text = (char *)"a.csv:7:2: why", .last = true},
     {.number = 3, .kind = (char *)"step", .position = {3, 1234, 99}, .fraction = 0.25, .train_loss = 1.5, .rows_per_s = 3e5},
     {.number = 4, .kind = (char *)"part", .payload = some_payload, .payload_len = sizeof some_payload},
-    {.number = 5, .last = true, .has_best = true, .digest = (char *)"0123456789abcdef0123456789abcdef", .ranks = 64, .rounds = some_rounds, .n_rounds = 2,
-     .values = three_values, .n_values = 3},
+    {.number = 5,
+     .last = true,
+     .has_best = true,
+     .digest = (char *)"0123456789abcdef0123456789abcdef",
+     .ranks = 64,
+     .rounds = some_rounds,
+     .n_rounds = 2,
+     .values = three_values,
+     .n_values = 3},
     {.number = 6, .status = FW_ERR_INTERNAL, .last = true},
     {.number = 7, .status = FW_END},
 };
@@ -160,7 +182,8 @@ static void same_round(const fw_round_result *got, const fw_round_result *r)
 
 static void same_answer(const fw_answer *got, const fw_answer *a)
 {
-    assert_true(got->number == a->number && got->status == a->status && got->last == a->last && got->has_best == a->has_best && got->ranks == a->ranks);
+    assert_true(got->number == a->number && got->status == a->status && got->last == a->last && got->has_best == a->has_best &&
+                got->ranks == a->ranks);
     same_text(got->text, a->text);
     same_text(got->kind, a->kind);
     same_text(got->digest, a->digest);

@@ -77,8 +77,8 @@ static void one_run(const char *kernel, const float *g, size_t n, int exponent, 
     else if (!worker_fixed_add_named(kernel, &largest, sum, g, n, scale, first)) return;
     for (size_t i = 0; i <= n; i++)
         if (sum[i] != expected[i])
-            fail_msg("%s: g[%zu of %zu] = %a, scale %a: %lld, expected %lld", kernel ? kernel : "chosen", i, n, (double)g[i], (double)scale, (long long)sum[i],
-                     (long long)expected[i]);
+            fail_msg("%s: g[%zu of %zu] = %a, scale %a: %lld, expected %lld", kernel ? kernel : "chosen", i, n, (double)g[i], (double)scale,
+                     (long long)sum[i], (long long)expected[i]);
     assert_int_equal(largest, largest_of(g, n));
 }
 
@@ -103,8 +103,11 @@ static void every_kernel_gives_the_reference_integers(void **state)
 static void halves_go_to_even(void **state)
 {
     (void)state;
-    static const struct { float x; int64_t rounded; } rows[] = {{0.5f, 0},  {1.5f, 2},  {2.5f, 2},  {-0.5f, 0}, {-1.5f, -2}, {-2.5f, -2}, {3.5f, 4}, {0.49999997f, 0},
-                                                                {0x1p-149f, 0}, {-0x1p-126f, 0}, {8388607.5f, 8388608}, {0.50000006f, 1}};
+    static const struct {
+        float x;
+        int64_t rounded;
+    } rows[] = {{0.5f, 0}, {1.5f, 2},        {2.5f, 2},      {-0.5f, 0},      {-1.5f, -2},           {-2.5f, -2},
+                {3.5f, 4}, {0.49999997f, 0}, {0x1p-149f, 0}, {-0x1p-126f, 0}, {8388607.5f, 8388608}, {0.50000006f, 1}};
     for (size_t k = 0; k < 3; k++)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             float g[19];
@@ -177,14 +180,17 @@ static void collecting_is_the_sum_times_back(void **state)
             part[p][i] = r.word[3] & 1 ? -size : size;
         }
     }
-    static const struct { size_t at, n, parts; } runs[] = {{0, N, PARTS}, {0, N, 1}, {1, 1023, 3}, {7, 1024, 2}, {3, 1025, PARTS}, {500, 1, PARTS}, {9, 0, 2}};
+    static const struct {
+        size_t at, n, parts;
+    } runs[] = {{0, N, PARTS}, {0, N, 1}, {1, 1023, 3}, {7, 1024, 2}, {3, 1025, PARTS}, {500, 1, PARTS}, {9, 0, 2}};
     for (size_t b = 0; b < sizeof backs / sizeof backs[0]; b++)
         for (size_t r = 0; r < sizeof runs / sizeof runs[0]; r++) {
             worker_fixed_collect(got, list, runs[r].parts, runs[r].at, runs[r].n, backs[b]);
             for (size_t i = 0; i < runs[r].n; i++) {
                 __int128 total = 0;
                 for (size_t p = 0; p < runs[r].parts; p++) total += part[p][runs[r].at + i];
-                const float expected = b < 4 ? (float)((long double)(int64_t)total * (long double)backs[b]) : (float)((double)(int64_t)total * backs[b]);
+                const float expected =
+                    b < 4 ? (float)((long double)(int64_t)total * (long double)backs[b]) : (float)((double)(int64_t)total * backs[b]);
                 if (bits_of(got[i]) != bits_of(expected) && (got[i] != 0.0f || expected != 0.0f))
                     fail_msg("total %lld times %a: %a, expected %a", (long long)(int64_t)total, backs[b], (double)got[i], (double)expected);
             }
@@ -194,7 +200,16 @@ static void collecting_is_the_sum_times_back(void **state)
 static void totals_at_the_edge_come_back(void **state)
 {
     (void)state;
-    static const int64_t edges[] = {0, 1, -1, ((int64_t)1 << 50), -((int64_t)1 << 50), ((int64_t)1 << 50) - 1, 1 - ((int64_t)1 << 50), (1 << 24) + 1, -(1 << 24) - 1, (1 << 25) + 3};
+    static const int64_t edges[] = {0,
+                                    1,
+                                    -1,
+                                    ((int64_t)1 << 50),
+                                    -((int64_t)1 << 50),
+                                    ((int64_t)1 << 50) - 1,
+                                    1 - ((int64_t)1 << 50),
+                                    (1 << 24) + 1,
+                                    -(1 << 24) - 1,
+                                    (1 << 25) + 3};
     for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
         const int64_t *list[1] = {&edges[i]};
         float got = -7.0f;

@@ -21,7 +21,14 @@ static const coord_command command = {
     .min_positional = 1, .max_positional = 2, .options = options, .n_options = 4,
 };
 static const coord_command no_keys = {
-    .name = "cool", .arguments = "A B", .summary = "cools", .description = "Cools.\n", .min_positional = 1, .max_positional = 2, .options = options, .n_options = 4,
+    .name = "cool",
+    .arguments = "A B",
+    .summary = "cools",
+    .description = "Cools.\n",
+    .min_positional = 1,
+    .max_positional = 2,
+    .options = options,
+    .n_options = 4,
 };
 
 typedef struct line { const char *argv[8]; } line;
@@ -152,7 +159,15 @@ static void a_choice_is_one_of_its_words(void **state)
 {
     (void)state;
     static const char *const words[] = {"table", "json", "csv"};
-    static const struct { line l; int choice; } rows[] = {{{{"a"}}, 0}, {{{"a", "-f", "json"}}, 1}, {{{"a", "-fcsv"}}, 2}, {{{"a", "-f", "JSON"}}, -1}, {{{"a", "-f", ""}}, -1}, {{{"a", "-f", "jso"}}, -1}};
+    static const struct {
+        line l;
+        int choice;
+    } rows[] = {{{{"a"}}, 0},
+                {{{"a", "-f", "json"}}, 1},
+                {{{"a", "-fcsv"}}, 2},
+                {{{"a", "-f", "JSON"}}, -1},
+                {{{"a", "-f", ""}}, -1},
+                {{{"a", "-f", "jso"}}, -1}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         coord_call call;
         fw_error err = {0};
@@ -200,7 +215,8 @@ static void the_commands_are_well_formed(void **state)
             const coord_option *o = &c->options[k];
             assert_true(strlen(o->name) > 1 && o->name[0] != '-' && strlen(o->help) > 3 && o->letter != 'h' && strcmp(o->name, "help") != 0);
             for (size_t m = 0; m < k; m++)
-                if (strcmp(c->options[m].name, o->name) == 0 || (o->letter != 0 && o->letter == c->options[m].letter)) fail_msg("%s: --%s stands twice", c->name, o->name);
+                if (strcmp(c->options[m].name, o->name) == 0 || (o->letter != 0 && o->letter == c->options[m].letter))
+                    fail_msg("%s: --%s stands twice", c->name, o->name);
         }
     }
     assert_null(coord_command_find("tarin"));

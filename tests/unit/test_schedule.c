@@ -25,7 +25,8 @@ static fw_project project_of(fw_schedule kind, double rate, uint64_t epochs, dou
 
 static void near(double got, long double expected, double rate, uint64_t step)
 {
-    if (!(fabsl((long double)got - expected) <= 4e-15L * (long double)rate)) fail_msg("step %llu: %.17g, expected %.17Lg", (unsigned long long)step, got, expected);
+    if (!(fabsl((long double)got - expected) <= 4e-15L * (long double)rate))
+        fail_msg("step %llu: %.17g, expected %.17Lg", (unsigned long long)step, got, expected);
 }
 
 static void constant_stays(void **state)
@@ -55,7 +56,8 @@ static void cosine_goes_from_the_rate_to_its_share(void **state)
         for (size_t k = 0; k < 3; k++) {
             fw_project p = project_of(FW_SCHEDULE_COSINE, 0.3, epochs, warmups[k]);
             p.train.schedule.final_factor = finals[f];
-            const long double begin = (long double)warmups[k] * per_round, end = (long double)(epochs * per_round), low = 0.3L * (long double)finals[f];
+            const long double begin = (long double)warmups[k] * per_round, end = (long double)(epochs * per_round),
+                              low = 0.3L * (long double)finals[f];
             double before = INFINITY;
             for (uint64_t step = (uint64_t)ceill(begin); step < epochs * per_round; step++) {
                 const double got = worker_schedule_rate(&p, step, per_round);

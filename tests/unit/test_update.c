@@ -22,7 +22,10 @@ enum { N = 1000 };
 
 typedef struct state { float w[N], g[N], m[N], v[N]; } state;
 
-static float draw(uint64_t row, uint32_t i, double size) { return (float)((2.0 * fw_random_unit(fw_random(3, FW_RANDOM_TEST, 0, row, i)) - 1.0) * size); }
+static float draw(uint64_t row, uint32_t i, double size)
+{
+    return (float)((2.0 * fw_random_unit(fw_random(3, FW_RANDOM_TEST, 0, row, i)) - 1.0) * size);
+}
 
 static void fill(state *s, bool fresh)
 {
@@ -53,8 +56,14 @@ static const step steps[] = {
 
 static worker_update update_of(const step *s)
 {
-    worker_update u = {.rate = (float)s->rate, .momentum = (float)s->momentum, .beta1 = (float)s->beta1, .beta2 = (float)s->beta2, .epsilon = (float)s->epsilon,
-                       .l2 = (float)s->l2, .decay = (float)s->decay, .l1 = (float)s->l1};
+    worker_update u = {.rate = (float)s->rate,
+                       .momentum = (float)s->momentum,
+                       .beta1 = (float)s->beta1,
+                       .beta2 = (float)s->beta2,
+                       .epsilon = (float)s->epsilon,
+                       .l2 = (float)s->l2,
+                       .decay = (float)s->decay,
+                       .l1 = (float)s->l1};
     if (s->adam) {
         u.correction1 = (float)(1.0 / (1.0 - pow(s->beta1, s->t)));
         u.correction2 = (float)(1.0 / sqrt(1.0 - pow(s->beta2, s->t)));
@@ -151,7 +160,8 @@ static void a_trajectory_stays_with_torchs(void **context)
             }
         }
         for (uint32_t i = 0; i < N; i++)
-            if (!(fabs((double)s.w[i] - w[i]) < 2e-4)) fail_msg("%s: after 100 steps w[%u] is %.9g, torch's is %.9g", in.name, i, (double)s.w[i], w[i]);
+            if (!(fabs((double)s.w[i] - w[i]) < 2e-4))
+                fail_msg("%s: after 100 steps w[%u] is %.9g, torch's is %.9g", in.name, i, (double)s.w[i], w[i]);
     }
 }
 
