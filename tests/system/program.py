@@ -180,7 +180,7 @@ def run(test, program, *shared):
 
 def main(tests, prepare=None):
     """Runs the tests and says which failed. prepare: (program, folder) -> what each test gets as its third argument, in a folder that outlives them."""
-    program, shared = Program(sys.argv[1]), []
+    program, shared = Program(pathlib.Path(sys.argv[1]).resolve()), []
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fw-"))
     try:
         if prepare is not None:
