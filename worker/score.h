@@ -23,7 +23,8 @@ typedef struct worker_score_opts {
 } worker_score_opts;
 
 typedef struct worker_score_result {
-    uint64_t rows, bad, missing, unseen, published, dropped;
+    uint64_t rows, bad, missing, unseen;
+    uint64_t published, dropped, unheard;      /* predictions; of the published: lost to a full queue, and sent while nobody listened */
     bool unsent;                   /* some of what was published may not have left for its readers in time */
     double seconds;
 } worker_score_result;

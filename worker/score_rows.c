@@ -166,7 +166,8 @@ struct worker_outputs {
     fw_publisher *publisher;
     fw_telemetry *telemetry;
     fw_text topic, batch;
-    uint64_t published, dropped_batches_seen, dropped;
+    uint64_t published, dropped, unheard;            /* predictions */
+    fw_publisher_counts before;                      /* batches, at the last one */
 };
 
 static fw_status open_csv(worker_outputs *o, const char *id_name, fw_error *err)
@@ -250,9 +251,10 @@ static fw_status publish(worker_outputs *o, const char *packed, size_t len, uint
 {
     FW_TRY(fw_telemetry_wrap(o->telemetry, &o->batch, o->topic.data, packed, len, n, err));
     FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
-    uint64_t dropped = fw_publisher_count(o->publisher).dropped;
-    if (dropped > o->dropped_batches_seen) o->dropped += n;
-    o->dropped_batches_seen = dropped;
+    fw_publisher_counts now = fw_publisher_count(o->publisher);
+    if (now.dropped > o->before.dropped) o->dropped += n;
+    if (now.unheard > o->before.unheard) o->unheard += n;
+    o->before = now;
     o->published += n;
     return FW_OK;
 }
@@ -298,5 +300,6 @@ fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, 
     if (o->hdf5 != NULL) FW_TRY(fw_predictions_file_commit(o->hdf5, err));
     result->published = o->published;
     result->dropped = o->dropped;
+    result->unheard = o->unheard;
     return FW_OK;
 }

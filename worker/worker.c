@@ -260,6 +260,7 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     figure(w, "unseen", (double)r.unseen);
     figure(w, "published", (double)r.published);
     figure(w, "dropped", (double)r.dropped);
+    figure(w, "unheard", (double)r.unheard);
     figure(w, "seconds", r.seconds);
     return FW_OK;
 }

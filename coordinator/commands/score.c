@@ -80,7 +80,8 @@ static void print_result(const fw_answer *a, const char *output, const char *bus
                 fw_answer_value(a, "bad", 0.0));
     if (output[0] != '\0') fw_log_info("written: %s", output);
     if (bus != NULL)
-        fw_log_info("published %.0f predictions, dropped %.0f, on %s", fw_answer_value(a, "published", 0.0), fw_answer_value(a, "dropped", 0.0), bus);
+        fw_log_info("published %.0f predictions on %s: %.0f dropped, %.0f while nobody listened", fw_answer_value(a, "published", 0.0), bus,
+                    fw_answer_value(a, "dropped", 0.0), fw_answer_value(a, "unheard", 0.0));
 }
 
 static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, fw_error *err)

@@ -69,5 +69,11 @@ def a_model_judges_another_dataset_by_names(program, folder):
     program("evaluate", "p.yaml", "run", "--dataset", "nosuch.h5", cwd=folder).expect(USAGE, "nosuch.h5")
 
 
+def what_nobody_hears_is_counted(program, folder):
+    trained(program, folder)
+    said = program("score", "run", "new.csv", "-o", "o.csv", "--bus", f"ipc://{folder}/bus", cwd=folder).expect(DONE).err
+    assert "published 3 predictions" in said and "0 dropped, 3 while nobody listened" in said, said
+
+
 if __name__ == "__main__":
-    main([ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
+    main([what_nobody_hears_is_counted, ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
