@@ -87,7 +87,7 @@ static void print_result(const fw_answer *a, const char *output, const char *bus
 static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, fw_error *err)
 {
     const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus");
-    double readers = 0.0, wait_s = 0.0;
+    double readers = 0.0, wait_s = 0.0, piece = 0.0;
     static const char *const formats[] = {"csv", "hdf5"};
     int format = 0;
     FW_AUTO(fw_answer) *a = NULL;
@@ -96,11 +96,12 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     FW_TRY(coord_option_choice(&format, call, "format", formats, 2, err));
     if (!coord_option_set(call, "format") && (ends_with(output, ".h5") || ends_with(output, ".hdf5"))) format = 1;
     FW_TRY(coord_option_number(&readers, call, "wait-subscribers", 0.0, 0.0, 1e6, err));
+    FW_TRY(coord_option_number(&piece, call, "piece-rows", 0.0, 1.0, 1e6, err));
     FW_TRY(coord_option_number(&wait_s, call, "wait-seconds", 30.0, 0.0, 1e6, err));
     fw_order load = {.kind = FW_ORDER_LOAD_MODEL, .path = (char *)model_path};
     fw_order score = {.kind = FW_ORDER_SCORE, .project = yaml, .directory = (char *)".", .dataset = (char *)(is_dataset ? input : ""),
                       .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus,
-                      .wait_readers = (uint32_t)readers, .wait_s = wait_s, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
+                      .wait_readers = (uint32_t)readers, .wait_s = wait_s, .piece_rows = (uint64_t)piece, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
     FW_TRY(coord_group_order(call->group, &load, NULL, NULL, NULL, err));
     FW_TRY(coord_group_order(call->group, &score, coord_print_notes, NULL, &a, err));
     print_result(a, output, bus);
@@ -142,6 +143,7 @@ static const coord_option options[] = {
     {"no-header", 0, NULL, "the table has no line of names; --columns gives them"},
     {"columns", 0, "A,B,...", "names of the table's columns"},
     {"skip-bad-rows", 0, NULL, "leave rows out that can't be read, and count them (default: the first one ends it)"},
+    {"piece-rows", 0, "N", "rows predicted at a time (default: 1024); the output does not depend on it"},
     {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
     {"wait-subscribers", 0, "N", "begin when N subscribers are there"},
     {"wait-seconds", 0, "S", "how long to wait for them (default: 30)"},

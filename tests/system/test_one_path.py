@@ -57,6 +57,19 @@ def a_row_alone_or_among_others(program_, folder):
     assert list(among) == some[::-1] and all(among[key] == whole[key] for key in some)
 
 
+def a_thousand_rows_singly_and_in_blocks(program_, folder):
+    """As a table and as a dataset, on one rank and three: the same bytes, whatever is predicted at a time."""
+    folder = example(program_, folder, rows=1000)
+    for source in ("calls.csv", "callcenter.dataset.h5"):
+        outputs = [scored(program_, folder, f"{source}-{piece}-{ranks}.csv", source, "--piece-rows", str(piece), ranks=ranks)
+                   for piece in (1, 7, 1000) for ranks in (None, 3)]
+        program.assert_same_bytes(*outputs)
+    _, whole = lines_by_id(folder / "calls.csv-1-3.csv")
+    _, stored = lines_by_id(folder / "callcenter.dataset.h5-1000-None.csv")
+    assert len(whole) == 1000 and len(stored) > 900               # one label is excluded from the dataset
+    assert all(whole[key] == line for key, line in stored.items())
+
+
 def evaluation_judges_what_score_gives(program_, folder):
     """Log loss, accuracy and confusion of `evaluate` follow from the lines of `score` and the labels of the table, by the standard library's exact sum."""
     folder = example(program_, folder)
@@ -97,4 +110,4 @@ def the_output_is_the_same_file(program_, folder):
     program.assert_same_bytes(*outputs)
 
 
-program.main([a_row_alone_or_among_others, evaluation_judges_what_score_gives, the_output_is_the_same_file])
+program.main([a_row_alone_or_among_others, a_thousand_rows_singly_and_in_blocks, evaluation_judges_what_score_gives, the_output_is_the_same_file])
