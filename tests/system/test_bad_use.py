@@ -30,8 +30,10 @@ def a_category_never_seen_goes_the_stated_way(program_, folder):
     gap = write_table(folder / "gap.csv", ["1,0.5,red,a"] * 3000 + ["2,0.5,,a"])
     for way in ("error", "other", "missing"):
         program_("train", "p.yaml", f"features.colour.unseen={way}", "-o", way, cwd=folder).expect(DONE)
+    pad = "x" * 600                                       # 5 MB: the row stands in the second chunk, which another rank reads
+    write_table(folder / "long.csv", [f"1,0.5,red,a,{pad}"] * 8000 + [f"2,0.5,purple,a,{pad}"], f"{SMALL_HEADER},pad")
     for ranks in (None, 2):
-        score(program_, folder, new, model="error", ranks=ranks).expect(BAD_DATA, "new.csv: column colour, row 3000", "never seen in training")
+        score(program_, folder, "long.csv", model="error", ranks=ranks).expect(BAD_DATA, "long.csv: column colour, row 8000", "never seen in training")
         assert not (folder / "out.csv").exists()
     for way in ("other", "missing"):
         for table in (new, other):
