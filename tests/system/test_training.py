@@ -124,7 +124,11 @@ def the_line_on_a_terminal(program, folder):
     """A terminal has one line that is written over, cut at its edge; elsewhere there is no carriage return."""
     ingested(program, folder)
     command = [program.bin / "flywheel", "train", "p.yaml", "-o", "run", "train.epochs=5"]
-    main_end, terminal = pty.openpty()
+    try:
+        main_end, terminal = pty.openpty()
+    except OSError as why:                                         # a chroot without /dev/pts
+        print(f"        left out: {why}")
+        return
     os.set_blocking(main_end, False)
     subprocess.run(command, cwd=folder, env=environment(None), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal, check=True)
     shown = os.read(main_end, 1 << 20).decode()
