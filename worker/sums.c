@@ -7,13 +7,13 @@
 
 #include "common/core/size.h"
 #include "worker/kernels/fixed.h"
+#include "worker/sums_nodes.h"
 
 #define BLOCK        WORKER_SUMS_BLOCK
 #define EXPONENT_MIN (-60)        /* keeps 2^shift a float */
 #define EXPONENT_MAX 128          /* FLT_MAX < 2^128 */
 #define HEADROOM     8            /* a block's gradients may grow 256-fold in a step without a redo */
 #define NOT_FINITE   0x7f800000u
-#define MERGE_FAILED 0x80000000u  /* in place of the flags of all nodes */
 
 /* Each rank's corner of the node's shared memory: what it brings to a meeting. */
 typedef struct corner { _Atomic uint32_t *word; /* flags; whether it brings sums */ uint32_t *largest; int64_t *sum; } corner;
@@ -24,8 +24,7 @@ struct worker_sums {
     size_t n, n_blocks;
     int leaf_bits, node_rank, node_size, nodes;
     corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
-    int64_t *total;               /* shared, only between nodes: the node's sums, then all nodes' */
-    uint32_t *agreed;             /* shared, only between nodes: largest per block, then flags */
+    worker_sums_nodes between;    /* only with several nodes */
     const int64_t **parts;        /* scratch: sums of the active ranks */
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
@@ -62,8 +61,7 @@ static void place_corners(worker_sums *s)
         s->corners[r].sum = (int64_t *)(void *)(at + flags_bytes + largest_bytes);
         at += flags_bytes + largest_bytes + sum_bytes;
     }
-    s->agreed = (uint32_t *)(void *)at;
-    s->total = (int64_t *)(void *)(at + round_up((s->n_blocks + 1) * sizeof(uint32_t)));
+    if (s->nodes > 1) worker_sums_nodes_place(&s->between, s->group, s->n_blocks, s->n_blocks * BLOCK, at);
 }
 
 fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err)
@@ -84,7 +82,7 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     while ((1ull << s->leaf_bits) < n_leaves) s->leaf_bits++;
     size_t slab = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
     size_t corner_bytes = round_up(8) + round_up(s->n_blocks * sizeof(uint32_t)) + slab;
-    size_t bytes = (size_t)s->node_size * corner_bytes + round_up((s->n_blocks + 1) * sizeof(uint32_t)) + (s->nodes > 1 ? slab : 0);
+    size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks, s->n_blocks * BLOCK);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
     s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
@@ -175,33 +173,13 @@ static void look_around(worker_sums *s)
     }
 }
 
-static fw_status merge_at_leaders(worker_sums *s, fw_error *err)
-{
-    uint32_t bit[3] = {s->flags & 1u, (s->flags >> 1) & 1u, (s->flags >> 2) & 1u};
-    FW_TRY(worker_group_nodes_max_u32(s->group, s->agreed, s->n_blocks, err));
-    FW_TRY(worker_group_nodes_max_u32(s->group, bit, 3, err));
-    FW_TRY(worker_group_nodes_sum_i64(s->group, s->total, s->n_blocks * BLOCK, err));
-    s->agreed[s->n_blocks] = bit[0] | bit[1] << 1 | bit[2] << 2;
-    return FW_OK;
-}
-
-/* Between nodes: every rank adds up its share of the node's sums, the leader merges nodes, everybody reads the result. */
+/* Between nodes: from the node's parts to one part, that of all nodes. */
 static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
 {
     size_t first = 0, n = 0;
     worker_sums_share(s, &first, &n);
-    memset(s->total + first, 0, n * sizeof *s->total);
-    for (size_t p = 0; p < s->n_parts; p++)
-        for (size_t i = first; i < first + n; i++) s->total[i] = (int64_t)((uint64_t)s->total[i] + (uint64_t)s->parts[p][i]);     /* wraps in a step that is redone */
-    if (s->node_rank == 0) memcpy(s->agreed, s->largest, s->n_blocks * sizeof *s->agreed);
-    worker_group_meet(s->group, waited_s);
-    fw_status status = s->node_rank == 0 ? merge_at_leaders(s, err) : FW_OK;
-    if (status != FW_OK) s->agreed[s->n_blocks] = MERGE_FAILED;
-    worker_group_meet(s->group, waited_s);
-    if (s->agreed[s->n_blocks] == MERGE_FAILED) return status != FW_OK ? status : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
-    memcpy(s->largest, s->agreed, s->n_blocks * sizeof *s->largest);
-    s->flags = s->agreed[s->n_blocks];
-    s->parts[0] = s->total;
+    FW_TRY(worker_sums_nodes_merge(&s->between, s->parts, s->n_parts, first, n, s->largest, &s->flags, waited_s, err));
+    s->parts[0] = s->between.total;
     s->n_parts = 1;
     return FW_OK;
 }
