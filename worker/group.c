@@ -11,6 +11,7 @@
 #include "common/core/clock.h"
 #include "common/core/size.h"
 #include "worker/group_board.h"
+#include "worker/group_fabric.h"
 #include "worker/group_mpi.h"
 
 #define SPINS_BEFORE_YIELD 4000
@@ -37,6 +38,8 @@ struct worker_group {
     int *part_count, *part_start; /* size each */
     size_t *part_offset;          /* size + 1 */
 };
+
+#define CLEAR_UNIT 65536u
 
 struct worker_shared { MPI_Win window; void *base; };
 
@@ -180,6 +183,7 @@ fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_err
 {
     int provided = 0;
     catch_signal(SIGUSR1);
+    worker_fabric_skip_absent();
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return fw_fail(err, FW_ERR_MPI, "MPI did not start with MPI_THREAD_FUNNELED");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -315,7 +319,7 @@ static fw_status check_room(const worker_group *g, size_t bytes, const char *wha
         bytes, g->host, dir, (unsigned long long)room);
 }
 
-fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)
+fw_status worker_shared_reserve(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)
 {
     worker_shared *s = calloc(1, sizeof *s);
     void *mine = NULL;
@@ -335,10 +339,23 @@ fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t byte
     int unit = 0;
     MPI_Win_shared_query(s->window, 0, &size, &unit, &s->base);
     s->base = (void *)(((uintptr_t)s->base + FW_ALIGN - 1) & ~(uintptr_t)(FW_ALIGN - 1));
-    if (g->node_rank == 0) memset(s->base, 0, bytes);
-    MPI_Barrier(g->node);
     *out = s;
     return FW_OK;
+}
+
+/* Each rank clears its part: half of the time that a large window takes is the first touch of its pages. */
+static void clear_part(const worker_group *g, char *base, size_t bytes)
+{
+    const size_t pages = bytes / CLEAR_UNIT + 1, rank = (size_t)g->node_rank, size = (size_t)g->node_size;
+    const size_t from = FW_MIN(pages * rank / size * CLEAR_UNIT, bytes), to = FW_MIN(pages * (rank + 1) / size * CLEAR_UNIT, bytes);
+    memset(base + from, 0, to - from);
+}
+
+fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err)
+{
+    FW_TRY(worker_shared_reserve(out, g, bytes, what, err));
+    clear_part(g, (*out)->base, bytes);
+    return mpi_check(MPI_Barrier(g->node), what, err);
 }
 
 void worker_shared_release(worker_shared **s)

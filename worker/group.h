@@ -37,6 +37,8 @@ fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_
 /** Memory shared by the ranks of a node, zeroed, FW_ALIGN-aligned, one copy a node. Collective. Freed by release (Collective). */
 typedef struct worker_shared worker_shared;
 fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err);
+/** The same, with anything in it: for who fills it whole. */
+fw_status worker_shared_reserve(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err);
 void      worker_shared_release(worker_shared **s);
 void     *worker_shared_base(const worker_shared *s);
 

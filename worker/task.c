@@ -44,6 +44,7 @@ static fw_status fill_rows(const worker_task *t, worker_rows *rows, fw_split spl
     for (uint64_t first = mine * step; first < rows->n; first += all * step) {
         size_t n = (size_t)FW_MIN(step, rows->n - first);
         FW_TRY(fw_dataset_read(t->dataset, split, first, n, wanted, block, err));
+        for (uint64_t i = first; i < first + n; i++) memset(rows->x + i * rows->ld + t->width, 0, (rows->ld - t->width) * sizeof *rows->x);
         FW_TRY(fw_pipeline_apply(t->pipeline, block, 0, n, rows->x + first * rows->ld, rows->ld, counts, err));
         FW_TRY(take_targets(t, rows, block, first, err));
     }
@@ -60,7 +61,7 @@ static fw_status load_rows(const worker_task *t, worker_rows *rows, fw_split spl
     FW_TRY(fw_size_mul(&cells, (size_t)rows->n, rows->ld, "rows in memory", err));
     FW_TRY(fw_size_mul(&x_bytes, cells, sizeof(float), "rows in memory", err));
     FW_TRY(fw_size_mul(&target_bytes, (size_t)rows->n + 1, sizeof(double), "targets in memory", err));
-    FW_TRY(worker_shared_create(&rows->memory, t->group, x_bytes + target_bytes + FW_ALIGN, fw_split_name(split), err));
+    FW_TRY(worker_shared_reserve(&rows->memory, t->group, x_bytes + target_bytes + FW_ALIGN, fw_split_name(split), err));
     char *base = worker_shared_base(rows->memory);
     rows->x = (float *)(void *)base;
     rows->truth = (double *)(void *)(base + x_bytes);

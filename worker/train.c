@@ -39,7 +39,7 @@ fw_status worker_train_create(worker_train **out, worker_task *task, const worke
     t->blas_core = opts->blas_core;
     t->checkpoint_every_s = opts->checkpoint_every_s;
     t->checkpoint_every_rounds = opts->checkpoint_every_rounds;
-    t->last_checkpoint = t->last_said = fw_mono_now();
+    t->last_checkpoint = fw_mono_now();                      /* and the first step is said at once: start-up ends with it */
     t->kind = worker_learner_find(task->project->model.learner);
     if (t->kind == NULL) s = fw_fail(err, FW_ERR_CONFIG, "model.learner: \"%s\" is not in this version", task->project->model.learner);
     if (s == FW_OK) s = checkpoint_paths(t, opts->checkpoint, err);

@@ -28,7 +28,7 @@ typedef struct training {
     const char *metric;                /* that decides and is shown: early stopping's, or log_loss, or rmse */
     size_t best;                       /* index of the best round + 1; 0: none */
     uint64_t since_best;
-    bool stop_early;
+    bool stop_early, stepped;          /* stepped: the first step is done, start-up has ended */
     fw_mono started;
 } training;
 
@@ -102,6 +102,8 @@ static fw_status on_progress(void *context, const fw_answer *a, fw_error *err)
     }
     t->at = a->position;
     if (strcmp(a->kind, "checkpoint") == 0) return event(t, "checkpoint", NULL, err);
+    if (!t->stepped) FW_TRY(event(t, "step", NULL, err));
+    t->stepped = true;
     coord_progress_step(t->line, a);
     return FW_OK;
 }

@@ -37,7 +37,8 @@ def events_have_their_fields_and_count_rows_of_the_whole_run(program, folder):
     seen = events(folder / "run")
     for event in seen:
         assert set(event) == (OF_A_ROUND if event["event"] == "round" else ALWAYS), event
-    assert [e["event"] for e in seen if e["event"] != "checkpoint"] == ["start", "round", "resume", "round", "round", "done"], seen
+    assert [e["event"] for e in seen if e["event"] != "checkpoint"] == ["start", "step", "round", "resume", "step", "round",
+                                                                                  "round", "done"], seen
     assert [e["rows"] for e in seen if e["event"] == "round"] == [ROWS, 2 * ROWS, 3 * ROWS], seen
     (resume,) = [e for e in seen if e["event"] == "resume"]
     assert (resume["round"], resume["step"], resume["rows"], resume["ranks"]) == (1, STEPS + 1, ROWS + 16, 2), resume
