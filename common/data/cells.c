@@ -5,6 +5,7 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/data/numbers.h"
 #include "common/data/time_text.h"
 
 #define FIRST_ROWS 1024
@@ -15,6 +16,7 @@ void fw_missing_texts_init(fw_missing_texts *m, const char *const *text, size_t 
     for (size_t i = 0; i < n; i++) {
         if (text[i][0] == '\0') m->empty = true;
         else m->first[(unsigned char)text[i][0]] = true;
+        m->like_number = m->like_number || (text[i][0] != '\0' && strchr("0123456789-.", text[i][0]) != NULL);
     }
 }
 
@@ -138,12 +140,60 @@ static fw_status put(fw_cell_rules *rules, size_t column, size_t row, fw_field f
     return FW_OK;
 }
 
+/* Capacity for n more rows. */
+static fw_status make_room(fw_block *block, size_t n, fw_error *err)
+{
+    if (n <= block->capacity - block->n_rows) return FW_OK;
+    return fw_block_reserve(block, FW_MAX(FW_MAX((size_t)FIRST_ROWS, 2 * block->capacity), block->n_rows + n), err);
+}
+
+/* A column of numbers: plain ones in runs, the others one by one. */
+static fw_status put_numbers(fw_cell_rules *rules, size_t column, const fw_field *fields, size_t n_fields, size_t n, fw_error *err)
+{
+    size_t row = rules->block->n_rows;
+    fw_cells *cells = &rules->block->cells[column];
+    for (size_t i = 0; i < n; i++) {
+        if (!rules->missing.like_number) {
+            size_t plain = fw_numbers_read(cells->number + row + i, fields + i * n_fields, n_fields, n - i);
+            memset(cells->missing + row + i, 0, plain);
+            if ((i += plain) == n) break;
+        }
+        FW_TRY(put(rules, column, row + i, fields[i * n_fields], err));
+    }
+    return FW_OK;
+}
+
+static fw_status put_column(fw_cell_rules *rules, size_t column, const fw_field *fields, size_t n_fields, size_t n, fw_error *err)
+{
+    size_t row = rules->block->n_rows;
+    int at = rules->how->column_of[column];
+    if (at >= 0 && rules->how->schema->columns[column].type == FW_NUMBER) return put_numbers(rules, column, fields + at, n_fields, n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (at < 0) FW_TRY(fw_block_set_missing(rules->block, column, row + i, err));
+        else FW_TRY(put(rules, column, row + i, fields[i * n_fields + (size_t)at], err));
+    }
+    return FW_OK;
+}
+
+fw_status fw_cells_append_rows(fw_cell_rules *rules, const fw_field *fields, size_t n_fields, uint64_t first_record, size_t n, fw_error *err)
+{
+    const fw_schema *schema = rules->how->schema;
+    fw_block *block = rules->block;
+    FW_TRY(make_room(block, n, err));
+    for (int wrong = 1; wrong >= 0; wrong--)
+        for (size_t i = 0; i < schema->n_columns; i++)
+            if (can_be_wrong(schema->columns[i].type) == (wrong == 1)) FW_TRY(put_column(rules, i, fields, n_fields, n, err));
+    for (size_t i = 0; i < n; i++) block->row[block->n_rows + i] = first_record + i;
+    block->n_rows += n;
+    return FW_OK;
+}
+
 fw_status fw_cells_append(fw_cell_rules *rules, const fw_field *fields, uint64_t record, fw_error *err)
 {
     const fw_schema *schema = rules->how->schema;
     fw_block *block = rules->block;
     size_t row = block->n_rows;
-    if (row == block->capacity) FW_TRY(fw_block_reserve(block, FW_MAX((size_t)FIRST_ROWS, 2 * block->capacity), err));
+    FW_TRY(make_room(block, 1, err));
     for (int wrong = 1; wrong >= 0; wrong--)
         for (size_t i = 0; i < schema->n_columns; i++) {
             if (can_be_wrong(schema->columns[i].type) != (wrong == 1)) continue;

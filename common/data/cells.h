@@ -10,6 +10,7 @@ typedef struct fw_missing_texts {
     size_t n;
     bool first[256];               /* some text begins with this byte */
     bool empty;                    /* "" is one of them */
+    bool like_number;              /* some text begins as a number does */
 } fw_missing_texts;
 void fw_missing_texts_init(fw_missing_texts *m, const char *const *text, size_t n);
 bool fw_is_missing(const fw_missing_texts *m, fw_field f);
@@ -30,5 +31,7 @@ typedef struct fw_cell_rules {
 /** FW_ERR_ARG, FW_ERR_DATA if reading, block and table do not fit together. Makes the dictionaries that FW_TABLE_GROW will fill. */
 fw_status fw_cell_rules_init(fw_cell_rules *rules, const fw_table *t, const fw_table_reading *how, fw_block *block, fw_error *err);
 fw_status fw_cells_append(fw_cell_rules *rules, const fw_field *fields, uint64_t record, fw_error *err);
+/** n records of n_fields fields, column by column. FW_ERR_DATA: one of them is bad, and no dictionary has grown; the text is not to be shown. */
+fw_status fw_cells_append_rows(fw_cell_rules *rules, const fw_field *fields, size_t n_fields, uint64_t first_record, size_t n, fw_error *err);
 
 #endif

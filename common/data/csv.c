@@ -10,13 +10,15 @@
 
 #define PIECE_BYTES (64u << 10)
 #define PLACE_BYTES 512
+#define FIELDS_AT_ONCE 2048        /* 32 KiB of them */
+#define ROWS_AT_ONCE 64
 
 /* ---- the window ---- */
 
 static fw_status read_more(fw_csv *csv, uint64_t to, fw_error *err)
 {
     size_t want = (size_t)(to - csv->at) - csv->len, got;
-    FW_TRY(fw_grow((void **)&csv->bytes, &csv->capacity, csv->len + want, 1, "a chunk of a table", err));
+    FW_TRY(fw_grow((void **)&csv->bytes, &csv->capacity, csv->len + want + FW_FIELD_READABLE, 1, "a chunk of a table", err));
     FW_TRY(fw_input_read(csv->input, csv->at + csv->len, csv->bytes + csv->len, want, &got, err));
     csv->len += got;
     csv->input_ended = got < want;
@@ -107,28 +109,87 @@ static fw_status bad_row(fw_csv *csv, fw_table *t, const span *s, size_t record_
 /** n raw fields, made ready and given to the sink. */
 static fw_status take_record(fw_csv *csv, const fw_table *t, size_t n, bool may_quote, bool check_text, const fw_sink *sink, uint64_t record, fw_error *err)
 {
-    if (check_text) FW_TRY(fw_csv_check_text(csv, FW_MIN(n, csv->fields_capacity), err));
-    FW_TRY(fw_csv_clean(csv, FW_MIN(n, csv->fields_capacity), may_quote, err));
+    if (check_text) FW_TRY(fw_csv_check_text(csv, FW_MIN(n, t->n_columns), err));
+    FW_TRY(fw_csv_clean(csv, FW_MIN(n, t->n_columns), may_quote, err));
     if (n != t->n_columns) return fw_fail(err, FW_ERR_DATA, "%zu field%s, expected %zu", n, n == 1 ? "" : "s", t->n_columns);
     return sink->take(sink->context, csv->fields, record, err);
+}
+
+/** A walk over the records of a span. Those without quotes, with the right number of fields and of plain text wait in csv->fields to go on together. */
+typedef struct walk {
+    fw_csv *csv;
+    fw_table *t;
+    const span *s;
+    const fw_sink *sink;
+    const char *text;
+    bool check_text, trim;         /* there are bytes that are no plain text; there are blanks, and they are to go */
+    size_t n, most;                /* records that wait */
+    size_t place[ROWS_AT_ONCE];    /* of each in text */
+    uint64_t n_records;
+} walk;
+
+/** The record at text + at, alone: its n raw fields are the first ones in csv->fields. */
+static fw_status take_alone(walk *w, size_t at, size_t n, bool may_quote, fw_error *err)
+{
+    fw_status status = take_record(w->csv, w->t, n, may_quote, w->check_text, w->sink, w->n_records, err);
+    if (status == FW_ERR_DATA) status = bad_row(w->csv, w->t, w->s, at, w->sink, err);
+    if (status == FW_OK) w->n_records++;
+    return status;
+}
+
+/** The records that wait, together, or one by one where one of them is bad. */
+static fw_status take_waiting(walk *w, fw_error *err)
+{
+    size_t n = w->n, width = w->t->n_columns;
+    w->n = 0;
+    if (n == 0) return FW_OK;
+    if (w->trim) fw_csv_trim(w->csv, w->csv->fields, n * width);
+    fw_status status = w->sink->take_rows(w->sink->context, w->csv->fields, w->n_records, n, err);
+    if (status == FW_OK) w->n_records += n;
+    if (status != FW_ERR_DATA) return status;
+    for (size_t i = 0; i < n; i++) {
+        memmove(w->csv->fields, w->csv->fields + i * width, width * sizeof *w->csv->fields);
+        FW_TRY(take_alone(w, w->place[i], width, false, err));
+    }
+    return FW_OK;
+}
+
+static fw_status walk_records(walk *w, size_t len, fw_error *err)
+{
+    fw_csv *csv = w->csv;
+    fw_csv_scan scan;
+    fw_csv_scan_start(&scan, w->text, len, false, csv->dialect);
+    for (size_t at = 0, stop, n; at <= len; at = stop + 1) {
+        size_t width = w->t->n_columns;
+        fw_field *fields = csv->fields + w->n * width;
+        fw_csv_split(fields, width, &scan, at, &stop, &n);
+        if (n == 1 && width > 1 && fw_csv_is_empty(csv, w->text + at, stop - at)) continue;
+        bool plain = n == width && scan.seen == 0 && stop - at <= FW_FIELD_MAX_BYTES;
+        if (w->most > 0 && plain) {
+            w->place[w->n] = at;
+            if (++w->n == w->most) FW_TRY(take_waiting(w, err));
+            continue;
+        }
+        if (w->n > 0) {
+            FW_TRY(take_waiting(w, err));
+            memmove(csv->fields, fields, FW_MIN(n, width) * sizeof *fields);
+        }
+        fw_status status = take_alone(w, at, n, scan.seen != 0, err);
+        if (status != FW_OK) return status;
+    }
+    return take_waiting(w, err);
 }
 
 static fw_status read_span(fw_csv *csv, fw_table *t, const span *s, const fw_sink *sink, uint64_t *n_records, fw_error *err)
 {
     const char *text = csv->bytes + (s->first - csv->at);
-    size_t len = (size_t)(s->stop - s->first), stop, n;
-    bool check_text = !fw_csv_all_ascii(text, len);
-    fw_csv_scan scan;
-    fw_csv_scan_start(&scan, text, len, false, csv->dialect);
-    for (size_t at = 0; at <= len; at = stop + 1) {
-        fw_csv_split(csv, &scan, at, &stop, &n);
-        if (n == 1 && t->n_columns > 1 && fw_csv_is_empty(csv, text + at, stop - at)) continue;
-        fw_status status = take_record(csv, t, n, scan.seen != 0, check_text, sink, *n_records, err);
-        if (status == FW_ERR_DATA) status = bad_row(csv, t, s, at, sink, err);
-        if (status != FW_OK) return status;
-        (*n_records)++;
-    }
-    return FW_OK;
+    size_t len = (size_t)(s->stop - s->first);
+    walk w = {.csv = csv, .t = t, .s = s, .sink = sink, .text = text, .check_text = !fw_csv_all_ascii(text, len)};
+    w.trim = csv->dialect.trim && (memchr(text, ' ', len) != NULL || memchr(text, '\t', len) != NULL);
+    if (sink->take_rows != NULL && !w.check_text) w.most = csv->fields_capacity / t->n_columns - 1;
+    fw_status status = walk_records(&w, len, err);
+    *n_records = w.n_records;
+    return status;
 }
 
 static fw_status csv_read(fw_table *t, uint64_t chunk, const fw_sink *sink, uint64_t *n_records, fw_error *err)
@@ -177,8 +238,9 @@ static fw_status csv_open(fw_table *t, const fw_table_spec *spec, const char *ba
     FW_TRY(r->agree(r->context, status, err));
     FW_TRY(fw_csv_index(csv, t, spec, err));
     free(csv->fields);                                     /* those of the header; the records have n_columns */
-    csv->fields = calloc(t->n_columns, sizeof *csv->fields);
-    csv->fields_capacity = t->n_columns;
+    size_t rows = 1 + FW_MIN(FW_MAX(FIELDS_AT_ONCE / t->n_columns, 1u), ROWS_AT_ONCE);
+    csv->fields = calloc(rows, t->n_columns * sizeof *csv->fields);
+    csv->fields_capacity = rows * t->n_columns;
     return r->agree(r->context, csv->fields != NULL ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "%s: no memory", t->name), err);
 }
 

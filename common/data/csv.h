@@ -21,12 +21,12 @@ typedef struct fw_csv {
     uint64_t begin_newlines;       /* newlines before begin */
     fw_csv_cut *cuts;              /* n_chunks + 1; the last one: at end */
 
-    char *bytes;                   /* the window: [at, at + len) of the input */
+    char *bytes;                   /* the window: [at, at + len) of the input; FW_FIELD_READABLE more have room */
     uint64_t at;
     size_t len, capacity;
     bool input_ended;              /* the window reaches the end of the input */
 
-    fw_field *fields;              /* of the record in hand */
+    fw_field *fields;              /* of the record in hand, or of the records that go on together, each n_columns */
     size_t fields_capacity;
     char *scratch;                 /* fields whose doubled quotes were undone */
     size_t scratch_len, scratch_capacity;
@@ -40,8 +40,11 @@ fw_status fw_csv_load(fw_csv *csv, uint64_t from, uint64_t to, fw_error *err);
 fw_status fw_csv_record_end(uint64_t *end, fw_csv *csv, uint64_t from, bool *inside, fw_error *err);
 
 /** Splits the record at [first, ...) of the scanned text into raw fields; *stop: its newline or the end of the text; *n: how many there are,
- *  of which csv->fields holds the first fields_capacity. */
-void fw_csv_split(fw_csv *csv, fw_csv_scan *scan, size_t first, size_t *stop, size_t *n);
+ *  of which `fields` holds the first `room`. */
+void fw_csv_split(fw_field *fields, size_t room, fw_csv_scan *scan, size_t first, size_t *stop, size_t *n);
+
+/** Blanks (of a dialect that trims) around the raw fields do not count; for fields without quotes. */
+void fw_csv_trim(const fw_csv *csv, fw_field *fields, size_t n);
 
 /** Trims and unquotes n raw fields in place. FW_ERR_DATA: why it is a bad row. They point into the window or the scratch, until the next call. */
 fw_status fw_csv_clean(fw_csv *csv, size_t n, bool may_quote, fw_error *err);

@@ -40,7 +40,7 @@ static fw_status header_fields(size_t *n, fw_csv *csv, uint64_t a, uint64_t b, f
     size_t stop, first = (size_t)(a - csv->at);
     for (int pass = 0; pass < 2; pass++) {                 /* the first one counts */
         fw_csv_scan_start(&scan, csv->bytes + first, (size_t)(b - a), false, csv->dialect);
-        fw_csv_split(csv, &scan, 0, &stop, n);
+        fw_csv_split(csv->fields, csv->fields_capacity, &scan, 0, &stop, n);
         if (pass == 0) FW_TRY(fw_grow((void **)&csv->fields, &csv->fields_capacity, *n, sizeof *csv->fields, "a CSV header", err));
     }
     FW_TRY(fw_csv_check_text(csv, *n, err));

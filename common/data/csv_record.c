@@ -20,24 +20,36 @@ bool fw_csv_is_empty(const fw_csv *csv, const char *s, size_t len)
     return len == 0;
 }
 
-void fw_csv_split(fw_csv *csv, fw_csv_scan *scan, size_t first, size_t *stop, size_t *n)
+void fw_csv_split(fw_field *fields, size_t room, fw_csv_scan *scan, size_t first, size_t *stop, size_t *n)
 {
-    size_t at, fields = 0, from = first;
+    size_t at, found = 0, from = first;
     bool last = false;
     fw_csv_scan_record(scan);
     while (!last) {
         if (!fw_csv_scan_next(&at, scan)) at = scan->len;
         last = at == scan->len || scan->s[at] == '\n';
-        if (fields < csv->fields_capacity) csv->fields[fields] = (fw_field){scan->s + from, at - from};
-        fields++;
+        if (found < room) fields[found] = (fw_field){scan->s + from, at - from};
+        found++;
         from = at + 1;
     }
-    if (fields <= csv->fields_capacity) {                  /* CR LF: the CR belongs to the line's end */
-        fw_field *f = &csv->fields[fields - 1];
+    if (found <= room) {                                   /* CR LF: the CR belongs to the line's end */
+        fw_field *f = &fields[found - 1];
         while (f->len > 0 && f->s[f->len - 1] == '\r') f->len--;
     }
     *stop = at;
-    *n = fields;
+    *n = found;
+}
+
+static fw_field trimmed(const fw_csv *csv, fw_field f)
+{
+    while (f.len > 0 && is_blank(*f.s, csv->dialect)) f.s++, f.len--;
+    while (f.len > 0 && is_blank(f.s[f.len - 1], csv->dialect)) f.len--;
+    return f;
+}
+
+void fw_csv_trim(const fw_csv *csv, fw_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++) fields[i] = trimmed(csv, fields[i]);
 }
 
 /** "column age", or "column 3" while the names are not known. */
@@ -87,10 +99,7 @@ static fw_status unquote(fw_csv *csv, fw_field *f, size_t i, fw_error *err)
 static fw_status clean_field(fw_csv *csv, size_t i, bool may_quote, fw_error *err)
 {
     fw_field *f = &csv->fields[i];
-    if (csv->dialect.trim) {
-        while (f->len > 0 && is_blank(*f->s, csv->dialect)) f->s++, f->len--;
-        while (f->len > 0 && is_blank(f->s[f->len - 1], csv->dialect)) f->len--;
-    }
+    if (csv->dialect.trim) *f = trimmed(csv, *f);
     if (f->len > FW_FIELD_MAX_BYTES) {
         char label[LABEL_BYTES];
         return fw_fail(err, FW_ERR_DATA, "a field of %zu bytes (%s), at most %u; is a quote not closed?", f->len, column_label(label, csv, i), FW_FIELD_MAX_BYTES);

@@ -7,12 +7,16 @@
 
 /** One value as it stands in the source, unquoted and trimmed; for pictures the pixels. Not NUL-terminated. */
 typedef struct fw_field { const char *s; size_t len; } fw_field;
+#define FW_FIELD_READABLE 16      /* bytes behind a field of take_rows that may be read */
 
 /** Where a source puts its records. */
 typedef struct fw_sink {
     void *context;
     /** One record, fields (n_columns). FW_ERR_DATA: a bad row, and err says why but not where; FW_END: enough; other errors end it. */
     fw_status (*take)(void *context, const fw_field *fields, uint64_t record, fw_error *err);
+    /** May be NULL. n records at once, fields (n, n_columns), as good as n calls of take; FW_ERR_DATA: one of them may be bad, nothing was taken,
+     *  and they will come one by one. */
+    fw_status (*take_rows)(void *context, const fw_field *fields, uint64_t first_record, size_t n, fw_error *err);
     bool skip_bad;
     bool list_bad;                 /* count bad rows in the table and list the first ones */
 } fw_sink;

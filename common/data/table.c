@@ -155,19 +155,28 @@ const fw_bad_row *fw_table_bad(const fw_table *t, size_t *n_listed)
     return t->bad;
 }
 
+typedef struct table_cells { fw_cell_rules rules; size_t n_fields; } table_cells;
+
 static fw_status take_cells(void *context, const fw_field *fields, uint64_t record, fw_error *err)
 {
-    return fw_cells_append(context, fields, record, err);
+    table_cells *c = context;
+    return fw_cells_append(&c->rules, fields, record, err);
+}
+
+static fw_status take_rows_of_cells(void *context, const fw_field *fields, uint64_t first_record, size_t n, fw_error *err)
+{
+    table_cells *c = context;
+    return fw_cells_append_rows(&c->rules, fields, c->n_fields, first_record, n, err);
 }
 
 fw_status fw_table_read(fw_table *t, const fw_table_reading *how, fw_block *block, uint64_t *chunk, uint64_t *n_records, fw_error *err)
 {
-    fw_cell_rules rules;
+    table_cells cells = {.n_fields = t->n_columns};
     fw_error unread;
     if (err == NULL) err = &unread;
-    FW_TRY(fw_cell_rules_init(&rules, t, how, block, err));
+    FW_TRY(fw_cell_rules_init(&cells.rules, t, how, block, err));
     if (t->next_chunk >= t->n_chunks) return FW_END;
-    const fw_sink sink = {.context = &rules, .take = take_cells, .skip_bad = how->skip_bad_rows, .list_bad = how->skip_bad_rows};
+    const fw_sink sink = {.context = &cells, .take = take_cells, .take_rows = take_rows_of_cells, .skip_bad = how->skip_bad_rows, .list_bad = how->skip_bad_rows};
     uint64_t n = 0;
     fw_block_clear(block);
     FW_TRY(t->ops->read(t, t->next_chunk, &sink, &n, err));
