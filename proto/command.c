@@ -1,42 +1,98 @@
 #include "proto/command.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "proto/budget.h"
 #include "proto/command.pb-c.h"
 
 #define STATUS_LOWEST FW_ERR_INTERNAL
 
+/* What protobuf-c may take to unpack n bytes. Honest messages need at most about 13 n (rounds of a rate search: 232 bytes from 24, and the list of what
+ * was scanned); two bytes on the wire can ask for 200. Our own copy is no larger than the message it is taken from. */
+#define BUDGET(n) (16 * (n) + ((size_t)64 << 10))
+
+/* ---- fields: the members that a struct of ours and a message share, as tables ----------------------------------------------------------- */
+
+typedef enum field_type { TEXT, F64, U64, U32, I32, FLAG, VALUES, WORDS } field_type;
+
+/** VALUES and WORDS: `ours` and `theirs` are the lists, the counts stand at n_ours and n_theirs. */
+typedef struct field { field_type type; size_t ours, theirs, n_ours, n_theirs; } field;
+
+/** A message with its table. */
+typedef struct shape { const ProtobufCMessageDescriptor *descriptor; const field *fields; size_t n; } shape;
+#define SHAPE(descriptor, table) {&descriptor, table, sizeof table / sizeof *table}
+
 /* protobuf-c wants char *, and "" for nothing. */
 static char *text_of(char *s) { return s != NULL ? s : (char *)protobuf_c_empty_string; }
 
-/* ---- lists ------------------------------------------------------------------------------------------------------------------------- */
-
-static Flywheel__NamedValue **pack_values(const fw_value *v, size_t n)
+/* n messages of `size` bytes and the list that points to them, in one piece of memory; NULL: no memory. */
+static void **new_list(size_t n, size_t size, const ProtobufCMessageDescriptor *d)
 {
-    Flywheel__NamedValue **list = calloc(n + 1, sizeof *list), *items = calloc(n + 1, sizeof *items);
-    if (list == NULL || items == NULL) {
-        free(list);
-        free(items);
-        return NULL;
-    }
-    list[n] = items;                               /* remembered for release_values */
-    for (size_t i = 0; i < n; i++) {
-        flywheel__named_value__init(&items[i]);
-        items[i].name = text_of(v[i].name);
-        items[i].value = v[i].value;
-        list[i] = &items[i];
+    size_t each = 0, bytes = 0;
+    if (fw_size_add(&each, size, sizeof(void *), "", NULL) < 0 || fw_size_mul(&bytes, n + 1, each, "", NULL) < 0) return NULL;
+    void **list = calloc(1, bytes);
+    char *items = list != NULL ? (char *)(list + n + 1) : NULL;
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        list[i] = items + i * size;
+        protobuf_c_message_init(d, list[i]);
     }
     return list;
 }
 
-static void release_values(Flywheel__NamedValue **list, size_t n)
+static void *pack_values(const fw_value *v, size_t n)
 {
-    if (list != NULL) free(list[n]);
-    free(list);
+    Flywheel__NamedValue **list = (Flywheel__NamedValue **)new_list(n, sizeof **list, &flywheel__named_value__descriptor);
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        list[i]->name = text_of(v[i].name);
+        list[i]->value = v[i].value;
+    }
+    return list;
+}
+
+static void *pack_words(const fw_word *v, size_t n)
+{
+    Flywheel__NamedText **list = (Flywheel__NamedText **)new_list(n, sizeof **list, &flywheel__named_text__descriptor);
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        list[i]->name = text_of(v[i].name);
+        list[i]->text = text_of(v[i].text);
+    }
+    return list;
+}
+
+static fw_status pack_fields(ProtobufCMessage *message, const void *from, const shape *s, fw_error *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const field *f = &s->fields[i];
+        const char *ours = (const char *)from + f->ours;
+        char *theirs = (char *)message + f->theirs;
+        const size_t n = f->type == VALUES || f->type == WORDS ? *(const size_t *)((const char *)from + f->n_ours) : 0;
+        switch (f->type) {
+        case TEXT: *(char **)theirs = text_of(*(char *const *)ours); break;
+        case F64: *(double *)theirs = *(const double *)ours; break;
+        case U64: *(uint64_t *)theirs = *(const uint64_t *)ours; break;
+        case U32: *(uint32_t *)theirs = *(const uint32_t *)ours; break;
+        case I32: *(int32_t *)theirs = *(const int32_t *)ours; break;
+        case FLAG: *(protobuf_c_boolean *)theirs = *(const bool *)ours; break;
+        case VALUES: case WORDS: {
+            void *list = f->type == VALUES ? pack_values(*(fw_value *const *)ours, n) : pack_words(*(fw_word *const *)ours, n);
+            if (list == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message with a list of %zu", n);
+            *(void **)theirs = list;
+            *(size_t *)((char *)message + f->n_theirs) = n;
+            break;
+        }
+        }
+    }
+    return FW_OK;
+}
+
+/* The lists that pack_fields made; also of a message it did not finish. */
+static void release_lists(ProtobufCMessage *message, const shape *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->fields[i].type == VALUES || s->fields[i].type == WORDS) free(*(void **)((char *)message + s->fields[i].theirs));
 }
 
 static fw_status unpack_values(fw_value **out, size_t *n_out, Flywheel__NamedValue *const *list, size_t n, fw_error *err)
@@ -50,204 +106,175 @@ static fw_status unpack_values(fw_value **out, size_t *n_out, Flywheel__NamedVal
     return FW_OK;
 }
 
+static fw_status unpack_words(fw_word **out, size_t *n_out, Flywheel__NamedText *const *list, size_t n, fw_error *err)
+{
+    FW_TRY(fw_alloc_zeroed((void **)out, n + 1, sizeof **out, "words", err));
+    *n_out = n;
+    for (size_t i = 0; i < n; i++) {
+        FW_TRY(fw_copy_text(&(*out)[i].name, list[i]->name, err));
+        FW_TRY(fw_copy_text(&(*out)[i].text, list[i]->text, err));
+    }
+    return FW_OK;
+}
+
+static fw_status unpack_fields(void *to, const ProtobufCMessage *message, const shape *s, fw_error *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const field *f = &s->fields[i];
+        char *ours = (char *)to + f->ours;
+        const char *theirs = (const char *)message + f->theirs;
+        switch (f->type) {
+        case TEXT: FW_TRY(fw_copy_text((char **)ours, *(char *const *)theirs, err)); break;
+        case F64: *(double *)ours = *(const double *)theirs; break;
+        case U64: *(uint64_t *)ours = *(const uint64_t *)theirs; break;
+        case U32: *(uint32_t *)ours = *(const uint32_t *)theirs; break;
+        case I32: *(int32_t *)ours = *(const int32_t *)theirs; break;
+        case FLAG: *(bool *)ours = *(const protobuf_c_boolean *)theirs != 0; break;
+        case VALUES:
+            FW_TRY(unpack_values((fw_value **)ours, (size_t *)((char *)to + f->n_ours), *(Flywheel__NamedValue **const *)theirs,
+                                 *(const size_t *)((const char *)message + f->n_theirs), err));
+            break;
+        case WORDS:
+            FW_TRY(unpack_words((fw_word **)ours, (size_t *)((char *)to + f->n_ours), *(Flywheel__NamedText **const *)theirs,
+                                *(const size_t *)((const char *)message + f->n_theirs), err));
+            break;
+        }
+    }
+    return FW_OK;
+}
+
 static void free_values(fw_value *v, size_t n)
 {
     for (size_t i = 0; v != NULL && i < n; i++) free(v[i].name);
     free(v);
 }
 
+static void free_words(fw_word *v, size_t n)
+{
+    for (size_t i = 0; v != NULL && i < n; i++) {
+        free(v[i].name);
+        free(v[i].text);
+    }
+    free(v);
+}
+
 static fw_status packed(void **bytes, size_t *len, const ProtobufCMessage *m, fw_error *err)
 {
-    *len = protobuf_c_message_get_packed_size(m);
-    *bytes = malloc(*len + 1);
-    if (*bytes == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message of %zu bytes", *len);
-    protobuf_c_message_pack(m, *bytes);
+    const size_t n = protobuf_c_message_get_packed_size(m);
+    if (n > FW_COMMAND_MAX_BYTES) return fw_fail(err, FW_ERR_NOMEM, "a message of %zu bytes; at most %u are accepted", n, FW_COMMAND_MAX_BYTES);
+    *bytes = malloc(n + 1);
+    if (*bytes == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message of %zu bytes", n);
+    *len = protobuf_c_message_pack(m, *bytes);
     return FW_OK;
+}
+
+/* Within the budget; NULL and err when these bytes are no such message. */
+static ProtobufCMessage *unpacked(const ProtobufCMessageDescriptor *d, const void *bytes, size_t len, const char *what, fw_error *err)
+{
+    if (len > FW_COMMAND_MAX_BYTES) {
+        fw_fail(err, FW_ERR_FORMAT, "%s of %zu bytes; at most %u are accepted", what, len, FW_COMMAND_MAX_BYTES);
+        return NULL;
+    }
+    size_t left = BUDGET(len);
+    ProtobufCAllocator allocator = fw_budget_allocator(&left);
+    ProtobufCMessage *m = protobuf_c_message_unpack(d, &allocator, len, bytes);
+    if (m == NULL) fw_fail(err, FW_ERR_FORMAT, "%zu bytes are not %s, or would take more than %zu bytes of memory", len, what, BUDGET(len));
+    return m;
+}
+
+static void free_unpacked(ProtobufCMessage *m)
+{
+    size_t none = 0;
+    ProtobufCAllocator allocator = fw_budget_allocator(&none);
+    protobuf_c_message_free_unpacked(m, &allocator);
 }
 
 /* ---- orders ------------------------------------------------------------------------------------------------------------------------ */
 
+#define O(type, ours, Message, theirs) {type, offsetof(fw_order, ours), offsetof(Flywheel__##Message, theirs), 0, 0}
+
+static const field ingest_fields[] = {O(TEXT, project, Ingest, project), O(TEXT, directory, Ingest, directory), O(TEXT, output, Ingest, output)};
+static const field open_fields[] = {O(TEXT, project, Open, project), O(TEXT, directory, Open, directory), O(TEXT, dataset, Open, dataset)};
+static const field create_fields[] = {O(TEXT, path, Create, checkpoint), O(F64, checkpoint_every_s, Create, checkpoint_every_s),
+                                      O(U64, checkpoint_every_rounds, Create, checkpoint_every_rounds)};
+static const field restore_fields[] = {O(TEXT, dataset, Restore, from)};
+static const field advance_fields[] = {O(U64, rounds, Advance, rounds), O(FLAG, mark_best, Advance, mark_best)};
+static const field evaluate_fields[] = {O(TEXT, dataset, Evaluate, dataset), O(TEXT, split, Evaluate, split)};
+static const field save_fields[] = {
+    O(TEXT, path, Save, path), O(FLAG, best, Save, best),
+    {VALUES, offsetof(fw_order, values), offsetof(Flywheel__Save, metrics), offsetof(fw_order, n_values), offsetof(Flywheel__Save, n_metrics)}};
+static const field load_fields[] = {O(TEXT, path, LoadModel, path)};
+static const field score_fields[] = {
+    O(TEXT, project, Score, project), O(TEXT, directory, Score, directory), O(TEXT, dataset, Score, dataset), O(TEXT, split, Score, split),
+    O(TEXT, output, Score, output), O(TEXT, format, Score, format), O(TEXT, bus, Score, bus), O(U32, wait_readers, Score, wait_readers),
+    O(F64, wait_s, Score, wait_s), O(FLAG, skip_bad_rows, Score, skip_bad_rows), O(U64, piece_rows, Score, piece_rows)};
+static const field find_fields[] = {O(F64, low, FindLearningRate, low), O(F64, high, FindLearningRate, high), O(U32, steps, FindLearningRate, steps)};
+static const field probe_fields[] = {O(TEXT, path, Probe, path), O(F64, deadline_s, Probe, deadline_s)};
+static const field close_fields[] = {O(I32, exit_code, Close, exit_code)};
+
+/** Each kind of order: its place in the message's oneof, and the shape of what stands there. */
+static const struct { Flywheel__Order__WhatCase what; shape shape; } kinds[] = {
+    [FW_ORDER_INGEST] = {FLYWHEEL__ORDER__WHAT_INGEST, SHAPE(flywheel__ingest__descriptor, ingest_fields)},
+    [FW_ORDER_OPEN] = {FLYWHEEL__ORDER__WHAT_OPEN, SHAPE(flywheel__open__descriptor, open_fields)},
+    [FW_ORDER_CREATE] = {FLYWHEEL__ORDER__WHAT_CREATE, SHAPE(flywheel__create__descriptor, create_fields)},
+    [FW_ORDER_RESTORE] = {FLYWHEEL__ORDER__WHAT_RESTORE, SHAPE(flywheel__restore__descriptor, restore_fields)},
+    [FW_ORDER_ADVANCE] = {FLYWHEEL__ORDER__WHAT_ADVANCE, SHAPE(flywheel__advance__descriptor, advance_fields)},
+    [FW_ORDER_SAVE] = {FLYWHEEL__ORDER__WHAT_SAVE, SHAPE(flywheel__save__descriptor, save_fields)},
+    [FW_ORDER_LOAD_MODEL] = {FLYWHEEL__ORDER__WHAT_LOAD_MODEL, SHAPE(flywheel__load_model__descriptor, load_fields)},
+    [FW_ORDER_EVALUATE] = {FLYWHEEL__ORDER__WHAT_EVALUATE, SHAPE(flywheel__evaluate__descriptor, evaluate_fields)},
+    [FW_ORDER_SCORE] = {FLYWHEEL__ORDER__WHAT_SCORE, SHAPE(flywheel__score__descriptor, score_fields)},
+    [FW_ORDER_FIND_RATE] = {FLYWHEEL__ORDER__WHAT_FIND_LEARNING_RATE, SHAPE(flywheel__find_learning_rate__descriptor, find_fields)},
+    [FW_ORDER_PROBE] = {FLYWHEEL__ORDER__WHAT_PROBE, SHAPE(flywheel__probe__descriptor, probe_fields)},
+    [FW_ORDER_CLOSE] = {FLYWHEEL__ORDER__WHAT_CLOSE, SHAPE(flywheel__close__descriptor, close_fields)},
+};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
+/** Room for any of the messages in the oneof; there every member is a pointer in the same place. */
+typedef union order_body {
+    ProtobufCMessage base;
+    Flywheel__Ingest ingest;
+    Flywheel__Open open;
+    Flywheel__Create create;
+    Flywheel__Restore restore;
+    Flywheel__Advance advance;
+    Flywheel__Save save;
+    Flywheel__LoadModel load_model;
+    Flywheel__Evaluate evaluate;
+    Flywheel__Score score;
+    Flywheel__FindLearningRate find_learning_rate;
+    Flywheel__Probe probe;
+    Flywheel__Close close;
+} order_body;
+
 fw_status fw_order_pack(void **bytes, size_t *len, const fw_order *o, fw_error *err)
 {
+    const shape *s = &kinds[o->kind].shape, *settings = &kinds[FW_ORDER_CREATE].shape;
     Flywheel__Order m = FLYWHEEL__ORDER__INIT;
-    Flywheel__Ingest ingest = FLYWHEEL__INGEST__INIT;
-    Flywheel__Open open = FLYWHEEL__OPEN__INIT;
     Flywheel__Create create = FLYWHEEL__CREATE__INIT;
-    Flywheel__Restore restore = FLYWHEEL__RESTORE__INIT;
-    Flywheel__Advance advance = FLYWHEEL__ADVANCE__INIT;
-    Flywheel__Evaluate evaluate = FLYWHEEL__EVALUATE__INIT;
-    Flywheel__Save save = FLYWHEEL__SAVE__INIT;
-    Flywheel__Score score = FLYWHEEL__SCORE__INIT;
-    Flywheel__FindLearningRate find = FLYWHEEL__FIND_LEARNING_RATE__INIT;
-    Flywheel__Close close = FLYWHEEL__CLOSE__INIT;
-    Flywheel__LoadModel load = FLYWHEEL__LOAD_MODEL__INIT;
-    Flywheel__NamedValue **values = NULL;
-    m.number = o->number;
-    create.checkpoint = text_of(o->path);
-    create.checkpoint_every_s = o->checkpoint_every_s;
-    create.checkpoint_every_rounds = o->checkpoint_every_rounds;
-    switch (o->kind) {
-    case FW_ORDER_INGEST:
-        ingest.project = text_of(o->project);
-        ingest.directory = text_of(o->directory);
-        ingest.output = text_of(o->output);
-        m.what_case = FLYWHEEL__ORDER__WHAT_INGEST;
-        m.ingest = &ingest;
-        break;
-    case FW_ORDER_OPEN:
-        open.project = text_of(o->project);
-        open.directory = text_of(o->directory);
-        open.dataset = text_of(o->dataset);
-        m.what_case = FLYWHEEL__ORDER__WHAT_OPEN;
-        m.open = &open;
-        break;
-    case FW_ORDER_CREATE:
-        m.what_case = FLYWHEEL__ORDER__WHAT_CREATE;
-        m.create = &create;
-        break;
-    case FW_ORDER_RESTORE:
-        restore.create = &create;
-        restore.from = text_of(o->dataset);
-        m.what_case = FLYWHEEL__ORDER__WHAT_RESTORE;
-        m.restore = &restore;
-        break;
-    case FW_ORDER_ADVANCE:
-        advance.rounds = o->rounds;
-        advance.mark_best = o->mark_best;
-        m.what_case = FLYWHEEL__ORDER__WHAT_ADVANCE;
-        m.advance = &advance;
-        break;
-    case FW_ORDER_EVALUATE:
-        evaluate.dataset = text_of(o->dataset);
-        evaluate.split = text_of(o->split);
-        m.what_case = FLYWHEEL__ORDER__WHAT_EVALUATE;
-        m.evaluate = &evaluate;
-        break;
-    case FW_ORDER_SAVE:
-        values = pack_values(o->values, o->n_values);
-        if (values == NULL) return fw_fail(err, FW_ERR_NOMEM, "an order");
-        save.path = text_of(o->path);
-        save.best = o->best;
-        save.metrics = values;
-        save.n_metrics = o->n_values;
-        m.what_case = FLYWHEEL__ORDER__WHAT_SAVE;
-        m.save = &save;
-        break;
-    case FW_ORDER_LOAD_MODEL:
-        load.path = text_of(o->path);
-        m.what_case = FLYWHEEL__ORDER__WHAT_LOAD_MODEL;
-        m.load_model = &load;
-        break;
-    case FW_ORDER_SCORE:
-        score.project = text_of(o->project);
-        score.directory = text_of(o->directory);
-        score.dataset = text_of(o->dataset);
-        score.split = text_of(o->split);
-        score.output = text_of(o->output);
-        score.format = text_of(o->format);
-        score.bus = text_of(o->bus);
-        score.wait_readers = o->wait_readers;
-        score.wait_s = o->wait_s;
-        score.skip_bad_rows = o->skip_bad_rows;
-        score.piece_rows = o->piece_rows;
-        m.what_case = FLYWHEEL__ORDER__WHAT_SCORE;
-        m.score = &score;
-        break;
-    case FW_ORDER_FIND_RATE:
-        find.low = o->low;
-        find.high = o->high;
-        find.steps = o->steps;
-        m.what_case = FLYWHEEL__ORDER__WHAT_FIND_LEARNING_RATE;
-        m.find_learning_rate = &find;
-        break;
-    case FW_ORDER_CLOSE:
-        close.exit_code = o->exit_code;
-        m.what_case = FLYWHEEL__ORDER__WHAT_CLOSE;
-        m.close = &close;
-        break;
+    order_body body;
+    protobuf_c_message_init(s->descriptor, &body);
+    fw_status status = pack_fields(&body.base, o, s, err);
+    if (status == FW_OK && o->kind == FW_ORDER_RESTORE) {
+        status = pack_fields(&create.base, o, settings, err);
+        body.restore.create = &create;
     }
-    fw_status s = packed(bytes, len, &m.base, err);
-    release_values(values, o->n_values);
-    return s;
-}
-
-static fw_status copy_create(fw_order *o, const Flywheel__Create *c, fw_error *err)
-{
-    if (c == NULL) return fw_fail(err, FW_ERR_FORMAT, "order: restore without settings");
-    o->checkpoint_every_s = c->checkpoint_every_s;
-    o->checkpoint_every_rounds = c->checkpoint_every_rounds;
-    return fw_copy_text(&o->path, c->checkpoint, err);
-}
-
-static fw_status copy_score(fw_order *o, const Flywheel__Score *s, fw_error *err)
-{
-    o->wait_readers = s->wait_readers;
-    o->wait_s = s->wait_s;
-    o->skip_bad_rows = s->skip_bad_rows;
-    o->piece_rows = s->piece_rows;
-    FW_TRY(fw_copy_text(&o->project, s->project, err));
-    FW_TRY(fw_copy_text(&o->directory, s->directory, err));
-    FW_TRY(fw_copy_text(&o->dataset, s->dataset, err));
-    FW_TRY(fw_copy_text(&o->split, s->split, err));
-    FW_TRY(fw_copy_text(&o->output, s->output, err));
-    FW_TRY(fw_copy_text(&o->format, s->format, err));
-    return fw_copy_text(&o->bus, s->bus, err);
+    m.number = o->number;
+    m.what_case = kinds[o->kind].what;
+    m.ingest = &body.ingest;
+    if (status == FW_OK) status = packed(bytes, len, &m.base, err);
+    release_lists(&body.base, s);
+    return status;
 }
 
 static fw_status copy_order(fw_order *o, const Flywheel__Order *m, fw_error *err)
 {
     o->number = m->number;
-    switch (m->what_case) {
-    case FLYWHEEL__ORDER__WHAT_INGEST:
-        o->kind = FW_ORDER_INGEST;
-        FW_TRY(fw_copy_text(&o->project, m->ingest->project, err));
-        FW_TRY(fw_copy_text(&o->directory, m->ingest->directory, err));
-        return fw_copy_text(&o->output, m->ingest->output, err);
-    case FLYWHEEL__ORDER__WHAT_OPEN:
-        o->kind = FW_ORDER_OPEN;
-        FW_TRY(fw_copy_text(&o->project, m->open->project, err));
-        FW_TRY(fw_copy_text(&o->directory, m->open->directory, err));
-        return fw_copy_text(&o->dataset, m->open->dataset, err);
-    case FLYWHEEL__ORDER__WHAT_CREATE:
-        o->kind = FW_ORDER_CREATE;
-        return copy_create(o, m->create, err);
-    case FLYWHEEL__ORDER__WHAT_RESTORE:
-        o->kind = FW_ORDER_RESTORE;
-        FW_TRY(copy_create(o, m->restore->create, err));
-        return fw_copy_text(&o->dataset, m->restore->from, err);
-    case FLYWHEEL__ORDER__WHAT_ADVANCE:
-        o->kind = FW_ORDER_ADVANCE;
-        o->rounds = m->advance->rounds;
-        o->mark_best = m->advance->mark_best;
-        return FW_OK;
-    case FLYWHEEL__ORDER__WHAT_EVALUATE:
-        o->kind = FW_ORDER_EVALUATE;
-        FW_TRY(fw_copy_text(&o->dataset, m->evaluate->dataset, err));
-        return fw_copy_text(&o->split, m->evaluate->split, err);
-    case FLYWHEEL__ORDER__WHAT_SAVE:
-        o->kind = FW_ORDER_SAVE;
-        o->best = m->save->best;
-        FW_TRY(unpack_values(&o->values, &o->n_values, m->save->metrics, m->save->n_metrics, err));
-        return fw_copy_text(&o->path, m->save->path, err);
-    case FLYWHEEL__ORDER__WHAT_LOAD_MODEL:
-        o->kind = FW_ORDER_LOAD_MODEL;
-        return fw_copy_text(&o->path, m->load_model->path, err);
-    case FLYWHEEL__ORDER__WHAT_SCORE:
-        o->kind = FW_ORDER_SCORE;
-        return copy_score(o, m->score, err);
-    case FLYWHEEL__ORDER__WHAT_FIND_LEARNING_RATE:
-        o->kind = FW_ORDER_FIND_RATE;
-        o->low = m->find_learning_rate->low;
-        o->high = m->find_learning_rate->high;
-        o->steps = m->find_learning_rate->steps;
-        return FW_OK;
-    case FLYWHEEL__ORDER__WHAT_CLOSE:
-        o->kind = FW_ORDER_CLOSE;
-        o->exit_code = m->close->exit_code;
-        return FW_OK;
-    case FLYWHEEL__ORDER__WHAT__NOT_SET:
-    case _FLYWHEEL__ORDER__WHAT__CASE_IS_INT_SIZE:
-        break;
+    for (size_t k = 0; k < N_KINDS; k++) {
+        if (kinds[k].what != m->what_case) continue;
+        o->kind = (fw_order_kind)k;
+        if (o->kind == FW_ORDER_RESTORE && m->restore->create == NULL) return fw_fail(err, FW_ERR_FORMAT, "order: restore without settings");
+        if (o->kind == FW_ORDER_RESTORE) FW_TRY(unpack_fields(o, &m->restore->create->base, &kinds[FW_ORDER_CREATE].shape, err));
+        return unpack_fields(o, &m->ingest->base, &kinds[k].shape, err);
     }
     return fw_fail(err, FW_ERR_FORMAT, "order %llu: of no kind that this version knows", (unsigned long long)m->number);
 }
@@ -256,10 +283,10 @@ fw_status fw_order_unpack(fw_order **out, const void *bytes, size_t len, fw_erro
 {
     FW_AUTO(fw_order) *o = calloc(1, sizeof *o);
     if (o == NULL) return fw_fail(err, FW_ERR_NOMEM, "an order");
-    Flywheel__Order *m = flywheel__order__unpack(NULL, len, bytes);
-    if (m == NULL) return fw_fail(err, FW_ERR_FORMAT, "%zu bytes are no order", len);
-    fw_status s = copy_order(o, m, err);
-    flywheel__order__free_unpacked(m, NULL);
+    ProtobufCMessage *m = unpacked(&flywheel__order__descriptor, bytes, len, "an order", err);
+    if (m == NULL) return FW_ERR_FORMAT;
+    fw_status s = copy_order(o, (const Flywheel__Order *)m, err);
+    free_unpacked(m);
     FW_TRY(s);
     *out = o;
     o = NULL;
@@ -279,145 +306,110 @@ void fw_order_destroy(fw_order **order)
 
 /* ---- answers ----------------------------------------------------------------------------------------------------------------------- */
 
-static void pack_seconds(Flywheel__Seconds *m, const fw_part_seconds *s)
-{
-    flywheel__seconds__init(m);
-    m->load = s->load;
-    m->forward = s->forward;
-    m->backward = s->backward;
-    m->sum = s->sum;
-    m->optimizer = s->optimizer;
-    m->wait = s->wait;
-}
+#define SAME(type, Ours, Message, member) {type, offsetof(Ours, member), offsetof(Flywheel__##Message, member), 0, 0}
 
-static fw_part_seconds unpack_seconds(const Flywheel__Seconds *m)
-{
-    if (m == NULL) return (fw_part_seconds){0};
-    return (fw_part_seconds){m->load, m->forward, m->backward, m->sum, m->optimizer, m->wait};
-}
+static const field seconds_fields[] = {SAME(F64, fw_part_seconds, Seconds, load), SAME(F64, fw_part_seconds, Seconds, forward),
+                                       SAME(F64, fw_part_seconds, Seconds, backward), SAME(F64, fw_part_seconds, Seconds, sum),
+                                       SAME(F64, fw_part_seconds, Seconds, optimizer), SAME(F64, fw_part_seconds, Seconds, wait)};
+static const field position_fields[] = {SAME(U64, fw_position, Position, round), SAME(U64, fw_position, Position, step),
+                                        SAME(U64, fw_position, Position, rows)};
+static const field round_fields[] = {
+    SAME(F64, fw_round_result, RoundResult, train_loss), SAME(F64, fw_round_result, RoundResult, rows_per_s),
+    SAME(F64, fw_round_result, RoundResult, learning_rate), SAME(U32, fw_round_result, RoundResult, slowest_rank),
+    {VALUES, offsetof(fw_round_result, validation), offsetof(Flywheel__RoundResult, validation), offsetof(fw_round_result, n_validation),
+     offsetof(Flywheel__RoundResult, n_validation)}};
+static const field answer_fields[] = {
+    SAME(U64, fw_answer, Answer, number), SAME(TEXT, fw_answer, Answer, text), SAME(TEXT, fw_answer, Answer, kind), SAME(TEXT, fw_answer, Answer, digest),
+    SAME(FLAG, fw_answer, Answer, last), SAME(FLAG, fw_answer, Answer, has_best), SAME(F64, fw_answer, Answer, fraction),
+    SAME(F64, fw_answer, Answer, train_loss), SAME(F64, fw_answer, Answer, rows_per_s), SAME(U32, fw_answer, Answer, ranks),
+    {VALUES, offsetof(fw_answer, values), offsetof(Flywheel__Answer, values), offsetof(fw_answer, n_values), offsetof(Flywheel__Answer, n_values)},
+    {WORDS, offsetof(fw_answer, words), offsetof(Flywheel__Answer, words), offsetof(fw_answer, n_words), offsetof(Flywheel__Answer, n_words)}};
 
-static void pack_position(Flywheel__Position *m, const fw_position *p)
-{
-    flywheel__position__init(m);
-    m->round = p->round;
-    m->step = p->step;
-    m->rows = p->rows;
-}
+static const shape seconds_shape = SHAPE(flywheel__seconds__descriptor, seconds_fields);
+static const shape position_shape = SHAPE(flywheel__position__descriptor, position_fields);
+static const shape round_shape = SHAPE(flywheel__round_result__descriptor, round_fields);
+static const shape answer_shape = SHAPE(flywheel__answer__descriptor, answer_fields);
 
-static fw_position unpack_position(const Flywheel__Position *m)
-{
-    return m != NULL ? (fw_position){m->round, m->step, m->rows} : (fw_position){0};
-}
+/* A round result with the messages it points to. */
+typedef struct packed_round { Flywheel__RoundResult m; Flywheel__Position position; Flywheel__Seconds seconds; } packed_round;
 
-/* A round result with its parts, in one piece of memory each. */
-typedef struct packed_round {
-    Flywheel__RoundResult m;
-    Flywheel__Position position;
-    Flywheel__Seconds seconds, *by_rank, **by_rank_list;
-} packed_round;
-
-static bool pack_round(packed_round *p, const fw_round_result *r)
+static fw_status pack_round(packed_round *p, const fw_round_result *r, fw_error *err)
 {
     flywheel__round_result__init(&p->m);
-    pack_position(&p->position, &r->position);
-    pack_seconds(&p->seconds, &r->seconds);
+    flywheel__position__init(&p->position);
+    flywheel__seconds__init(&p->seconds);
     p->m.position = &p->position;
     p->m.seconds = &p->seconds;
-    p->m.train_loss = r->train_loss;
-    p->m.rows_per_s = r->rows_per_s;
-    p->m.learning_rate = r->learning_rate;
-    p->m.slowest_rank = r->slowest_rank;
-    p->m.validation = pack_values(r->validation, r->n_validation);
-    p->m.n_validation = r->n_validation;
-    p->by_rank = calloc(r->n_by_rank + 1, sizeof *p->by_rank);
-    p->by_rank_list = calloc(r->n_by_rank + 1, sizeof *p->by_rank_list);
-    if (p->m.validation == NULL || p->by_rank == NULL || p->by_rank_list == NULL) return false;
-    for (size_t i = 0; i < r->n_by_rank; i++) {
-        pack_seconds(&p->by_rank[i], &r->by_rank[i]);
-        p->by_rank_list[i] = &p->by_rank[i];
-    }
-    p->m.by_rank = p->by_rank_list;
+    FW_TRY(pack_fields(&p->position.base, &r->position, &position_shape, err));
+    FW_TRY(pack_fields(&p->seconds.base, &r->seconds, &seconds_shape, err));
+    FW_TRY(pack_fields(&p->m.base, r, &round_shape, err));
+    p->m.by_rank = (Flywheel__Seconds **)new_list(r->n_by_rank, sizeof **p->m.by_rank, &flywheel__seconds__descriptor);
+    if (p->m.by_rank == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message with the times of %zu ranks", r->n_by_rank);
     p->m.n_by_rank = r->n_by_rank;
-    return true;
+    for (size_t i = 0; i < r->n_by_rank; i++) FW_TRY(pack_fields(&p->m.by_rank[i]->base, &r->by_rank[i], &seconds_shape, err));
+    return FW_OK;
 }
 
-static void release_round(packed_round *p)
+static fw_status pack_rounds(Flywheel__Answer *m, packed_round *rounds, const fw_answer *a, fw_error *err)
 {
-    release_values(p->m.validation, p->m.n_validation);
-    free(p->by_rank);
-    free(p->by_rank_list);
+    for (; m->n_rounds < a->n_rounds; m->n_rounds++) {
+        m->rounds[m->n_rounds] = &rounds[m->n_rounds].m;
+        fw_status s = pack_round(&rounds[m->n_rounds], &a->rounds[m->n_rounds], err);
+        if (s < 0) {
+            m->n_rounds++;                             /* half made: released with the others */
+            return s;
+        }
+    }
+    return FW_OK;
 }
 
 fw_status fw_answer_pack(void **bytes, size_t *len, const fw_answer *a, fw_error *err)
 {
     Flywheel__Answer m = FLYWHEEL__ANSWER__INIT;
-    Flywheel__Position position;
+    Flywheel__Position position = FLYWHEEL__POSITION__INIT;
     packed_round *rounds = calloc(a->n_rounds + 1, sizeof *rounds);
-    Flywheel__RoundResult **list = calloc(a->n_rounds + 1, sizeof *list);
-    Flywheel__NamedValue **values = pack_values(a->values, a->n_values);
-    bool good = rounds != NULL && list != NULL && values != NULL;
-    size_t made = 0;
-    for (; good && made < a->n_rounds; made++) {
-        good = pack_round(&rounds[made], &a->rounds[made]);
-        list[made] = &rounds[made].m;
-    }
-    pack_position(&position, &a->position);
-    m.number = a->number;
+    m.rounds = calloc(a->n_rounds + 1, sizeof *m.rounds);
     m.status = a->status;
-    m.text = text_of(a->text);
-    m.kind = text_of(a->kind);
-    m.digest = text_of(a->digest);
-    m.last = a->last;
-    m.has_best = a->has_best;
     m.position = &position;
-    m.fraction = a->fraction;
-    m.train_loss = a->train_loss;
-    m.rows_per_s = a->rows_per_s;
-    m.ranks = a->ranks;
-    m.rounds = list;
-    m.n_rounds = a->n_rounds;
-    m.values = values;
-    m.n_values = a->n_values;
     m.payload = (ProtobufCBinaryData){a->payload_len, a->payload};
-    fw_status s = good ? packed(bytes, len, &m.base, err) : fw_fail(err, FW_ERR_NOMEM, "an answer");
-    for (size_t i = 0; rounds != NULL && i < made; i++) release_round(&rounds[i]);
+    fw_status s = rounds != NULL && m.rounds != NULL ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "an answer of %zu rounds", a->n_rounds);
+    if (s == FW_OK) s = pack_fields(&m.base, a, &answer_shape, err);
+    if (s == FW_OK) s = pack_fields(&position.base, &a->position, &position_shape, err);
+    if (s == FW_OK) s = pack_rounds(&m, rounds, a, err);
+    if (s == FW_OK) s = packed(bytes, len, &m.base, err);
+    for (size_t i = 0; i < m.n_rounds; i++) {
+        release_lists(&rounds[i].m.base, &round_shape);
+        free(rounds[i].m.by_rank);
+    }
+    release_lists(&m.base, &answer_shape);
     free(rounds);
-    free(list);
-    release_values(values, a->n_values);
+    free(m.rounds);
     return s;
+}
+
+/* A part that may be left out keeps its zeros. */
+static fw_status unpack_part(void *to, const ProtobufCMessage *m, const shape *s, fw_error *err)
+{
+    return m != NULL ? unpack_fields(to, m, s, err) : FW_OK;
 }
 
 static fw_status unpack_round(fw_round_result *r, const Flywheel__RoundResult *m, fw_error *err)
 {
-    r->position = unpack_position(m->position);
-    r->train_loss = m->train_loss;
-    r->rows_per_s = m->rows_per_s;
-    r->learning_rate = m->learning_rate;
-    r->slowest_rank = m->slowest_rank;
-    r->seconds = unpack_seconds(m->seconds);
-    FW_TRY(unpack_values(&r->validation, &r->n_validation, m->validation, m->n_validation, err));
+    FW_TRY(unpack_fields(r, &m->base, &round_shape, err));
+    FW_TRY(unpack_part(&r->position, (const ProtobufCMessage *)m->position, &position_shape, err));
+    FW_TRY(unpack_part(&r->seconds, (const ProtobufCMessage *)m->seconds, &seconds_shape, err));
     FW_TRY(fw_alloc_zeroed((void **)&r->by_rank, m->n_by_rank + 1, sizeof *r->by_rank, "seconds", err));
     r->n_by_rank = m->n_by_rank;
-    for (size_t i = 0; i < m->n_by_rank; i++) r->by_rank[i] = unpack_seconds(m->by_rank[i]);
+    for (size_t i = 0; i < m->n_by_rank; i++) FW_TRY(unpack_fields(&r->by_rank[i], &m->by_rank[i]->base, &seconds_shape, err));
     return FW_OK;
 }
 
 static fw_status copy_answer(fw_answer *a, const Flywheel__Answer *m, fw_error *err)
 {
     if (m->status > FW_END || m->status < (int32_t)STATUS_LOWEST) return fw_fail(err, FW_ERR_FORMAT, "answer: status %d", m->status);
-    a->number = m->number;
     a->status = (fw_status)m->status;
-    a->last = m->last;
-    a->has_best = m->has_best;
-    a->position = unpack_position(m->position);
-    a->fraction = m->fraction;
-    a->train_loss = m->train_loss;
-    a->rows_per_s = m->rows_per_s;
-    a->ranks = m->ranks;
-    FW_TRY(fw_copy_text(&a->text, m->text, err));
-    FW_TRY(fw_copy_text(&a->kind, m->kind, err));
-    FW_TRY(fw_copy_text(&a->digest, m->digest, err));
-    FW_TRY(unpack_values(&a->values, &a->n_values, m->values, m->n_values, err));
+    FW_TRY(unpack_fields(a, &m->base, &answer_shape, err));
+    FW_TRY(unpack_part(&a->position, (const ProtobufCMessage *)m->position, &position_shape, err));
     FW_TRY(fw_alloc_zeroed((void **)&a->rounds, m->n_rounds + 1, sizeof *a->rounds, "rounds", err));
     a->n_rounds = m->n_rounds;
     for (size_t i = 0; i < m->n_rounds; i++) FW_TRY(unpack_round(&a->rounds[i], m->rounds[i], err));
@@ -431,10 +423,10 @@ fw_status fw_answer_unpack(fw_answer **out, const void *bytes, size_t len, fw_er
 {
     FW_AUTO(fw_answer) *a = calloc(1, sizeof *a);
     if (a == NULL) return fw_fail(err, FW_ERR_NOMEM, "an answer");
-    Flywheel__Answer *m = flywheel__answer__unpack(NULL, len, bytes);
-    if (m == NULL) return fw_fail(err, FW_ERR_FORMAT, "%zu bytes are no answer", len);
-    fw_status s = copy_answer(a, m, err);
-    flywheel__answer__free_unpacked(m, NULL);
+    ProtobufCMessage *m = unpacked(&flywheel__answer__descriptor, bytes, len, "an answer", err);
+    if (m == NULL) return FW_ERR_FORMAT;
+    fw_status s = copy_answer(a, (const Flywheel__Answer *)m, err);
+    free_unpacked(m);
     FW_TRY(s);
     *out = a;
     a = NULL;
@@ -450,6 +442,7 @@ void fw_answer_destroy(fw_answer **answer)
         free(a->rounds[i].by_rank);
     }
     free_values(a->values, a->n_values);
+    free_words(a->words, a->n_words);
     free(a->rounds);
     free(a->text);
     free(a->kind);
@@ -464,4 +457,11 @@ double fw_answer_value(const fw_answer *a, const char *name, double fallback)
     for (size_t i = 0; i < a->n_values; i++)
         if (fw_text_equal(a->values[i].name, name)) return a->values[i].value;
     return fallback;
+}
+
+const char *fw_answer_word(const fw_answer *a, const char *name)
+{
+    for (size_t i = 0; i < a->n_words; i++)
+        if (fw_text_equal(a->words[i].name, name)) return a->words[i].text;
+    return "";
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "proto/budget.h"
 #include "proto/telemetry.h"
 #include "proto/telemetry.pb-c.h"
 
@@ -19,30 +20,11 @@ typedef struct decoded {
     fw_named_number *validation;
 } decoded;
 
-static void *limited_alloc(void *left, size_t bytes)
-{
-    size_t *budget = left;
-    if (bytes > *budget) return NULL;
-    *budget -= bytes;
-    return malloc(bytes);
-}
-
-static void limited_free(void *left, void *pointer)
-{
-    (void)left;
-    free(pointer);
-}
-
-static ProtobufCAllocator allocator_on(size_t *budget)
-{
-    return (ProtobufCAllocator){.alloc = limited_alloc, .free = limited_free, .allocator_data = budget};
-}
-
 static void decoded_destroy(decoded **d)
 {
     if (*d == NULL) return;
     size_t none = 0;
-    ProtobufCAllocator allocator = allocator_on(&none);
+    ProtobufCAllocator allocator = fw_budget_allocator(&none);
     if ((*d)->message != NULL) flywheel__telemetry_batch__free_unpacked((*d)->message, &allocator);
     free((*d)->rows);
     free((*d)->validation);
@@ -174,7 +156,7 @@ fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const
     FW_AUTO(decoded) *d = calloc(1, sizeof *d);
     if (d == NULL) return fw_fail(err, FW_ERR_NOMEM, "telemetry: batch");
     size_t budget = MEMORY_LIMIT;
-    ProtobufCAllocator allocator = allocator_on(&budget);
+    ProtobufCAllocator allocator = fw_budget_allocator(&budget);
     d->message = flywheel__telemetry_batch__unpack(&allocator, len, bytes);
     if (d->message == NULL) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %zu bytes that are not a TelemetryBatch", len);
     FW_TRY(check_header(&d->batch, d->message, err));

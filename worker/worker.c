@@ -13,6 +13,7 @@
 #include "worker/group_mpi.h"
 #include "worker/ingest.h"
 #include "worker/kernels/product.h"
+#include "worker/probe.h"
 #include "worker/score.h"
 #include "worker/train.h"
 
@@ -278,6 +279,19 @@ static fw_status do_find_rate(worker *w, const fw_order *o, fw_error *err)
     return FW_OK;
 }
 
+static fw_status send_bytes(void *context, const void *bytes, size_t len, fw_error *err)
+{
+    worker *w = context;
+    return fw_line_send(w->line, bytes, len, fw_mono_after(fw_mono_now(), SEND_DEADLINE_S), err);
+}
+
+static fw_status do_probe(worker *w, const fw_order *o, fw_error *err)
+{
+    const worker_probe_opts opts = {.number = w->number, .path = o->path, .deadline_s = o->deadline_s};
+    worker_group_note(w->group, "probe", 0, 0);
+    return worker_probe(w->group, &opts, send_bytes, w, err);
+}
+
 static fw_status obey(worker *w, const fw_order *o, fw_error *err)
 {
     switch (o->kind) {
@@ -291,6 +305,7 @@ static fw_status obey(worker *w, const fw_order *o, fw_error *err)
     case FW_ORDER_EVALUATE: return do_evaluate(w, o, err);
     case FW_ORDER_SCORE: return do_score(w, o, err);
     case FW_ORDER_FIND_RATE: return do_find_rate(w, o, err);
+    case FW_ORDER_PROBE: return do_probe(w, o, err);
     case FW_ORDER_CLOSE: return FW_OK;
     }
     return fw_fail(err, FW_ERR_FORMAT, "order of no known kind");

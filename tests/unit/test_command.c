@@ -46,6 +46,7 @@ static const fw_order orders[] = {
      .skip_bad_rows = true,
      .piece_rows = 17},
     {.kind = FW_ORDER_FIND_RATE, .number = 10, .low = 1e-6, .high = 10.0, .steps = 200},
+    {.kind = FW_ORDER_PROBE, .number = 11, .path = (char *)"/shared/.flywheel-doctor-0123", .deadline_s = 2.5},
     {.kind = FW_ORDER_CLOSE, .number = UINT64_MAX, .exit_code = -3},
 };
 #define N_ORDERS (sizeof orders / sizeof orders[0])
@@ -86,6 +87,7 @@ static void same_order(const fw_order *got, const fw_order *o)
     same_double(got->wait_s, o->wait_s);
     same_double(got->low, o->low);
     same_double(got->high, o->high);
+    same_double(got->deadline_s, o->deadline_s);
     assert_true(got->checkpoint_every_rounds == o->checkpoint_every_rounds && got->rounds == o->rounds && got->piece_rows == o->piece_rows);
     assert_true(got->wait_readers == o->wait_readers && got->steps == o->steps);
     assert_true(got->mark_best == o->mark_best && got->best == o->best && got->skip_bad_rows == o->skip_bad_rows);
@@ -126,7 +128,7 @@ static void texts_that_are_not_given_come_out_empty(void **state)
         switch (o->kind) {                         /* what the one who obeys will read without asking */
         case FW_ORDER_INGEST: assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->output[0] == '\0'); break;
         case FW_ORDER_OPEN: assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->dataset[0] == '\0'); break;
-        case FW_ORDER_CREATE: case FW_ORDER_LOAD_MODEL: assert_true(o->path[0] == '\0'); break;
+        case FW_ORDER_CREATE: case FW_ORDER_LOAD_MODEL: case FW_ORDER_PROBE: assert_true(o->path[0] == '\0'); break;
         case FW_ORDER_SAVE: assert_true(o->path[0] == '\0' && o->values != NULL && o->n_values == 0); break;
         case FW_ORDER_RESTORE: assert_true(o->path[0] == '\0' && o->dataset[0] == '\0'); break;
         case FW_ORDER_EVALUATE: assert_true(o->dataset[0] == '\0' && o->split[0] == '\0'); break;
@@ -147,6 +149,7 @@ static fw_round_result some_rounds[] = {
      .seconds = {6, 5, 4, 3, 2, 1}, .slowest_rank = 3, .by_rank = some_ranks, .n_by_rank = 2},
     {.position = {2, 200, UINT64_MAX}, .train_loss = 0.0},
 };
+static fw_word two_words[] = {{(char *)"host", (char *)"n1"}, {(char *)"mpi.mtl", (char *)""}};
 static char some_payload[] = {0, 1, 2, 0, (char)255, 0};
 static const fw_answer answers[] = {
     {.number = 1, .status = FW_OK, .last = true},
@@ -163,6 +166,7 @@ static const fw_answer answers[] = {
      .values = three_values,
      .n_values = 3},
     {.number = 6, .status = FW_ERR_INTERNAL, .last = true},
+    {.number = 6, .kind = (char *)"rank", .words = two_words, .n_words = 2, .values = three_values, .n_values = 1},
     {.number = 7, .status = FW_END},
 };
 #define N_ANSWERS (sizeof answers / sizeof answers[0])
@@ -194,6 +198,11 @@ static void same_answer(const fw_answer *got, const fw_answer *a)
     assert_int_equal(got->n_rounds, a->n_rounds);
     for (size_t i = 0; i < a->n_rounds; i++) same_round(&got->rounds[i], &a->rounds[i]);
     same_values(got->values, got->n_values, a->values, a->n_values);
+    assert_int_equal(got->n_words, a->n_words);
+    for (size_t i = 0; i < a->n_words; i++) {
+        same_text(got->words[i].name, a->words[i].name);
+        same_text(got->words[i].text, a->words[i].text);
+    }
     assert_int_equal(got->payload_len, a->payload_len);
     if (a->payload_len > 0) assert_memory_equal(got->payload, a->payload, a->payload_len);
 }
@@ -223,6 +232,15 @@ static void a_figure_is_found_by_its_name(void **state)
     assert_true(fw_answer_value(&answers[4], "accuracy", -1.0) == 0.875);
     assert_true(fw_answer_value(&answers[4], "accurac", -1.0) == -1.0);
     assert_true(fw_answer_value(&answers[0], "accuracy", 5.0) == 5.0);
+}
+
+static void a_word_is_found_by_its_name(void **state)
+{
+    (void)state;
+    const fw_answer a = {.words = two_words, .n_words = 2};
+    assert_string_equal(fw_answer_word(&a, "host"), "n1");
+    assert_string_equal(fw_answer_word(&a, "hos"), "");
+    assert_string_equal(fw_answer_word(&a, "mpi.mtl"), "");
 }
 
 static void every_status_travels_and_no_other_number(void **state)
@@ -359,6 +377,77 @@ static void changed_messages_do_no_harm(void **state)
     }
 }
 
+/* n times the same bytes; malloc'ed. */
+static char *repeated(const char *bytes, size_t len, size_t n)
+{
+    char *all = malloc(n * len + 1);
+    assert_non_null(all);
+    for (size_t i = 0; i < n; i++) memcpy(all + i * len, bytes, len);
+    return all;
+}
+
+/* Two bytes on the wire ask for a message of a hundred in memory: a small message must not become a large one. */
+static void a_message_that_would_unfold_is_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *what, *bytes; size_t len, n; int answer; } rows[] = {
+        {"empty rounds", "\x52\x00", 2, 500000, 1},
+        {"empty figures", "\x72\x00", 2, 500000, 1},
+        {"empty words", "\x82\x01\x00", 3, 500000, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        FW_FREE char *bytes = repeated(rows[i].bytes, rows[i].len, rows[i].n);
+        fw_error err = {0};
+        assert_int_equal(fw_answer_unpack(&(fw_answer *){NULL}, bytes, rows[i].len * rows[i].n, &err), FW_ERR_FORMAT);
+        assert_non_null(strstr(err.text, "memory"));
+        assert_int_equal(try_answer(bytes, rows[i].len * 10, NULL), FW_OK);       /* a few of them are none the worse */
+    }
+    /* an order to save, with half a million empty metrics in it: a field of 1,000,000 bytes */
+    FW_FREE char *metrics = repeated("\x1a\x00", 2, 500000);
+    FW_FREE char *save = malloc(6 + 1000000);
+    assert_non_null(save);
+    memcpy(save, "\x82\x01\xc0\x84\x3d", 5);
+    memcpy(save + 5, metrics, 1000000);
+    fw_error err = {0};
+    assert_int_equal(try_order(save, 5 + 1000000, &err), FW_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "memory"));
+}
+
+static void a_message_beyond_the_limit_is_refused_unread_and_unsent(void **state)
+{
+    (void)state;
+    FW_FREE char *bytes = calloc(1, FW_COMMAND_MAX_BYTES + 1);
+    assert_non_null(bytes);
+    fw_error err = {0};
+    assert_int_equal(fw_order_unpack(&(fw_order *){NULL}, bytes, FW_COMMAND_MAX_BYTES + 1, &err), FW_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "at most 16777216"));
+    const fw_answer large = {.payload = bytes, .payload_len = FW_COMMAND_MAX_BYTES};
+    FW_FREE void *packed = NULL;
+    size_t len = 0;
+    assert_int_equal(fw_answer_pack(&packed, &len, &large, &err), FW_ERR_NOMEM);
+    assert_null(packed);
+}
+
+/* What a training really sends fits: the history of 20,000 rounds of a rate search, 2,000 rounds with the times of 64 ranks, a payload of 8 MiB. */
+static void what_is_honest_fits(void **state)
+{
+    (void)state;
+    static fw_part_seconds ranks[64];
+    for (size_t i = 0; i < 64; i++) ranks[i] = (fw_part_seconds){1.5, 2.5, 3.5, 4.5, 5.5, 6.5};
+    static const struct { size_t rounds, by_rank, payload; } rows[] = {{20000, 0, 0}, {2000, 64, 0}, {0, 0, 8u << 20}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        FW_FREE fw_round_result *rounds = calloc(rows[i].rounds + 1, sizeof *rounds);
+        FW_FREE char *payload = calloc(1, rows[i].payload + 1);
+        assert_true(rounds != NULL && payload != NULL);
+        for (size_t k = 0; k < rows[i].rounds; k++)
+            rounds[k] = (fw_round_result){.train_loss = 0.5, .learning_rate = 0.1, .by_rank = ranks, .n_by_rank = rows[i].by_rank};
+        const fw_answer a = {.number = 1, .rounds = rounds, .n_rounds = rows[i].rounds, .payload = payload, .payload_len = rows[i].payload};
+        size_t len = 0;
+        FW_FREE void *bytes = pack_answer(&a, &len);
+        assert_int_equal(try_answer(bytes, len, NULL), FW_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +461,10 @@ int main(void)
         cmocka_unit_test(made_up_messages_are_refused),
         cmocka_unit_test(random_bytes_do_no_harm),
         cmocka_unit_test(changed_messages_do_no_harm),
+        cmocka_unit_test(a_word_is_found_by_its_name),
+        cmocka_unit_test(a_message_that_would_unfold_is_refused),
+        cmocka_unit_test(a_message_beyond_the_limit_is_refused_unread_and_unsent),
+        cmocka_unit_test(what_is_honest_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 
 void        worker_product_init(void);                 /* one thread; once a process */
 const char *worker_product_core(void);                 /* "Haswell", "Cooperlake": all ranks must agree */
+const char *worker_product_library(void);              /* "OpenBLAS 0.3.21 NO_AFFINITY ..." */
+int         worker_product_threads(void);
 
 /** C (m, n) = A (m, k) B (k, n) */
 void worker_product(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc);
