@@ -25,8 +25,8 @@
 #define MPI_PIECE (1u << 30)          /* MPI counts are int: larger messages go in pieces */
 
 struct worker_group {
-    MPI_Comm all, node, leaders;
-    int rank, size, node_rank, node_size, nodes;
+    MPI_Comm all, node, peers;    /* peers: see group_mpi.h */
+    int rank, size, node_rank, node_size, node_index, nodes, slots;
     char host[MPI_MAX_PROCESSOR_NAME];
     fw_reduce reduce;
     worker_shared *board_memory;
@@ -146,6 +146,25 @@ static void catch_signal(int number)
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------- */
 
+/* Nodes are numbered in the order of their lowest ranks: the number of such ranks up to this node's, counted by a scan over all. */
+static fw_status number_nodes(worker_group *g, fw_error *err)
+{
+    int leads = g->node_rank == 0, last = 0;
+    FW_TRY(mpi_check(MPI_Scan(&leads, &last, 1, MPI_INT, MPI_SUM, g->all), "counting nodes", err));
+    int node[2] = {last - 1, g->node_size};
+    FW_TRY(mpi_check(MPI_Bcast(&node[0], 1, MPI_INT, 0, g->node), "counting nodes", err));
+    g->node_index = node[0];
+    FW_TRY(mpi_check(MPI_Allreduce(&leads, &g->nodes, 1, MPI_INT, MPI_SUM, g->all), "counting nodes", err));
+    return mpi_check(MPI_Allreduce(&node[1], &g->slots, 1, MPI_INT, MPI_MIN, g->all), "counting nodes", err);
+}
+
+static fw_status split_peers(worker_group *g, fw_error *err)
+{
+    FW_TRY(number_nodes(g, err));
+    const int slot = g->node_rank < g->slots ? g->node_rank : MPI_UNDEFINED;
+    return mpi_check(MPI_Comm_split(g->all, slot, g->node_index, &g->peers), "finding the peers", err);
+}
+
 /* Ranks that share memory. FW_TEST_NODE_RANKS=k cuts a host into virtual nodes of k ranks, so that a test reaches the code between nodes. */
 static fw_status split_nodes(worker_group *g, fw_error *err)
 {
@@ -160,9 +179,7 @@ static fw_status split_nodes(worker_group *g, fw_error *err)
     FW_TRY(s);
     MPI_Comm_rank(g->node, &g->node_rank);
     MPI_Comm_size(g->node, &g->node_size);
-    FW_TRY(mpi_check(MPI_Comm_split(g->all, g->node_rank == 0 ? 0 : MPI_UNDEFINED, g->rank, &g->leaders), "finding the leaders", err));
-    if (g->leaders != MPI_COMM_NULL) MPI_Comm_size(g->leaders, &g->nodes);
-    return mpi_check(MPI_Bcast(&g->nodes, 1, MPI_INT, 0, g->node), "counting nodes", err);
+    return split_peers(g, err);
 }
 
 static fw_status start_board(worker_group *g, fw_error *err)
@@ -219,7 +236,7 @@ void worker_group_stop(worker_group **group, bool lost)
         worker_watcher_stop(&g->watcher);
         atomic_store(&g->board->slot[g->node_rank].pid, -1);
         worker_shared_release(&g->board_memory);
-        if (g->leaders != MPI_COMM_NULL) MPI_Comm_free(&g->leaders);
+        if (g->peers != MPI_COMM_NULL) MPI_Comm_free(&g->peers);
         MPI_Comm_free(&g->node);
         MPI_Comm_free(&g->all);
         MPI_Finalize();
@@ -237,9 +254,12 @@ int worker_group_size(const worker_group *g) { return g->size; }
 int worker_group_node_rank(const worker_group *g) { return g->node_rank; }
 int worker_group_node_size(const worker_group *g) { return g->node_size; }
 int worker_group_nodes(const worker_group *g) { return g->nodes; }
+int worker_group_node(const worker_group *g) { return g->node_index; }
+int worker_group_slots(const worker_group *g) { return g->slots; }
 const char *worker_group_host(const worker_group *g) { return g->host; }
 const fw_reduce *worker_group_reduce(const worker_group *g) { return &g->reduce; }
 MPI_Comm worker_group_comm(const worker_group *g) { return g->all; }
+MPI_Comm worker_group_peers(const worker_group *g) { return g->peers; }
 
 /* ---- bytes --------------------------------------------------------------------------------------------------------------------- */
 
@@ -284,21 +304,6 @@ fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, ch
 fw_status worker_group_barrier(worker_group *g, fw_error *err)
 {
     return mpi_check(MPI_Barrier(g->all), "barrier", err);
-}
-
-fw_status worker_group_nodes_sum_i64(worker_group *g, int64_t *v, size_t n, fw_error *err)
-{
-    if (g->leaders == MPI_COMM_NULL || g->nodes == 1) return FW_OK;
-    for (size_t at = 0; at < n; at += MPI_PIECE / sizeof *v)
-        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, v + at, (int)FW_MIN(n - at, MPI_PIECE / sizeof *v), MPI_INT64_T, MPI_SUM, g->leaders),
-                         "summing over nodes", err));
-    return FW_OK;
-}
-
-fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_error *err)
-{
-    if (g->leaders == MPI_COMM_NULL || g->nodes == 1) return FW_OK;
-    return mpi_check(MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_UINT32_T, MPI_MAX, g->leaders), "maximum over nodes", err);
 }
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ int  worker_group_size(const worker_group *g);
 int  worker_group_node_rank(const worker_group *g);       /* among the ranks of this node */
 int  worker_group_node_size(const worker_group *g);
 int  worker_group_nodes(const worker_group *g);
+int  worker_group_node(const worker_group *g);            /* which of them, in the order of their lowest ranks */
+int  worker_group_slots(const worker_group *g);           /* ranks of the smallest node: so many node ranks there are on every node */
 const char *worker_group_host(const worker_group *g);
 const fw_reduce *worker_group_reduce(const worker_group *g);
 
@@ -30,10 +32,6 @@ fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_
 /** Collective: every rank's bytes at rank 0 in rank order; there *out is malloc'ed and offset (size + 1) filled. */
 fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err);
 fw_status worker_group_barrier(worker_group *g, fw_error *err);
-/** Collective over the leaders of nodes (others return at once): element-wise sum or maximum over the nodes. */
-fw_status worker_group_nodes_sum_i64(worker_group *g, int64_t *v, size_t n, fw_error *err);
-fw_status worker_group_nodes_max_u32(worker_group *g, uint32_t *v, size_t n, fw_error *err);
-
 /** Memory shared by the ranks of a node, zeroed, FW_ALIGN-aligned, one copy a node. Collective. Freed by release (Collective). */
 typedef struct worker_shared worker_shared;
 fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err);

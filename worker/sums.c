@@ -24,11 +24,12 @@ struct worker_sums {
     size_t n, n_blocks;
     int leaf_bits, node_rank, node_size, nodes;
     corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
-    worker_sums_nodes between;    /* only with several nodes */
+    worker_sums_nodes *between;   /* NULL on a single node */
     const int64_t **parts;        /* scratch: sums of the active ranks */
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
-    float *scale;                 /* n_blocks */
+    float *scale;                 /* n_blocks: a float to its integer, */
+    double *back;                 /* n_blocks: and a sum of them back, times the step's factor */
     bool *touched;                /* n_blocks: this rank added to the block in this step */
     uint32_t *largest;            /* n_blocks, of all ranks, after the meeting */
     uint32_t flags;
@@ -37,10 +38,12 @@ struct worker_sums {
 
 static size_t round_up(size_t bytes) { return (bytes + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN; }
 
-static void set_scales(worker_sums *s)
+static void set_scales(worker_sums *s, double factor)
 {
-    for (size_t b = 0; b < s->n_blocks; b++)
+    for (size_t b = 0; b < s->n_blocks; b++) {
         s->scale[b] = (float)ldexp(1.0, WORKER_FIXED_BITS - s->leaf_bits - (int)s->exponent[b]);
+        s->back[b] = ldexp(factor, (int)s->exponent[b] + s->leaf_bits - WORKER_FIXED_BITS);
+    }
 }
 
 /* The smallest e with x < 2^e, for float bits x. */
@@ -50,7 +53,8 @@ static int64_t exponent_above(uint32_t bits)
     return FW_MAX(e, (int64_t)EXPONENT_MIN);
 }
 
-static void place_corners(worker_sums *s)
+/* Local. What stands behind the corners is for the sums between nodes. */
+static fw_status place_corners(worker_sums *s, fw_error *err)
 {
     char *at = worker_shared_base(s->memory);
     size_t flags_bytes = round_up(2 * sizeof(uint32_t)), largest_bytes = round_up(s->n_blocks * sizeof(uint32_t));
@@ -61,7 +65,7 @@ static void place_corners(worker_sums *s)
         s->corners[r].sum = (int64_t *)(void *)(at + flags_bytes + largest_bytes);
         at += flags_bytes + largest_bytes + sum_bytes;
     }
-    if (s->nodes > 1) worker_sums_nodes_place(&s->between, s->group, s->n_blocks, s->n_blocks * BLOCK, at);
+    return s->nodes > 1 ? worker_sums_nodes_create(&s->between, s->group, s->n_blocks, at, err) : FW_OK;
 }
 
 fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err)
@@ -82,21 +86,22 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     while ((1ull << s->leaf_bits) < n_leaves) s->leaf_bits++;
     size_t slab = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
     size_t corner_bytes = round_up(8) + round_up(s->n_blocks * sizeof(uint32_t)) + slab;
-    size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks, s->n_blocks * BLOCK);
+    size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
     s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
     s->scale = calloc(s->n_blocks, sizeof *s->scale);
+    s->back = calloc(s->n_blocks, sizeof *s->back);
     s->touched = calloc(s->n_blocks, sizeof *s->touched);
     s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
-    bool memory = s->corners && s->parts && s->exponent && s->scale && s->touched && s->largest;
+    bool memory = s->corners && s->parts && s->exponent && s->scale && s->back && s->touched && s->largest;
     status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
     if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
+    if (status == FW_OK) status = reduce->agree(reduce->context, place_corners(s, err), err);
     if (status != FW_OK) {
         worker_sums_release(&s);
         return status;
     }
-    place_corners(s);
     for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = EXPONENT_MIN;
     *out = s;
     return FW_OK;
@@ -107,19 +112,21 @@ void worker_sums_release(worker_sums **sums)
     worker_sums *s = *sums;
     if (s == NULL) return;
     worker_shared_release(&s->memory);
+    worker_sums_nodes_destroy(&s->between);
     free(s->corners);
     free(s->parts);
     free(s->exponent);
     free(s->scale);
+    free(s->back);
     free(s->touched);
     free(s->largest);
     free(s);
     *sums = NULL;
 }
 
-void worker_sums_begin(worker_sums *s)
+void worker_sums_begin(worker_sums *s, double factor)
 {
-    set_scales(s);
+    set_scales(s, factor);
     memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
     memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
     atomic_store_explicit(&s->corners[s->node_rank].word[0], 0, memory_order_relaxed);
@@ -173,17 +180,6 @@ static void look_around(worker_sums *s)
     }
 }
 
-/* Between nodes: from the node's parts to one part, that of all nodes. */
-static fw_status merge_nodes(worker_sums *s, double *waited_s, fw_error *err)
-{
-    size_t first = 0, n = 0;
-    worker_sums_share(s, &first, &n);
-    FW_TRY(worker_sums_nodes_merge(&s->between, s->parts, s->n_parts, first, n, s->largest, &s->flags, waited_s, err));
-    s->parts[0] = s->between.total;
-    s->n_parts = 1;
-    return FW_OK;
-}
-
 fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err)
 {
     corner *mine = &s->corners[s->node_rank];
@@ -192,7 +188,7 @@ fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *
             memset(mine->sum + b * BLOCK, 0, BLOCK * sizeof *mine->sum);
     worker_group_meet(s->group, waited_s);
     look_around(s);
-    if (s->nodes > 1) FW_TRY(merge_nodes(s, waited_s, err));
+    if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->parts, s->n_parts, s->back, s->largest, &s->flags, waited_s, err));
     bool grew = false;
     for (size_t b = 0; b < s->n_blocks; b++) {
         if (s->largest[b] >= NOT_FINITE) s->flags |= WORKER_FLAG_NOT_FINITE;
@@ -207,12 +203,15 @@ fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *
     return FW_OK;
 }
 
-void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n, double factor)
+void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n)
 {
+    if (s->between != NULL) {
+        memcpy(g, worker_sums_nodes_means(s->between) + at, n * sizeof *g);
+        return;
+    }
     while (n > 0) {
         size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
-        double back = ldexp(factor, (int)s->exponent[block] + s->leaf_bits - WORKER_FIXED_BITS);
-        worker_fixed_collect(g, s->parts, s->n_parts, at, run, back);
+        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->back[block]);
         at += run;
         g += run;
         n -= run;

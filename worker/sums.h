@@ -17,8 +17,8 @@ typedef struct worker_sums worker_sums;
 fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err);
 void      worker_sums_release(worker_sums **s);                      /* Collective */
 
-/** Local: start of a step's sums. */
-void worker_sums_begin(worker_sums *s);
+/** Local: start of a step's sums; factor: what they are multiplied by when they are taken, the same at every rank. */
+void worker_sums_begin(worker_sums *s, double factor);
 /** Local: adds n floats of one leaf's gradient at parameter `at`. False when one of them is not finite: report it with worker_sums_flag. */
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n);
 
@@ -29,8 +29,8 @@ void worker_sums_flag(worker_sums *s, uint32_t flags);
 /** Collective: all leaves are in. *redo: exponents were raised, do the step again. *flags: all ranks' flags together. */
 fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err);
 
-/** Local, after a meeting without redo: gradient sums times `factor` of parameters [at, at + n) as floats. Valid until worker_sums_done. */
-void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n, double factor);
+/** Local, after a meeting without redo: gradient sums times the factor of parameters [at, at + n) as floats. Valid until worker_sums_done. */
+void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n);
 /** Collective: everybody has taken what it needs; exponents move on. */
 void worker_sums_done(worker_sums *s, double *waited_s);
 

@@ -1,49 +1,150 @@
 #include "worker/sums_nodes.h"
 
+#include <mpi.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/core/clock.h"
 #include "common/core/size.h"
+#include "worker/group_mpi.h"
+#include "worker/kernels/fixed.h"
+#include "worker/sums.h"
 
-#define MERGE_FAILED 0x80000000u  /* in place of the flags of all nodes */
+#define BLOCK     WORKER_SUMS_BLOCK
+#define FLAG_BITS 3               /* each a word of its own behind the largest values, so that one maximum merges both */
+#define GRAIN     16u             /* parameters: parts of a slice begin at multiples of a cache line of floats */
+
+struct worker_sums_nodes {
+    worker_group *group;
+    MPI_Comm peers;               /* MPI_COMM_NULL: this rank has no slice */
+    size_t n_blocks, first_block, n_slice;   /* this rank's slice: n_slice parameters from first_block on */
+    _Atomic uint32_t *failed;     /* shared, once it is set it stays */
+    uint32_t *agreed;             /* shared: n_blocks largest, FLAG_BITS flags */
+    float *mean;                  /* shared (n_blocks * BLOCK) */
+    int64_t *total, *mine;        /* (n_slice) the node's sums of the slice; (n_slice) of them all nodes' of this rank's part */
+    uint32_t *words;              /* n_blocks + FLAG_BITS; slice 0 alone */
+    int *count, *start;           /* nodes each: the parts of a slice */
+};
 
 static size_t round_up(size_t bytes) { return (bytes + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN; }
+static size_t words_bytes(size_t n_blocks) { return round_up((n_blocks + FLAG_BITS) * sizeof(uint32_t)); }
 
-size_t worker_sums_nodes_bytes(const worker_group *g, size_t n_blocks, size_t n_slab)
+size_t worker_sums_nodes_bytes(const worker_group *g, size_t n_blocks)
 {
-    return worker_group_nodes(g) > 1 ? round_up((n_blocks + 1) * sizeof(uint32_t)) + round_up(n_slab * sizeof(int64_t)) : 0;
+    return worker_group_nodes(g) > 1 ? FW_ALIGN + words_bytes(n_blocks) + n_blocks * BLOCK * sizeof(float) : 0;
 }
 
-void worker_sums_nodes_place(worker_sums_nodes *m, worker_group *g, size_t n_blocks, size_t n_slab, void *at)
+static fw_status cut_slices(worker_sums_nodes *m, fw_error *err)
 {
-    char *total = (char *)at + round_up((n_blocks + 1) * sizeof(uint32_t));
-    *m = (worker_sums_nodes){.group = g, .n_blocks = n_blocks, .n_slab = n_slab, .agreed = at, .total = (int64_t *)(void *)total};
-}
-
-static fw_status merge_at_leaders(worker_sums_nodes *m, uint32_t flags, fw_error *err)
-{
-    uint32_t bit[3] = {flags & 1u, (flags >> 1) & 1u, (flags >> 2) & 1u};
-    FW_TRY(worker_group_nodes_max_u32(m->group, m->agreed, m->n_blocks, err));
-    FW_TRY(worker_group_nodes_max_u32(m->group, bit, 3, err));
-    FW_TRY(worker_group_nodes_sum_i64(m->group, m->total, m->n_slab, err));
-    m->agreed[m->n_blocks] = bit[0] | bit[1] << 1 | bit[2] << 2;
+    const size_t slots = (size_t)worker_group_slots(m->group), slot = (size_t)worker_group_node_rank(m->group), nodes = (size_t)worker_group_nodes(m->group);
+    if (slot >= slots) return FW_OK;
+    m->peers = worker_group_peers(m->group);
+    m->first_block = m->n_blocks * slot / slots;
+    m->n_slice = (m->n_blocks * (slot + 1) / slots - m->first_block) * BLOCK;
+    if (m->n_slice > INT32_MAX) return fw_fail(err, FW_ERR_NOMEM, "sums between nodes: %zu parameters a rank, more than 2^31; use more ranks a node", m->n_slice);
+    FW_TRY(fw_alloc_zeroed((void **)&m->total, m->n_slice + 1, sizeof *m->total, "sums between nodes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&m->mine, m->n_slice / nodes + 2 * GRAIN, sizeof *m->mine, "sums between nodes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&m->words, m->n_blocks + FLAG_BITS, sizeof *m->words, "sums between nodes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&m->count, nodes, sizeof *m->count, "sums between nodes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&m->start, nodes, sizeof *m->start, "sums between nodes", err));
+    const size_t grains = m->n_slice / GRAIN;
+    for (size_t i = 0; i < nodes; i++) {
+        m->start[i] = (int)(grains * i / nodes * GRAIN);
+        m->count[i] = (int)(grains * (i + 1) / nodes * GRAIN) - m->start[i];
+    }
     return FW_OK;
 }
 
-/* Every rank adds up its share of the node's sums, the leader merges nodes, everybody reads the result. */
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, size_t first, size_t n, uint32_t *largest, uint32_t *flags,
-                                  double *waited_s, fw_error *err)
+fw_status worker_sums_nodes_create(worker_sums_nodes **out, worker_group *g, size_t n_blocks, void *at, fw_error *err)
 {
-    const bool leader = worker_group_node_rank(m->group) == 0;
-    memset(m->total + first, 0, n * sizeof *m->total);
-    for (size_t p = 0; p < n_parts; p++)
-        for (size_t i = first; i < first + n; i++) m->total[i] = (int64_t)((uint64_t)m->total[i] + (uint64_t)parts[p][i]);     /* wraps in a step that is redone */
-    if (leader) memcpy(m->agreed, largest, m->n_blocks * sizeof *m->agreed);
+    FW_AUTO(worker_sums_nodes) *m = calloc(1, sizeof *m);
+    if (m == NULL) return fw_fail(err, FW_ERR_NOMEM, "sums between nodes");
+    char *base = at;
+    *m = (worker_sums_nodes){.group = g, .peers = MPI_COMM_NULL, .n_blocks = n_blocks, .failed = (_Atomic uint32_t *)(void *)base,
+                             .agreed = (uint32_t *)(void *)(base + FW_ALIGN), .mean = (float *)(void *)(base + FW_ALIGN + words_bytes(n_blocks))};
+    FW_TRY(cut_slices(m, err));
+    *out = m;
+    m = NULL;
+    return FW_OK;
+}
+
+void worker_sums_nodes_destroy(worker_sums_nodes **m)
+{
+    if (*m == NULL) return;
+    free((*m)->total);
+    free((*m)->mine);
+    free((*m)->words);
+    free((*m)->count);
+    free((*m)->start);
+    free(*m);
+    *m = NULL;
+}
+
+const float *worker_sums_nodes_means(const worker_sums_nodes *m) { return m->mean; }
+
+static fw_status mpi_check(int rc, fw_error *err)
+{
+    return rc == MPI_SUCCESS ? FW_OK : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
+}
+
+/* Starts the maximum over the nodes; one slice's peers do it for all. */
+static fw_status start_words(worker_sums_nodes *m, const uint32_t *largest, uint32_t flags, MPI_Request *request, fw_error *err)
+{
+    *request = MPI_REQUEST_NULL;
+    if (worker_group_node_rank(m->group) != 0) return FW_OK;
+    memcpy(m->words, largest, m->n_blocks * sizeof *m->words);
+    for (uint32_t i = 0; i < FLAG_BITS; i++) m->words[m->n_blocks + i] = (flags >> i) & 1u;
+    return mpi_check(MPI_Iallreduce(m->words, m->agreed, (int)(m->n_blocks + FLAG_BITS), MPI_UINT32_T, MPI_MAX, m->peers, request), err);
+}
+
+/* The node's sum of this rank's slice. It wraps in a step that is redone. */
+static void add_slice(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts)
+{
+    const size_t first = m->first_block * BLOCK;
+    if (n_parts == 0) memset(m->total, 0, m->n_slice * sizeof *m->total);
+    else if (m->n_slice > 0) worker_fixed_total(m->total, parts, n_parts, first, m->n_slice);
+}
+
+/* This rank's part of the slice as floats in the node's memory. A part may begin and end within blocks. */
+static void make_means(worker_sums_nodes *m, const double *back)
+{
+    const int node = worker_group_node(m->group);
+    const size_t begin = m->first_block * BLOCK + (size_t)m->start[node];
+    for (size_t done = 0, n = (size_t)m->count[node]; done < n;) {
+        const size_t at = begin + done, run = FW_MIN(n - done, BLOCK - at % BLOCK);
+        const int64_t *part = m->mine;
+        worker_fixed_collect(m->mean + at, &part, 1, done, run, back[at / BLOCK]);
+        done += run;
+    }
+}
+
+static fw_status merge_slice(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, fw_error *err)
+{
+    float *slice = m->mean + m->first_block * BLOCK;
+    add_slice(m, parts, n_parts);
+    FW_TRY(mpi_check(MPI_Reduce_scatter(m->total, m->mine, m->count, MPI_INT64_T, MPI_SUM, m->peers), err));
+    make_means(m, back);
+    return mpi_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slice, m->count, m->start, MPI_FLOAT, m->peers), err);
+}
+
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, uint32_t *largest,
+                                  uint32_t *flags, double *waited_s, fw_error *err)
+{
+    fw_status s = FW_OK;
+    if (m->peers != MPI_COMM_NULL) {
+        MPI_Request words;
+        const fw_mono start = fw_mono_now();
+        s = start_words(m, largest, *flags, &words, err);
+        if (s == FW_OK) s = merge_slice(m, parts, n_parts, back, err);
+        if (s == FW_OK) s = mpi_check(MPI_Wait(&words, MPI_STATUS_IGNORE), err);
+        if (s != FW_OK) atomic_store(m->failed, 1u);
+        if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());
+    }
     worker_group_meet(m->group, waited_s);
-    fw_status status = leader ? merge_at_leaders(m, *flags, err) : FW_OK;
-    if (status != FW_OK) m->agreed[m->n_blocks] = MERGE_FAILED;
-    worker_group_meet(m->group, waited_s);
-    if (m->agreed[m->n_blocks] == MERGE_FAILED) return status != FW_OK ? status : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
+    if (atomic_load(m->failed) != 0) return s != FW_OK ? s : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
     memcpy(largest, m->agreed, m->n_blocks * sizeof *largest);
-    *flags = m->agreed[m->n_blocks];
+    *flags = 0;
+    for (uint32_t i = 0; i < FLAG_BITS; i++) *flags |= m->agreed[m->n_blocks + i] << i;
     return FW_OK;
 }

@@ -1,26 +1,30 @@
-/** Exact sums between nodes: what the ranks of each node brought becomes what all nodes brought. The sums are integers, so that their order and
- *  the number of nodes leave no trace. The in-node part, exponents and flags' meaning are sums.h's. */
+/** Exact sums between nodes: what the ranks of each node brought becomes the mean of all nodes. The sums are integers, so that their order and the number
+ *  of nodes leave no trace.
+ *
+ *  Peers are the ranks of the same number on every node. Peer k adds up slice k of its node's parts, the peers of a slice scatter its sum among
+ *  themselves (each gets a part of the slice), make floats of their parts, and gather the floats into the shared memory of every node: 8 bytes out and 4
+ *  bytes in a parameter and node, on as many streams as a node has ranks. Where nodes have unequally many ranks, the smallest node's number is the number
+ *  of slices. The in-node part, exponents and the flags' meaning are sums.h's. */
 #ifndef WORKER_SUMS_NODES_H
 #define WORKER_SUMS_NODES_H
 
 #include "worker/group.h"
 
-/** Where a node's total stands: in memory that its ranks share. Empty (bytes 0) on a single node. */
-typedef struct worker_sums_nodes {
-    worker_group *group;
-    size_t n_blocks, n_slab;      /* blocks of parameters; integers of all of them */
-    uint32_t *agreed;             /* n_blocks: largest |g| as float bits; then the flags */
-    int64_t *total;               /* n_slab */
-} worker_sums_nodes;
+typedef struct worker_sums_nodes worker_sums_nodes;
 
-/** Local: bytes of shared memory that it needs, and its place there (FW_ALIGN-aligned). */
-size_t worker_sums_nodes_bytes(const worker_group *g, size_t n_blocks, size_t n_slab);
-void   worker_sums_nodes_place(worker_sums_nodes *m, worker_group *g, size_t n_blocks, size_t n_slab, void *at);
+/** Local: bytes of shared memory that it needs (0 on a single node). */
+size_t worker_sums_nodes_bytes(const worker_group *g, size_t n_blocks);
+/** Local. at: that memory, FW_ALIGN-aligned and zeroed. FW_ERR_NOMEM, also when a slice has more than 2^31 parameters. */
+fw_status worker_sums_nodes_create(worker_sums_nodes **out, worker_group *g, size_t n_blocks, void *at, fw_error *err);
+void      worker_sums_nodes_destroy(worker_sums_nodes **m);
 
-/** Collective, on several nodes, after the ranks of each node have met. In: the node's parts (n_parts slabs), largest (n_blocks) and flags as this rank
- *  found them on its node, and this rank's share [first, first + n) of the slab. Out: m->total over all nodes, largest and flags over all nodes.
- *  FW_ERR_MPI at every rank of a node whose leader failed. *waited_s grows by the time spent waiting. */
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, size_t first, size_t n, uint32_t *largest, uint32_t *flags,
-                                  double *waited_s, fw_error *err);
+/** Collective, on several nodes, after the ranks of each node have met; they meet once more in it. In: the node's parts (n_parts of n_blocks * 1,024
+ *  integers, n_parts may be 0), back (n_blocks): what turns a block's integers into floats, largest (n_blocks) and flags as found on this node. Out:
+ *  largest and flags over all nodes; the means can be read. FW_ERR_MPI at every rank of a node one of whose ranks failed.
+ *  Cost  on N nodes of R ranks, n parameters: reads 8 n bytes a rank, sends and receives 12 n / R (N - 1) / N bytes a rank. *waited_s grows by the time spent waiting. */
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, uint32_t *largest,
+                                  uint32_t *flags, double *waited_s, fw_error *err);
+/** (n_blocks * 1,024), shared by the node: sums times back. Valid until the next merge. */
+const float *worker_sums_nodes_means(const worker_sums_nodes *m);
 
 #endif

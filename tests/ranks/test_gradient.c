@@ -159,13 +159,13 @@ static void run(outcome *out, const worker_task *t, const fw_dense *net, bool ba
     if (l == NULL || s == NULL) abort();
     const size_t slots = load(l, t->group, backwards);
     for (int tries = 0; redo && tries < 4; tries++) {
-        worker_sums_begin(s);
+        worker_sums_begin(s, 1.0);
         worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
         CHECK(!r.bad_loss && r.bad_layer == -1, "something is not finite");
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, &err) == FW_OK, "%s", err.text);
     }
     CHECK(!redo && flags == 0, "redo %d, flags %u", redo, flags);
-    worker_sums_take(s, out->g, 0, net->n_params, 1.0);
+    worker_sums_take(s, out->g, 0, net->n_params);
     worker_sums_done(s, NULL);
     int64_t loss = r.loss_fixed;
     CHECK(reduce->sum_i64(reduce->context, &loss, 1, NULL) == FW_OK, "sum");
@@ -235,7 +235,7 @@ static void check_divergence(worker_group *g)
         CHECK(worker_leaves_create(&l, &t, &net, LEAF, LEAVES, NULL) == FW_OK && worker_sums_create(&s, g, net.n_params, LEAVES, NULL) == FW_OK,
               "create");
         if (l == NULL || s == NULL) abort();
-        worker_sums_begin(s);
+        worker_sums_begin(s, 1.0);
         const size_t slots = load(l, g, false);
         worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
         if (slots > 0)

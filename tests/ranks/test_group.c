@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "common/core/random.h"
+#include "common/core/size.h"
 #include "tests/ranks/checks.h"
+#include "worker/group_mpi.h"
 
 static int rank, size;
 static const fw_reduce *reduce;
@@ -134,22 +136,20 @@ static void nodes_partition_the_ranks(worker_group *g)
     CHECK(worker_group_host(g)[0] != '\0', "no host");
 }
 
-static void leaders_merge_nodes(worker_group *g)
+static void peers_are_one_a_node(worker_group *g)
 {
-    const bool leader = worker_group_node_rank(g) == 0;
-    const int nodes = worker_group_nodes(g);
-    int64_t sum[3] = {1, rank, -5};
-    uint32_t most[2] = {(uint32_t)rank, 0xfffffff0u - (uint32_t)rank};
-    CHECK(worker_group_nodes_sum_i64(g, sum, 3, NULL) == FW_OK && worker_group_nodes_max_u32(g, most, 2, NULL) == FW_OK, "merging nodes");
-    if (!leader) CHECK(sum[1] == rank && most[0] == (uint32_t)rank, "a rank that leads no node was touched");
-    else {
-        const int k = size / nodes + (size % nodes != 0);
-        int64_t leaders = 0;
-        for (int n = 0; n < nodes; n++) leaders += n * k;
-        CHECK(sum[0] == nodes && sum[1] == leaders && sum[2] == -5 * nodes, "sums %lld %lld %lld", (long long)sum[0], (long long)sum[1],
-              (long long)sum[2]);
-        CHECK(most[0] == (uint32_t)((nodes - 1) * k) && most[1] == 0xfffffff0u, "maxima %u %u", most[0], most[1]);
-    }
+    const MPI_Comm peers = worker_group_peers(g);
+    const int slots = worker_group_slots(g), nodes = worker_group_nodes(g);
+    const int k = getenv("FW_TEST_NODE_RANKS") != NULL ? atoi(getenv("FW_TEST_NODE_RANKS")) : size;
+    CHECK(slots == (size % k == 0 ? FW_MIN(k, size) : size % k), "%d slots", slots);
+    CHECK(worker_group_node(g) == rank / k, "rank %d is on node %d", rank, worker_group_node(g));
+    CHECK((peers == MPI_COMM_NULL) == (worker_group_node_rank(g) >= slots), "rank %d of the node has peers or has not", worker_group_node_rank(g));
+    if (peers == MPI_COMM_NULL) return;
+    int at = -1, n = 0, most = 0, mine = worker_group_node_rank(g);
+    MPI_Comm_rank(peers, &at);
+    MPI_Comm_size(peers, &n);
+    CHECK(at == worker_group_node(g) && n == nodes, "peer %d of %d", at, n);
+    CHECK(MPI_Allreduce(&mine, &most, 1, MPI_INT, MPI_MAX, peers) == MPI_SUCCESS && most == mine, "peers of different node ranks");
 }
 
 /* Written by one, read by all of the node after a meeting, many times; a rank that ran ahead would see the next round's number. */
@@ -165,7 +165,7 @@ static void memory_is_shared_and_meetings_hold(worker_group *g)
     CHECK((uintptr_t)cell % 64 == 0, "not aligned");
     for (int i = 0; i < CELLS; i++) CHECK(cell[i] == 0, "cell %d is not zero", i);
     worker_group_meet(g, NULL);
-    const uint64_t here = (uint64_t)worker_group_node_size(g), me = (uint64_t)worker_group_node_rank(g), node = (uint64_t)(rank / (int)here) * 1000;
+    const uint64_t here = (uint64_t)worker_group_node_size(g), me = (uint64_t)worker_group_node_rank(g), node = (uint64_t)worker_group_node(g) * 1000;
     for (uint64_t round = 1; round <= ROUNDS; round++) {
         cell[me] = round * 10 + me + node;
         worker_group_meet(g, &waited);
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
     broadcast_gives_all_the_first_ranks_bytes(g);
     merges_are_exact();
     nodes_partition_the_ranks(g);
-    leaders_merge_nodes(g);
+    peers_are_one_a_node(g);
     memory_is_shared_and_meetings_hold(g);
     too_much_memory_is_refused_everywhere(g);
     return checks_end(g);

@@ -13,6 +13,8 @@
 
 enum { N = 5000, LEAVES = 13, LEAF_BITS = 4, BLOCKS = (N + WORKER_SUMS_BLOCK - 1) / WORKER_SUMS_BLOCK };
 
+#define FACTOR (1.0 / 1000.0)
+
 static int rank, size;
 
 /* One value of a leaf's gradient: a mix of sizes, of signs and zeros. `level`: how large the step's gradients are. */
@@ -58,7 +60,7 @@ static bool add_leaf(worker_sums *s, uint64_t step, int leaf, int level)
 
 static void deal_and_add(worker_sums *s, uint64_t step, int deal, int level)
 {
-    worker_sums_begin(s);
+    worker_sums_begin(s, FACTOR);
     for (int k = 0; k < LEAVES; k++) {
         const int leaf = deal == BACKWARDS ? LEAVES - 1 - k : k;
         if (owner(deal, leaf, step) == rank) CHECK(add_leaf(s, step, leaf, level), "step %d, leaf %d: said to be not finite", (int)step, leaf);
@@ -112,11 +114,11 @@ static float expected_at(uint64_t step, size_t i, int level, int exponent, doubl
 static void compare(worker_sums *s, const followed *f, uint64_t step, int deal, int level)
 {
     static float got[N];
-    const double factor = 1.0 / 1000.0;
+    const double factor = FACTOR;
     for (size_t at = 0, run = 0; at < N; at += run) {                                  /* taken in other runs than it was added in */
         run = 1 + fw_random(14, FW_RANDOM_TEST, (uint32_t)deal, at, 0).word[0] % 2100;
         if (run > N - at) run = N - at;
-        worker_sums_take(s, got + at, at, run, factor);
+        worker_sums_take(s, got + at, at, run);
     }
     for (size_t i = 0; i < N; i++) {
         double exactly = 0.0;
@@ -227,7 +229,7 @@ static void flags_of_any_rank_reach_all(worker_group *g)
         float one[100];
         for (size_t i = 0; i < 100; i++) one[i] = 1.0f;
         while (redo) {
-            worker_sums_begin(s);
+            worker_sums_begin(s, FACTOR);
             if (rank == 0) worker_sums_add(s, 0, one, 100);
             if (rank == speaker) worker_sums_flag(s, WORKER_FLAG_STOP);
             if (rank == size - 1) worker_sums_flag(s, WORKER_FLAG_CHECKPOINT);
@@ -251,19 +253,19 @@ static void what_is_not_finite_is_an_event_of_all(worker_group *g)
             uint32_t flags = 0;
             bool redo = true;
             float v[3] = {1.0f, bad[k], 2.0f};
-            worker_sums_begin(s);
+            worker_sums_begin(s, FACTOR);
             const bool finite = worker_sums_add(s, 2046, rank == speaker ? v : (float[]){1, 2, 3}, 3);
             CHECK(finite == (rank != speaker), "rank %d says finite: %d", rank, finite);
             meet(s, &flags, &redo);
             CHECK((flags & WORKER_FLAG_NOT_FINITE) != 0 && !redo, "flags %u, redo %d", flags, redo);
             for (redo = true; redo;) {
-                worker_sums_begin(s);
+                worker_sums_begin(s, 1.0);
                 worker_sums_add(s, 0, (float[]){0.5f}, 1);
                 meet(s, &flags, &redo);
                 CHECK(flags == 0, "flags %u are left", flags);
             }
             float got = 0.0f;
-            worker_sums_take(s, &got, 0, 1, 1.0);
+            worker_sums_take(s, &got, 0, 1);
             CHECK(got == 0.5f * (float)size, "%g of %d ranks", (double)got, size);
             worker_sums_done(s, NULL);
         }
@@ -282,13 +284,13 @@ static void the_largest_gradients_are_summed(worker_group *g)
         CHECK(worker_sums_create(&s, g, 10, 8, NULL) == FW_OK, "create");
         if (s == NULL) return;
         for (; redo && tries < 5; tries++) {
-            worker_sums_begin(s);
+            worker_sums_begin(s, 0x1p-10);
             if (rank == size - 1) worker_sums_add(s, 3, &large[k], 1);
             meet(s, &flags, &redo);
         }
         CHECK(tries == 2 && flags == 0, "%d tries, flags %u", tries, flags);
         float got[2] = {1.0f, 1.0f};
-        worker_sums_take(s, got, 2, 2, 0x1p-10);
+        worker_sums_take(s, got, 2, 2);
         CHECK(got[0] == 0.0f && got[1] == large[k] * 0x1p-10f, "%a, not %a", (double)got[1], (double)(large[k] * 0x1p-10f));
         worker_sums_done(s, NULL);
         worker_sums_release(&s);

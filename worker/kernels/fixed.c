@@ -117,9 +117,15 @@ TARGETS static void to_float(float *restrict g, const int64_t *restrict total, s
     }
 }
 
-TARGETS static void add_parts(int64_t *restrict total, const int64_t *restrict part, size_t n)
+TARGETS static void add_part(int64_t *restrict total, const int64_t *restrict part, size_t n)
 {
-    for (size_t i = 0; i < n; i++) total[i] += part[i];
+    for (size_t i = 0; i < n; i++) total[i] = (int64_t)((uint64_t)total[i] + (uint64_t)part[i]);
+}
+
+static void add_parts(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
+{
+    memcpy(total, part[0] + at, n * sizeof *total);
+    for (size_t p = 1; p < n_parts; p++) add_part(total, part[p] + at, n);
 }
 
 #define COLLECT_PIECE 1024
@@ -128,8 +134,13 @@ void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, 
     int64_t total[COLLECT_PIECE];
     for (size_t done = 0; done < n; done += COLLECT_PIECE) {
         size_t piece = n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE;
-        memcpy(total, part[0] + at + done, piece * sizeof *total);
-        for (size_t p = 1; p < n_parts; p++) add_parts(total, part[p] + at + done, piece);
+        add_parts(total, part, n_parts, at + done, piece);
         to_float(g + done, total, piece, back);
     }
+}
+
+void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
+{
+    for (size_t done = 0; done < n; done += COLLECT_PIECE)         /* a piece of the total stays in the first-level cache */
+        add_parts(total + done, part, n_parts, at + done, n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE);
 }

@@ -18,6 +18,9 @@ uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, b
 /** For tests: by name ("avx512", "avx2", "portable"); false: not on this CPU. */
 bool worker_fixed_add_named(const char *kernel, uint32_t *largest, int64_t *sum, const float *g, size_t n, float scale, bool first);
 
+/** total[i] (n) = the sum of the parts' integers at + i; n_parts > 0. Wraps. */
+void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n);
+
 /** g[i] (n) = (float)(total over the ranks' parts / (1 / back)): the sum of n_parts integers times back (a double: 2^-shift / rows). */
 void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back);
 

@@ -171,7 +171,7 @@ static size_t overlap(size_t *start, size_t at, size_t n, size_t from, size_t le
 }
 
 /* This rank's share of the parameters, block by block; biases are not regularised. */
-static void update_share(gradient *s, double rate, uint64_t count, double factor)
+static void update_share(gradient *s, double rate, uint64_t count)
 {
     worker_update u = update_of(s, rate, count), plain = u;
     plain.l1 = plain.l2 = plain.decay = 0.0f;
@@ -183,12 +183,12 @@ static void update_share(gradient *s, double rate, uint64_t count, double factor
             const fw_dense_layer *layer = &s->net.layers[i];
             size_t start = 0, run = overlap(&start, at, n, layer->w_at, layer->in * layer->out);
             if (run > 0) {
-                worker_sums_take(s->sums, s->g, start, run, factor);
+                worker_sums_take(s->sums, s->g, start, run);
                 update_run(s, start, run, &u);
             }
             run = overlap(&start, at, n, layer->b_at, layer->out);
             if (run > 0) {
-                worker_sums_take(s->sums, s->g, start, run, factor);
+                worker_sums_take(s->sums, s->g, start, run);
                 update_run(s, start, run, &plain);
             }
         }
@@ -222,14 +222,14 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     size_t slots = load_leaves(s, round, step, rows, &out->own_rows);
     out->seconds.load += fw_mono_seconds(t0, fw_mono_now());
     for (bool redo = true; redo;) {
-        worker_sums_begin(s->sums);
+        worker_sums_begin(s->sums, 1.0 / (double)rows);
         worker_leaves_run(s->leaves, s->params, slots, (uint32_t)round, s->sums, &r, &out->seconds);
         worker_sums_flag(s->sums, out->flags_raised | (r.bad_loss || r.bad_layer >= 0 ? (uint32_t)WORKER_FLAG_NOT_FINITE : 0u));
         FW_TRY(worker_sums_meet(s->sums, &out->flags, &redo, &out->seconds.wait, err));
     }
     if (out->flags & WORKER_FLAG_NOT_FINITE) return not_finite(s, round, step, rate, &r, err);
     fw_mono t1 = fw_mono_now();
-    update_share(s, rate, before + 1, 1.0 / (double)rows);
+    update_share(s, rate, before + 1);
     out->seconds.optimizer += fw_mono_seconds(t1, fw_mono_now());
     worker_sums_done(s->sums, &out->seconds.wait);
     worker_group_note(g, NULL, round + 1, before + 1);
