@@ -86,6 +86,15 @@ look() {
     want 'clang'                          clang                   llvm       llvm     has_command clang
 }
 
+# Packages that a test can do without: it says that it is skipped, and why. For root alone, since these tests are root's.
+wanted_if_easy() {
+    PATH=$PATH:/usr/sbin:/sbin      # daemons are there
+    has_command slurmctld && has_command slurmd && has_command sbatch && has_command munged ||
+        echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+    has_command ip || echo iproute2
+    has_command nsenter || echo util-linux
+}
+
 list_missing() { printf '%s' "$missing" | sed 's/^/  - /'; }
 
 how_else() {
@@ -98,15 +107,33 @@ how_else() {
     echo "  module load$modules"
 }
 
+# --- what --tests takes along
+
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1; }
+update() { apt update || { echo "--- once more" >>"$log"; apt update; }; }
+
+take_along() {
+    [ "$tests" = yes ] && [ "$(id -u)" -eq 0 ] && has_command apt-get || return 0
+    easy=$(wanted_if_easy)
+    [ -n "$easy" ] || return 0
+    log=$(mktemp "${TMPDIR:-/tmp}/flywheel-setup.XXXXXX") || return 0
+    echo "setup: installing, if it can be had:" $easy
+    # shellcheck disable=SC2086   # a list of words
+    apt install --no-install-recommends $easy || { update && apt install --no-install-recommends $easy; } ||
+        echo "setup: it can't be had here; the tests that need it say that they are skipped" >&2
+    rm -f "$log"
+}
+
+# --- how what is missing can be had on this machine
+
+as_root=
 look
 if [ -z "$missing" ]; then
+    take_along
     echo "setup: everything flywheel needs is here"
     exit 0
 fi
 
-# --- how it can be had on this machine
-
-as_root=
 can_install=no
 if has_command apt-get; then
     if [ "$(id -u)" -eq 0 ]; then
@@ -127,9 +154,6 @@ fi
 
 echo "setup: installing$packages"
 log=$(mktemp "${TMPDIR:-/tmp}/flywheel-setup.XXXXXX") || exit 1
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1; }
-update() { apt update || { echo "--- once more" >>"$log"; apt update; }; }
-
 update || echo "setup: apt-get update failed twice; going on with the lists that are here" >&2
 # shellcheck disable=SC2086   # a list of words
 if ! apt install --no-install-recommends $packages; then
@@ -150,4 +174,5 @@ if [ -n "$missing" ]; then
     exit 1
 fi
 rm -f "$log"
+take_along
 echo "setup: done"

@@ -2,6 +2,7 @@
 
 A test is a function (program, folder); main() runs each in a fresh folder below $TMPDIR, which goes with it."""
 
+import contextlib
 import os
 import pathlib
 import random
@@ -162,6 +163,21 @@ def for_each(cases, check):
         except AssertionError as error:
             failures.append(f"[{case[0]}] {error}")
     assert not failures, f"{len(failures)} of {len(cases)} cases\n" + "\n".join(failures)
+
+
+@contextlib.contextmanager
+def at_the_end(command, folder=None):
+    """Runs a command, and removes a folder, when the block is left, or when this process ends in whatever way: a child waits for that."""
+    here, there = os.pipe()
+    keeper = subprocess.Popen(
+        ["sh", "-c", 'cat >/dev/null; folder=$1; shift; "$@" && [ -z "$folder" ] || rm -rf "$folder"', "keeper", str(folder or ""), *map(str, command)],
+        stdin=here, start_new_session=True)
+    os.close(here)
+    try:
+        yield
+    finally:
+        os.close(there)
+        keeper.wait(timeout=60)
 
 
 def run(test, program, *shared):
