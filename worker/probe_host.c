@@ -32,16 +32,6 @@ static void add_cores(worker_facts *f)
     worker_facts_value(f, "cpus.numa_nodes", machine_numa_nodes("", &cpus));
 }
 
-static const char *fastest_kernel(void)
-{
-    static const char *const names[] = {"avx512", "avx2"};
-    const float one = 1.0f;
-    float product = 0.0f;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (fw_gemm_named(names[i], 1, 1, 1, &one, 1, &one, 1, NULL, &product, 1)) return names[i];
-    return "portable";
-}
-
 static void add_limit(worker_facts *f, const char *name, int resource)
 {
     struct rlimit limit;
@@ -57,7 +47,7 @@ void worker_probe_process(worker_facts *f)
     worker_facts_word(f, "blas.library", worker_product_library());
     worker_facts_value(f, "blas.threads", worker_product_threads());
     worker_facts_word(f, "blas.asked_core", getenv("OPENBLAS_CORETYPE"));
-    worker_facts_word(f, "kernels", fastest_kernel());
+    worker_facts_word(f, "kernels", fw_gemm_kernel());
     add_limit(f, "limit.files", RLIMIT_NOFILE);
     add_limit(f, "limit.core", RLIMIT_CORE);
     add_limit(f, "limit.locked", RLIMIT_MEMLOCK);

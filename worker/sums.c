@@ -12,7 +12,8 @@
 #define BLOCK        WORKER_SUMS_BLOCK
 #define EXPONENT_MIN (-60)        /* keeps 2^shift a float */
 #define EXPONENT_MAX 128          /* FLT_MAX < 2^128 */
-#define HEADROOM     8            /* a block's gradients may grow 256-fold in a step without a redo */
+#define HEADROOM     8            /* a block's gradients may always grow 256-fold in a step without a redo, */
+#define SLACK        8            /* and by so many bits more where they were larger before: an input that is rarely not zero comes back */
 #define NOT_FINITE   0x7f800000u
 
 /* Each rank's corner of the node's shared memory: what it brings to a meeting. */
@@ -38,11 +39,21 @@ struct worker_sums {
 
 static size_t round_up(size_t bytes) { return (bytes + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN; }
 
+/* 2^k, -126 <= k <= 127. ldexp for every block would be seen in a short step. */
+static float power_of_two(int k)
+{
+    const uint32_t bits = (uint32_t)(127 + k) << 23;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
 static void set_scales(worker_sums *s, double factor)
 {
     for (size_t b = 0; b < s->n_blocks; b++) {
-        s->scale[b] = (float)ldexp(1.0, WORKER_FIXED_BITS - s->leaf_bits - (int)s->exponent[b]);
-        s->back[b] = ldexp(factor, (int)s->exponent[b] + s->leaf_bits - WORKER_FIXED_BITS);
+        const int64_t e = FW_MAX(FW_MIN(s->exponent[b], (int64_t)EXPONENT_MAX), (int64_t)EXPONENT_MIN);
+        s->scale[b] = power_of_two(WORKER_FIXED_BITS - s->leaf_bits - (int)e);
+        s->back[b] = factor / (double)s->scale[b];
     }
 }
 
@@ -218,10 +229,26 @@ void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n)
     }
 }
 
-/* Exponents follow the largest values of the step that ended: the same at every rank. */
+/* Exponents follow the largest values of the step that ended: up at once, down by one a step. A block whose gradients are all zero tells nothing: it keeps
+ * its exponent, or takes the largest of all when it never had one. The same at every rank. */
+static void move_exponents(worker_sums *s)
+{
+    int64_t top = EXPONENT_MIN;
+    for (size_t b = 0; b < s->n_blocks; b++) {
+        if (s->largest[b] != 0) {
+            const int64_t need = FW_MIN(exponent_above(s->largest[b]) + HEADROOM, (int64_t)EXPONENT_MAX);
+            if (s->exponent[b] < need) s->exponent[b] = need;
+            else if (s->exponent[b] > need + SLACK) s->exponent[b]--;
+        }
+        top = FW_MAX(top, s->exponent[b]);
+    }
+    for (size_t b = 0; b < s->n_blocks; b++)
+        if (s->exponent[b] == EXPONENT_MIN) s->exponent[b] = top;
+}
+
 void worker_sums_done(worker_sums *s, double *waited_s)
 {
-    for (size_t b = 0; b < s->n_blocks; b++) s->exponent[b] = FW_MIN(exponent_above(s->largest[b]) + HEADROOM, (int64_t)EXPONENT_MAX);
+    move_exponents(s);
     worker_group_meet(s->group, waited_s);
 }
 

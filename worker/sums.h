@@ -3,7 +3,8 @@
  *  Parameters come in blocks of 1,024. Each block has an exponent e: while every leaf's |g| < 2^e, the leaves are added up as integers
  *  round(g * 2^(50 - log2 leaves - e)), first by each rank in memory that its node shares, then over the ranks, then over the nodes. The largest |g|
  *  of each block is agreed on exactly. Where it does not fit its exponent, all ranks redo the step with the exponent that fits; where it is
- *  not finite, that is an event. Exponents follow the gradients and depend on the data alone; they are part of a checkpoint. */
+ *  not finite, that is an event. Exponents follow the gradients, up at once and down slowly, and depend on the data alone; they are part of a
+ *  checkpoint. Once they have followed, a sum's unit is at most 2^(log2 leaves - 34) of the largest |g| of its block. */
 #ifndef WORKER_SUMS_H
 #define WORKER_SUMS_H
 

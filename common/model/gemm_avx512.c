@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "common/model/gemm_kernels.h"
 
 #if defined(__x86_64__)

@@ -5,13 +5,15 @@
  *    ZERO LOAD STORE FMA SPLAT MASK LOAD_MASK STORE_MASK
  *
  *  C is cut into tiles of rows x (vectors of columns). A tile's accumulators stay in registers while k runs over a block of BLOCK_K; between
- *  blocks they rest in C, which changes no bit. With enough rows the block of B below a tile is copied to the stack, where its rows are dense. */
+ *  blocks they rest in C, which changes no bit. What a tile reads is copied to the stack where that pays, so that it is dense: a strip of
+ *  two vectors of columns of B (with enough rows; always when B is transposed), or a panel of MAX_ROWS rows of A (when A is). */
 
 #define BLOCK_K 256
 #define PACK_FROM_ROWS 48          /* below that the copy costs more than it saves */
 #define INLINE static inline __attribute__((always_inline)) TARGET
+#define BUFFER __attribute__((aligned(64), uninitialized))       /* filled before it is read; clearing it would cost as much as using it */
 
-/* What one tile works on: B's rows b, b + ldb, ...; `first`: start from the bias (or +0), else from C. */
+/* What one tile works on: A's rows a, a + lda, ..., or a panel at a; B's rows b, b + ldb, ...; `first`: start from the bias (or +0), else from C. */
 typedef struct tile {
     size_t k;
     const float *a;
@@ -25,8 +27,8 @@ typedef struct tile {
     mask tail;                     /* lanes of the last vector that exist */
 } tile;
 
-/* rows and vectors are constants wherever this is called; `partial`: the last vector is cut by the tail mask. */
-INLINE void run_tile(const size_t rows, const size_t vectors, const int partial, const tile *t)
+/* rows and vectors are constants wherever this is called; `partial`: the last vector is cut by the tail mask; `panel`: A is one, [k][MAX_ROWS]. */
+INLINE void run_tile(const size_t rows, const size_t vectors, const int partial, const int panel, const tile *t)
 {
     vec acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
     const mask tail = t->tail;
@@ -40,7 +42,8 @@ INLINE void run_tile(const size_t rows, const size_t vectors, const int partial,
             else acc[r][v] = partial && v == vectors - 1 ? LOAD_MASK(from + v * LANES, tail) : LOAD(from + v * LANES);
         }
     }
-    const float *a0 = t->a, *a1 = rows > 3 ? a0 + 3 * lda : a0, *a2 = rows > 6 ? a0 + 6 * lda : a0, *a3 = rows > 9 ? a0 + 9 * lda : a0;
+    const float *a0 = t->a, *a1 = !panel && rows > 3 ? a0 + 3 * lda : a0, *a2 = !panel && rows > 6 ? a0 + 6 * lda : a0,
+                *a3 = !panel && rows > 9 ? a0 + 9 * lda : a0;
     const float *b = t->b;
     for (size_t p = 0; p < t->k; p++, b += ldb) {
         vec right[MAX_TILE_VECTORS];
@@ -49,7 +52,7 @@ INLINE void run_tile(const size_t rows, const size_t vectors, const int partial,
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; r++) {
             const float *base = r < 3 ? a0 : r < 6 ? a1 : r < 9 ? a2 : a3;       /* four pointers and two strides address twelve rows */
-            const vec left = SPLAT(base[(r % 3) * lda + p]);
+            const vec left = SPLAT(panel ? a0[p * MAX_ROWS + r] : base[(r % 3) * lda + p]);
 #pragma GCC unroll 16
             for (size_t v = 0; v < vectors; v++) acc[r][v] = FMA(left, right[v], acc[r][v]);
         }
@@ -65,28 +68,33 @@ INLINE void run_tile(const size_t rows, const size_t vectors, const int partial,
     }
 }
 
-/* All rows of a strip of columns, MAX_ROWS at a time, then what is left in one smaller tile. */
-INLINE void run_rows(const size_t vectors, const int partial, size_t m, tile *t)
+/* All rows of a strip of columns, MAX_ROWS at a time, then what is left in one smaller tile. A panel has MAX_ROWS rows at most. */
+INLINE void run_rows(const size_t vectors, const int partial, const int panel, size_t m, tile *t)
 {
     for (; m >= MAX_ROWS; m -= MAX_ROWS) {
-        run_tile(MAX_ROWS, vectors, partial, t);
+        run_tile(MAX_ROWS, vectors, partial, panel, t);
         t->a += MAX_ROWS * t->lda;
         t->c += MAX_ROWS * t->ldc;
     }
     switch (m) {
-#define CASE(r) case r: if (r < MAX_ROWS) run_tile(r, vectors, partial, t); break;
+#define CASE(r) case r: if (r < MAX_ROWS) run_tile(r, vectors, partial, panel, t); break;
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
 #undef CASE
     default: break;
     }
 }
 
-static TARGET __attribute__((noinline)) void rows_two(size_t m, tile *t) { run_rows(2, 0, m, t); }
-static TARGET __attribute__((noinline)) void rows_two_partial(size_t m, tile *t) { run_rows(2, 1, m, t); }
-static TARGET __attribute__((noinline)) void rows_one_partial(size_t m, tile *t) { run_rows(1, 1, m, t); }
-static TARGET __attribute__((noinline)) void one_row_wide(tile *t) { run_tile(1, MAX_TILE_VECTORS, 0, t); }
+static TARGET __attribute__((noinline)) void rows_two(size_t m, tile *t) { run_rows(2, 0, 0, m, t); }
+static TARGET __attribute__((noinline)) void rows_two_partial(size_t m, tile *t) { run_rows(2, 1, 0, m, t); }
+static TARGET __attribute__((noinline)) void rows_one_partial(size_t m, tile *t) { run_rows(1, 1, 0, m, t); }
+static TARGET __attribute__((noinline)) void panel_two(size_t m, tile *t) { run_rows(2, 0, 1, m, t); }
+static TARGET __attribute__((noinline)) void panel_two_partial(size_t m, tile *t) { run_rows(2, 1, 1, m, t); }
+static TARGET __attribute__((noinline)) void panel_one_partial(size_t m, tile *t) { run_rows(1, 1, 1, m, t); }
+static TARGET __attribute__((noinline)) void one_row_wide(tile *t) { run_tile(1, MAX_TILE_VECTORS, 0, 0, t); }
 
-/* Columns [j, j + width) of B's rows [p, p + depth) to dense rows of 2 LANES floats. */
+/* ---- copies ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Columns [j, j + 2 LANES) of B's rows [p, p + depth) to dense rows. */
 static TARGET void pack(float *to, const float *b, size_t ldb, size_t depth)
 {
     for (size_t p = 0; p < depth; p++, b += ldb, to += 2 * LANES) {
@@ -95,17 +103,58 @@ static TARGET void pack(float *to, const float *b, size_t ldb, size_t depth)
     }
 }
 
+/* to[p][q] = b[q][p], q < 4, p < depth; rows of `to` are 2 LANES floats. */
+static TARGET void pack_four(float *to, const float *b, size_t ldb, size_t depth)
+{
+    size_t p = 0;
+    for (; p + 4 <= depth; p += 4) {
+        __m128 r0 = _mm_loadu_ps(b + p), r1 = _mm_loadu_ps(b + ldb + p), r2 = _mm_loadu_ps(b + 2 * ldb + p), r3 = _mm_loadu_ps(b + 3 * ldb + p);
+        _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+        _mm_storeu_ps(to + p * 2 * LANES, r0);
+        _mm_storeu_ps(to + (p + 1) * 2 * LANES, r1);
+        _mm_storeu_ps(to + (p + 2) * 2 * LANES, r2);
+        _mm_storeu_ps(to + (p + 3) * 2 * LANES, r3);
+    }
+    for (; p < depth; p++)
+        for (size_t q = 0; q < 4; q++) to[p * 2 * LANES + q] = b[q * ldb + p];
+}
+
+/* The same for rows [j, j + width) of B as they stand for columns of B'. */
+static TARGET void pack_transposed(float *to, const float *b, size_t ldb, size_t depth, size_t width)
+{
+    size_t q = 0;
+    for (; q + 4 <= width; q += 4) pack_four(to + q, b + q * ldb, ldb, depth);
+    for (; q < width; q++)
+        for (size_t p = 0; p < depth; p++) to[p * 2 * LANES + q] = b[q * ldb + p];
+}
+
+/* `rows` neighbours of each of `depth` rows of A as it stands, which are columns of A', to a panel. */
+static TARGET void pack_panel(float *to, const float *a, size_t lda, size_t depth, size_t rows)
+{
+    if (rows == MAX_ROWS)
+        for (size_t p = 0; p < depth; p++) memcpy(to + p * MAX_ROWS, a + p * lda, MAX_ROWS * sizeof *to);
+    else
+        for (size_t p = 0; p < depth; p++)
+            for (size_t r = 0; r < rows; r++) to[p * MAX_ROWS + r] = a[p * lda + r];
+}
+
+/* ---- the three products -------------------------------------------------------------------------------------------------------------- */
+
+/* Columns [j, j + 2 LANES) of A B or A B'. */
 static TARGET void strip(const fw_gemm_args *g, size_t j, size_t p, size_t depth, float *packed)
 {
-    const size_t width = g->n - j;
-    tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
+    const size_t width = g->n - j < 2 * LANES ? g->n - j : 2 * LANES;
+    const int transposed = g->form == FW_GEMM_ABT, whole = width == 2 * LANES;
+    tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = transposed ? packed : g->b + p * g->ldb + j, .ldb = transposed ? 2 * LANES : g->ldb,
               .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
-    if (width >= 2 * LANES) {
-        if (g->m >= PACK_FROM_ROWS) {
-            pack(packed, t.b, t.ldb, depth);
-            t.b = packed;
-            t.ldb = 2 * LANES;
-        }
+    if (transposed) {
+        pack_transposed(packed, g->b + j * g->ldb + p, g->ldb, depth, width);
+    } else if (whole && g->m >= PACK_FROM_ROWS) {
+        pack(packed, t.b, t.ldb, depth);
+        t.b = packed;
+        t.ldb = 2 * LANES;
+    }
+    if (whole) {
         rows_two(g->m, &t);
     } else {
         t.tail = MASK((width - 1) % LANES + 1);
@@ -114,19 +163,47 @@ static TARGET void strip(const fw_gemm_args *g, size_t j, size_t p, size_t depth
     }
 }
 
+static TARGET void run_strips(const fw_gemm_args *g, size_t p, size_t depth)
+{
+    float packed[BLOCK_K * 2 * LANES] BUFFER;
+    size_t j = 0;
+    for (; g->m == 1 && g->form == FW_GEMM_AB && g->n - j >= MAX_TILE_VECTORS * LANES; j += MAX_TILE_VECTORS * LANES) {      /* one chain a vector: many at once */
+        tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
+                  .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
+        one_row_wide(&t);
+    }
+    for (; j < g->n; j += 2 * LANES) strip(g, j, p, depth, packed);
+}
+
+/* A' B: a panel of A' after the other, over all columns. */
+static TARGET void run_panels(const fw_gemm_args *g, size_t p, size_t depth)
+{
+    float panel[BLOCK_K * MAX_TILE_ROWS] BUFFER;
+    for (size_t i = 0; i < g->m; i += MAX_ROWS) {
+        const size_t rows = g->m - i < MAX_ROWS ? g->m - i : MAX_ROWS;
+        pack_panel(panel, g->a + p * g->lda + i, g->lda, depth, rows);
+        for (size_t j = 0; j < g->n; j += 2 * LANES) {
+            const size_t width = g->n - j;
+            tile t = {.k = depth, .a = panel, .b = g->b + p * g->ldb + j, .ldb = g->ldb, .bias = g->bias != NULL ? g->bias + j : NULL,
+                      .c = g->c + i * g->ldc + j, .ldc = g->ldc, .first = p == 0};
+            if (width >= 2 * LANES) {
+                panel_two(rows, &t);
+            } else {
+                t.tail = MASK((width - 1) % LANES + 1);
+                if (width > LANES) panel_two_partial(rows, &t);
+                else panel_one_partial(rows, &t);
+            }
+        }
+    }
+}
+
 static TARGET void run(const fw_gemm_args *g)
 {
-    float packed[BLOCK_K * 2 * LANES] __attribute__((aligned(64)));
     size_t p = 0;
     do {                                       /* once at least: k == 0 leaves the bias */
         const size_t depth = g->k - p < BLOCK_K ? g->k - p : BLOCK_K;
-        size_t j = 0;
-        for (; g->m == 1 && g->n - j >= MAX_TILE_VECTORS * LANES; j += MAX_TILE_VECTORS * LANES) {      /* one chain a vector: many at once */
-            tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
-                      .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
-            one_row_wide(&t);
-        }
-        for (; j < g->n; j += 2 * LANES) strip(g, j, p, depth, packed);
+        if (g->form == FW_GEMM_ATB) run_panels(g, p, depth);
+        else run_strips(g, p, depth);
         p += depth;
     } while (p < g->k);
 }

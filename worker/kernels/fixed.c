@@ -107,14 +107,22 @@ uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, b
 }
 
 /* |total| < 2^50: the same trick the other way round turns integers into doubles exactly, and vectorises without AVX-512DQ. */
-TARGETS static void to_float(float *restrict g, const int64_t *restrict total, size_t n, double back)
+static inline float to_float(uint64_t total, double back)
 {
-    for (size_t i = 0; i < n; i++) {
-        int64_t shifted = total[i] + 0x4338000000000000;       /* the bits of 1.5 * 2^52 */
-        double d;
-        memcpy(&d, &shifted, sizeof d);
-        g[i] = (float)((d - 0x1.8p52) * back);
-    }
+    uint64_t shifted = total + 0x4338000000000000u;       /* the bits of 1.5 * 2^52 */
+    double d;
+    memcpy(&d, &shifted, sizeof d);
+    return (float)((d - 0x1.8p52) * back);
+}
+
+TARGETS static void collect_one(float *restrict g, const int64_t *restrict a, size_t n, double back)
+{
+    for (size_t i = 0; i < n; i++) g[i] = to_float((uint64_t)a[i], back);
+}
+
+TARGETS static void collect_two(float *restrict g, const int64_t *restrict a, const int64_t *restrict b, size_t n, double back)
+{
+    for (size_t i = 0; i < n; i++) g[i] = to_float((uint64_t)a[i] + (uint64_t)b[i], back);
 }
 
 TARGETS static void add_part(int64_t *restrict total, const int64_t *restrict part, size_t n)
@@ -129,14 +137,21 @@ static void add_parts(int64_t *total, const int64_t *const *part, size_t n_parts
 }
 
 #define COLLECT_PIECE 1024
-void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
+static void collect_many(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
 {
     int64_t total[COLLECT_PIECE];
     for (size_t done = 0; done < n; done += COLLECT_PIECE) {
         size_t piece = n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE;
-        add_parts(total, part, n_parts, at + done, piece);
-        to_float(g + done, total, piece, back);
+        add_parts(total, part, n_parts - 1, at + done, piece);
+        collect_two(g + done, total, part[n_parts - 1] + at + done, piece, back);
     }
+}
+
+void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
+{
+    if (n_parts == 1) collect_one(g, part[0] + at, n, back);
+    else if (n_parts == 2) collect_two(g, part[0] + at, part[1] + at, n, back);
+    else collect_many(g, part, n_parts, at, n, back);
 }
 
 void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)

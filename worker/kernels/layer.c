@@ -6,29 +6,14 @@
 #include "common/model/elementary.h"
 #include "worker/kernels/targets.h"
 
-TARGETS static void bias(float *z, const float *b, size_t rows, size_t n)
+TARGETS static void relu(float *z, size_t count)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++) z[r * n + j] += b[j];
+    for (size_t i = 0; i < count; i++) z[i] = z[i] > 0.0f || z[i] != z[i] ? z[i] : 0.0f;      /* a NaN must not turn into a zero: it is an event */
 }
 
-void worker_layer_bias(float *z, const float *b, size_t rows, size_t n)
+void worker_layer_relu(float *z, size_t count)
 {
-    bias(z, b, rows, n);
-}
-
-TARGETS static void bias_relu(float *z, const float *b, size_t rows, size_t n)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++) {
-            float v = z[r * n + j] + b[j];
-            z[r * n + j] = v > 0.0f || v != v ? v : 0.0f;      /* a NaN must not turn into a zero: it is an event */
-        }
-}
-
-void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_t n)
-{
-    bias_relu(z, b, rows, n);
+    relu(z, count);
 }
 
 TARGETS static void slope_relu(float *restrict d, const float *restrict y, size_t count)

@@ -1,4 +1,4 @@
-/** What happens to a leaf of rows between two products: bias and activation, its slope on the way back, dropout, column sums.
+/** What happens to rows between two products: activation, its slope on the way back, dropout, column sums.
  *  Element by element or in row order: bits depend on the values alone. Rows are contiguous: (rows, n), ld == n. */
 #ifndef WORKER_KERNELS_LAYER_H
 #define WORKER_KERNELS_LAYER_H
@@ -6,10 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** z (rows, n) += b (n). */
-void worker_layer_bias(float *z, const float *b, size_t rows, size_t n);
-/** z = max(z + b, 0). */
-void worker_layer_bias_relu(float *z, const float *b, size_t rows, size_t n);
+/** z (count) = max(z, 0); NaN stays. */
+void worker_layer_relu(float *z, size_t count);
 
 /** Slopes: d (count) *= f'(...). relu and tanh from the output y; gelu from the input z. */
 void worker_layer_slope_relu(float *d, const float *y, size_t count);

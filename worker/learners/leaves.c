@@ -7,10 +7,12 @@
 #include "common/core/clock.h"
 #include "common/core/size.h"
 #include "common/model/elementary.h"
+#include "common/model/gemm.h"
 #include "worker/kernels/layer.h"
-#include "worker/kernels/product.h"
 
-#define PANEL_FLOATS 32768        /* of dW at a time: stays in the cache between product and sum */
+#define PANEL_FLOATS 8192         /* of dW at a time: they stay in the cache between product and sum, and their sums from leaf to leaf */
+#define PANEL_ROWS   12           /* and come in multiples of this, what the products like */
+#define TIMED_PANEL  13           /* one panel in so many is timed */
 #define LOSS_MAX     1e9          /* a row's loss above this is as good as infinite, */
 #define LOSS_SUM_MAX 0x1p38       /* and so is one that a whole batch of could not be added up in 64-bit fixed point */
 
@@ -25,9 +27,11 @@ struct worker_leaves {
     float *kept[FW_DENSE_MAX_LAYERS];          /* gelu: before it; tanh with dropout: after it; else NULL */
     float *mask[FW_DENSE_MAX_LAYERS];          /* of dropout; NULL without */
     float *delta, *delta_below;                /* (n_leaves * leaf_rows, widest) */
-    float *panel;                              /* PANEL_FLOATS or one row of dW */
+    float *panel;                              /* (panel_rows of a layer, out) of dW */
     uint64_t *row;                             /* (n_leaves * leaf_rows) row of the training split */
     size_t *n_rows;                            /* (n_leaves) */
+    size_t panels, floats, floats_timed;       /* of this step: panels of dW, floats that were added, those of them under the clock */
+    double add_s;                              /* what these took */
 };
 
 static bool is_hidden(const worker_leaves *l, size_t layer) { return layer + 1 < l->net->n_layers; }
@@ -63,7 +67,7 @@ fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, con
     FW_TRY(fw_size_mul(&n, rows, widest_out, "deltas", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->delta, n, sizeof(float), "deltas", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->delta_below, n, sizeof(float), "deltas", err));
-    FW_TRY(fw_alloc_zeroed((void **)&l->panel, FW_MAX((size_t)PANEL_FLOATS, widest_out), sizeof(float), "a panel", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->panel, FW_MAX((size_t)PANEL_FLOATS, PANEL_ROWS * widest_out), sizeof(float), "a panel", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->row, rows, sizeof *l->row, "row numbers", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->n_rows, n_leaves, sizeof *l->n_rows, "leaf sizes", err));
     *out = l;
@@ -112,44 +116,37 @@ static void drop_rows(worker_leaves *l, size_t layer, size_t slot, uint32_t epoc
     }
 }
 
-static void activate(worker_leaves *l, size_t i, const float *bias, size_t slot, uint32_t epoch)
+static void activate(worker_leaves *l, size_t i, size_t count)
 {
-    const fw_dense_layer *layer = &l->net->layers[i];
-    const size_t at = slot * l->leaf_rows * layer->out, count = l->leaf_rows * layer->out;
-    float *z = l->out[i] + at;
-    switch (layer->activation) {
+    float *z = l->out[i];
+    switch (l->net->layers[i].activation) {
     case FW_RELU:
-        worker_layer_bias_relu(z, bias, l->leaf_rows, layer->out);
+        worker_layer_relu(z, count);
         break;
     case FW_TANH:
-        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
         fw_vec_tanh(z, z, count);
-        if (l->kept[i] != NULL) memcpy(l->kept[i] + at, z, count * sizeof *z);
+        if (l->kept[i] != NULL) memcpy(l->kept[i], z, count * sizeof *z);
         break;
     case FW_GELU:
-        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
-        memcpy(l->kept[i] + at, z, count * sizeof *z);
+        memcpy(l->kept[i], z, count * sizeof *z);
         fw_vec_gelu(z, z, count);
         break;
     case FW_IDENTITY:
-        worker_layer_bias(z, bias, l->leaf_rows, layer->out);
         break;
     }
-    if (l->mask[i] != NULL) drop_rows(l, i, slot, epoch);
 }
 
+/* All rows at once: what is in a row's product depends on that row alone. */
 static void forward(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch)
 {
+    const size_t rows = n_slots * l->leaf_rows;
     for (size_t i = 0; i < l->net->n_layers; i++) {
         const fw_dense_layer *layer = &l->net->layers[i];
         const float *below = i == 0 ? l->x : l->out[i - 1];
         const size_t ld = i == 0 ? l->ld : layer->in;
-        for (size_t s = 0; s < n_slots; s++) {
-            size_t first = s * l->leaf_rows;
-            worker_product(l->leaf_rows, layer->out, layer->in, below + first * ld, ld, params + layer->w_at, layer->out,
-                           l->out[i] + first * layer->out, layer->out);
-            activate(l, i, params + layer->b_at, s, epoch);
-        }
+        fw_gemm(rows, layer->out, layer->in, below, ld, params + layer->w_at, layer->out, params + layer->b_at, l->out[i], layer->out);
+        activate(l, i, rows * layer->out);
+        for (size_t s = 0; l->mask[i] != NULL && s < n_slots; s++) drop_rows(l, i, s, epoch);
     }
 }
 
@@ -233,45 +230,70 @@ static int first_bad_layer(const worker_leaves *l, size_t n_slots)
 
 /* ---- backward ------------------------------------------------------------------------------------------------------------------- */
 
-/* dW in panels of rows of W: a fixed cut, so that every product's shape is fixed. */
-static bool weight_gradient(worker_leaves *l, size_t i, size_t slot, worker_sums *sums, worker_seconds *seconds)
+/* One panel of one leaf: its product, and into the sums. Each product is one chain over the leaf's rows, whatever the panel. */
+static bool add_panel(worker_leaves *l, const fw_dense_layer *layer, const float *below, size_t ld, size_t at, size_t n, size_t slot, worker_sums *sums)
+{
+    const size_t first = slot * l->leaf_rows, floats = n * layer->out;
+    fw_gemm_ta(n, layer->out, l->n_rows[slot], below + first * ld + at, ld, l->delta + first * layer->out, layer->out, l->panel, layer->out);
+    l->floats += floats;
+    if (l->panels++ % TIMED_PANEL != 0) return worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, floats);
+    fw_mono start = fw_mono_now();
+    bool finite = worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, floats);
+    l->add_s += fw_mono_seconds(start, fw_mono_now());
+    l->floats_timed += floats;
+    return finite;
+}
+
+/* dW and db of all leaves: panels of W outside, leaves inside, so that a panel's integers stay in the cache. */
+static bool weight_gradient(worker_leaves *l, size_t i, size_t n_slots, worker_sums *sums)
 {
     const fw_dense_layer *layer = &l->net->layers[i];
-    const size_t ld = i == 0 ? l->ld : layer->in, first = slot * l->leaf_rows;
-    const float *below = (i == 0 ? l->x : l->out[i - 1]) + first * ld, *delta = l->delta + first * layer->out;
-    const size_t most = FW_MAX((size_t)PANEL_FLOATS / layer->out, (size_t)1), rows = most >= 16 ? most / 16 * 16 : most;
+    const float *below = i == 0 ? l->x : l->out[i - 1];
+    const size_t ld = i == 0 ? l->ld : layer->in, rows = FW_MAX(PANEL_FLOATS / layer->out / PANEL_ROWS, (size_t)1) * PANEL_ROWS;
     bool finite = true;
-    for (size_t at = 0; at < layer->in; at += rows) {
-        size_t n = FW_MIN(rows, layer->in - at);
-        worker_product_ta(n, layer->out, l->leaf_rows, below + at, ld, delta, layer->out, l->panel, layer->out);
-        fw_mono start = fw_mono_now();
-        finite = worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, n * layer->out) && finite;
-        seconds->sum += fw_mono_seconds(start, fw_mono_now());
+    for (size_t at = 0; at < layer->in; at += rows)
+        for (size_t s = 0; s < n_slots; s++) finite = add_panel(l, layer, below, ld, at, FW_MIN(rows, layer->in - at), s, sums) && finite;
+    for (size_t s = 0; s < n_slots; s++) {
+        worker_layer_column_sums(l->panel, l->delta + s * l->leaf_rows * layer->out, l->n_rows[s], layer->out);
+        finite = worker_sums_add(sums, layer->b_at, l->panel, layer->out) && finite;
     }
-    worker_layer_column_sums(l->panel, delta, l->leaf_rows, layer->out);
-    return worker_sums_add(sums, layer->b_at, l->panel, layer->out) && finite;
+    return finite;
 }
 
 /* delta of the layer below: through W, then dropout, then the activation's slope. */
-static void delta_below(worker_leaves *l, size_t i, const float *params, size_t slot)
+static void delta_below(worker_leaves *l, size_t i, const float *params, size_t n_slots)
 {
     const fw_dense_layer *layer = &l->net->layers[i], *lower = &l->net->layers[i - 1];
-    const size_t first = slot * l->leaf_rows, at = first * lower->out, count = l->leaf_rows * lower->out;
-    float *d = l->delta_below + at;
-    worker_product_tb(l->leaf_rows, layer->in, layer->out, l->delta + first * layer->out, layer->out, params + layer->w_at, layer->out, d, layer->in);
-    if (l->mask[i - 1] != NULL) worker_layer_mask(d, l->mask[i - 1] + at, count);
+    const size_t rows = n_slots * l->leaf_rows, count = rows * lower->out;
+    float *d = l->delta_below;
+    fw_gemm_tb(rows, layer->in, layer->out, l->delta, layer->out, params + layer->w_at, layer->out, d, layer->in);
+    if (l->mask[i - 1] != NULL) worker_layer_mask(d, l->mask[i - 1], count);
     switch (lower->activation) {
     case FW_RELU:
-        worker_layer_slope_relu(d, l->out[i - 1] + at, count);
+        worker_layer_slope_relu(d, l->out[i - 1], count);
         break;
     case FW_TANH:
-        worker_layer_slope_tanh(d, (l->kept[i - 1] != NULL ? l->kept[i - 1] : l->out[i - 1]) + at, count);
+        worker_layer_slope_tanh(d, l->kept[i - 1] != NULL ? l->kept[i - 1] : l->out[i - 1], count);
         break;
     case FW_GELU:
-        worker_layer_slope_gelu(d, l->kept[i - 1] + at, count);
+        worker_layer_slope_gelu(d, l->kept[i - 1], count);
         break;
     case FW_IDENTITY:
         break;
+    }
+}
+
+static void backward(worker_leaves *l, const float *params, size_t n_slots, worker_sums *sums, worker_leaves_result *result)
+{
+    l->panels = l->floats = l->floats_timed = 0;
+    l->add_s = 0.0;
+    for (size_t i = l->net->n_layers; i-- > 0;) {
+        bool finite = weight_gradient(l, i, n_slots, sums);
+        if (!finite && result->bad_layer < 0) result->bad_layer = (int)i;
+        if (i > 0) delta_below(l, i, params, n_slots);
+        float *swap = l->delta;
+        l->delta = l->delta_below;
+        l->delta_below = swap;
     }
 }
 
@@ -279,6 +301,7 @@ void worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, ui
                        worker_seconds *seconds)
 {
     *result = (worker_leaves_result){.bad_layer = -1};
+    if (n_slots == 0) return;
     fw_mono start = fw_mono_now();
     forward(l, params, n_slots, epoch);
     if (!losses(l, n_slots, &result->loss_fixed)) {
@@ -286,17 +309,9 @@ void worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, ui
         result->bad_layer = first_bad_layer(l, n_slots);
     }
     fw_mono middle = fw_mono_now();
-    double sum_before = seconds->sum;
-    for (size_t i = l->net->n_layers; i-- > 0;) {
-        for (size_t s = 0; s < n_slots; s++) {
-            bool finite = weight_gradient(l, i, s, sums, seconds);
-            if (!finite && result->bad_layer < 0) result->bad_layer = (int)i;
-            if (i > 0) delta_below(l, i, params, s);
-        }
-        float *swap = l->delta;
-        l->delta = l->delta_below;
-        l->delta_below = swap;
-    }
+    backward(l, params, n_slots, sums, result);
+    const double all = fw_mono_seconds(middle, fw_mono_now()), sum = l->add_s * (double)l->floats / (double)FW_MAX(l->floats_timed, (size_t)1);
     seconds->forward += fw_mono_seconds(start, middle);
-    seconds->backward += fw_mono_seconds(middle, fw_mono_now()) - (seconds->sum - sum_before);
+    seconds->sum += FW_MIN(sum, all);
+    seconds->backward += all - FW_MIN(sum, all);
 }

@@ -1,5 +1,5 @@
-/** Forward and backward of the leaves of a step that this rank owns, layer by layer. Every product has a fixed shape (leaf_rows rows, short leaves
- *  padded with zeros), so the bits of a leaf do not depend on which rank computes it nor on the leaves beside it. */
+/** Forward and backward of the leaves of a step that this rank owns, layer by layer. Products are those of common/model/gemm.h: what a leaf gives
+ *  depends on its own rows alone, not on which rank computes it nor on the leaves beside it; forward and backward run over all of them at once. */
 #ifndef WORKER_LEARNERS_LEAVES_H
 #define WORKER_LEARNERS_LEAVES_H
 
