@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/fault.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/stats/metrics.h"
@@ -46,6 +47,7 @@ fw_status worker_train_create(worker_train **out, worker_task *task, const worke
     if (s == FW_OK) s = fw_alloc_zeroed((void **)&t->by_rank, (size_t)worker_group_size(task->group), sizeof *t->by_rank, "timings", err);
     s = reduce->agree(reduce->context, s, err);
     if (s == FW_OK) s = t->kind->create(&t->learner, task, err);
+    if (s == FW_OK) s = worker_train_prepare_checkpoints(t, err);
     if (s != FW_OK) {
         worker_train_release(&t);
         return s;
@@ -58,12 +60,18 @@ void worker_train_release(worker_train **train)
 {
     worker_train *t = *train;
     if (t == NULL) return;
+    worker_checkpoint_writer_destroy(&t->writer);      /* it reads what is released below */
+    worker_snapshot_release(&t->snapshot);
     if (t->learner != NULL) t->kind->release(&t->learner);
-    for (size_t i = 0; i < WORKER_MAX_ARRAYS; i++) free(t->best[i]);
+    for (size_t i = 0; i < WORKER_MAX_ARRAYS; i++) {
+        free(t->best[0][i]);
+        free(t->best[1][i]);
+    }
     free(t->checkpoint);
     free(t->previous_checkpoint);
     free(t->by_rank);
     free(t->history);
+    free(t->written.history);
     free(t);
     *train = NULL;
 }
@@ -205,19 +213,24 @@ static fw_status validate(worker_train *t, worker_round *r, fw_error *err)
 
 /* ---- rounds ----------------------------------------------------------------------------------------------------------------------- */
 
+/* Beside the best so far, when a checkpoint with it is being written. */
 static fw_status mark_best(worker_train *t, fw_error *err)
 {
+    if (t->writing && t->written.has_best && t->written.best == t->best_now) t->best_now = 1 - t->best_now;
     t->has_best = true;
     t->best_round = t->position.round;
     t->best_step = t->position.step;
     if (!is_leader(t)) return FW_OK;
+    void **best = t->best[t->best_now];
     fw_array arrays[WORKER_MAX_ARRAYS];
     t->kind->arrays(t->learner, arrays);
     for (size_t i = 0; i < t->kind->n_model; i++) {
-        size_t bytes = arrays[i].n * (arrays[i].type == FW_F32 ? 4 : 8);
-        if (t->best[i] == NULL) FW_TRY(fw_alloc_zeroed(&t->best[i], bytes, 1, "the best weights", err));
-        memcpy(t->best[i], arrays[i].data, bytes);
+        const size_t bytes = worker_array_bytes(&arrays[i]);
+        if (best[i] == NULL) FW_TRY(fw_alloc_zeroed(&best[i], bytes, 1, "the best weights", err));
+        memcpy(best[i], arrays[i].data, bytes);
     }
+    t->best_digest = worker_best_digest(t, t->best_now);
+    worker_array_flip("weights.flip_best", &(fw_array){.type = arrays[0].type, .n = arrays[0].n, .data = best[0]});
     return FW_OK;
 }
 
@@ -233,9 +246,7 @@ static uint32_t wishes(const worker_train *t)
 {
     uint32_t flags = 0;
     if (worker_signal_pending() != 0) flags |= WORKER_FLAG_STOP;
-    if (is_leader(t) && t->checkpoint != NULL && t->checkpoint_every_s > 0.0 &&
-        fw_mono_seconds(t->last_checkpoint, fw_mono_now()) >= t->checkpoint_every_s)
-        flags |= WORKER_FLAG_CHECKPOINT;
+    if (worker_train_wants_checkpoint(t)) flags |= WORKER_FLAG_CHECKPOINT;
     return flags;
 }
 
@@ -244,6 +255,7 @@ static fw_status one_step(worker_train *t, uint64_t steps, fw_error *err)
 {
     worker_step s = {.flags_raised = wishes(t), .seconds = t->seconds};
     fw_mono start = fw_mono_now();
+    t->sealed = false;
     FW_TRY(t->kind->step(t->learner, t->position.round, t->position.step_in_round, &s, err));
     t->seconds = s.seconds;
     t->clock_s += fw_mono_seconds(start, fw_mono_now());
@@ -256,11 +268,14 @@ static fw_status one_step(worker_train *t, uint64_t steps, fw_error *err)
     t->position.step++;
     t->position.rows += s.rows;
     worker_group_note(t->task->group, NULL, t->position.round + 1, t->position.step);
+    worker_train_flip(t, "weights.flip");
+    (void)fw_fault("train.step", NULL);                        /* to be killed, stopped or held up at; the ranks agree on no failure here */
     if (s.flags & WORKER_FLAG_STOP) {
-        if (t->checkpoint != NULL) FW_TRY(worker_train_write_checkpoint(t, err));
+        t->checkpoint_due = t->checkpoint != NULL;
+        FW_TRY(worker_train_settle(t, err));
         return fw_fail(err, FW_ERR_STOPPED, "stopped by a signal after step %llu", (unsigned long long)t->position.step);
     }
-    if (s.flags & WORKER_FLAG_CHECKPOINT) FW_TRY(worker_train_write_checkpoint(t, err));
+    if (s.flags & WORKER_FLAG_CHECKPOINT) FW_TRY(worker_train_meet_checkpoint(t, err));
     say_step(t, steps);
     return FW_OK;
 }
@@ -294,6 +309,8 @@ static fw_status collect_seconds(worker_train *t, worker_round *r, fw_error *err
 static fw_status finish_round(worker_train *t, worker_round *r, fw_error *err)
 {
     const uint64_t rows = t->position.rows - t->position.round * t->task->train.n;
+    FW_TRY(worker_train_seal(t, false, err));
+    worker_train_flip(t, "weights.flip_at_rest");
     FW_TRY(worker_loss_merge(&t->loss, reduce_of(t), err));
     t->position.round++;
     t->position.step_in_round = 0;
@@ -309,15 +326,16 @@ static fw_status finish_round(worker_train *t, worker_round *r, fw_error *err)
     t->clock_s = 0.0;
     t->seconds = (worker_seconds){0};
     FW_TRY(worker_train_add_history(t, r, err));
-    if (t->checkpoint != NULL && t->checkpoint_every_rounds > 0 && t->position.round % t->checkpoint_every_rounds == 0)
-        FW_TRY(worker_train_write_checkpoint(t, err));
-    return FW_OK;
+    if (t->checkpoint == NULL || t->checkpoint_every_rounds == 0 || t->position.round % t->checkpoint_every_rounds != 0) return FW_OK;
+    t->checkpoint_due = true;
+    return worker_train_meet_checkpoint(t, err);
 }
 
-fw_status worker_train_advance(worker_train *t, bool best, worker_round *out, fw_error *err)
+static fw_status one_round(worker_train *t, bool best, worker_round *out, fw_error *err)
 {
     const uint64_t steps = t->kind->steps(t->learner);
     const bool at_start = t->position.step_in_round == 0;      /* resumed within a round: what was best then is in the checkpoint */
+    FW_TRY(worker_train_seal(t, false, err));
     if (best && at_start) FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, mark_best(t, err), err));
     worker_group_note(t->task->group, "train", t->position.round + 1, t->position.step);
     while (t->position.step_in_round < steps) FW_TRY(one_step(t, steps, err));
@@ -327,77 +345,11 @@ fw_status worker_train_advance(worker_train *t, bool best, worker_round *out, fw
     return FW_OK;
 }
 
-/* ---- the model -------------------------------------------------------------------------------------------------------------------- */
-
-static fw_status copy_metrics(fw_model *m, const fw_named_value *metrics, size_t n, fw_error *err)
+fw_status worker_train_advance(worker_train *t, bool best, worker_round *out, fw_error *err)
 {
-    FW_TRY(fw_alloc_zeroed((void **)&m->metrics, n + 1, sizeof *m->metrics, "metrics", err));
-    for (size_t i = 0; i < n; i++) {
-        FW_TRY(fw_copy_text(&m->metrics[i].name, metrics[i].name, err));
-        m->metrics[i].value = metrics[i].value;
-        m->n_metrics = i + 1;
-    }
-    return FW_OK;
-}
-
-/* The transforms as an own copy: through their exact text form. */
-static fw_status copy_pipeline(fw_model *m, const worker_task *task, fw_error *err)
-{
-    json_t *j = NULL;
-    FW_TRY(fw_pipeline_to_json(&j, task->pipeline, err));
-    fw_status s = fw_pipeline_from_json(&m->pipeline, j, m->schema, err);
-    json_decref(j);
+    const fw_status s = one_round(t, best, out, err);
+    if (s < 0) worker_train_end_writing(t);
     return s;
-}
-
-static fw_status sample_rows(fw_model *m, const worker_task *task, fw_error *err)
-{
-    fw_split split = task->validation.n > 0 ? FW_VALIDATION : FW_TRAIN;
-    size_t n = (size_t)FW_MIN(fw_dataset_rows(task->dataset, split), (uint64_t)FW_MODEL_SAMPLES);
-    FW_TRY(fw_block_create(&m->samples, m->schema, FW_MODEL_SAMPLES, err));
-    return fw_dataset_read(task->dataset, split, 0, n, fw_pipeline_wanted(task->pipeline), m->samples, err);
-}
-
-static fw_status build_model(worker_train *t, fw_model *m, bool best, const fw_named_value *metrics, size_t n, fw_error *err)
-{
-    const worker_task *task = t->task;
-    fw_array arrays[WORKER_MAX_ARRAYS];
-    const void *chosen[WORKER_MAX_ARRAYS];
-    t->kind->arrays(t->learner, arrays);
-    for (size_t i = 0; i < t->kind->n_model; i++) chosen[i] = best && t->has_best ? t->best[i] : arrays[i].data;
-    m->task = task->task;
-    m->target_mean = task->target_mean;
-    m->target_scale = task->target_scale;
-    m->seed = task->project->train.seed;
-    m->rounds = best && t->has_best ? t->best_round : t->position.round;
-    m->steps = best && t->has_best ? t->best_step : t->position.step;
-    m->train_rows = task->train.n;
-    FW_TRY(fw_copy_text(&m->name, task->project->project, err));
-    FW_TRY(fw_project_model_part(&m->project_yaml, task->project, err));
-    FW_TRY(fw_copy_text(&m->dataset_digest, fw_dataset_digest(task->dataset), err));
-    FW_TRY(fw_copy_text(&m->program_version, FW_VERSION, err));
-    FW_TRY(fw_copy_text(&m->blas_core, t->blas_core, err));
-    FW_TRY(fw_schema_copy(&m->schema, fw_dataset_schema(task->dataset), err));
-    FW_TRY(copy_pipeline(m, task, err));
-    FW_TRY(copy_metrics(m, metrics, n, err));
-    FW_TRY(sample_rows(m, task, err));
-    return t->kind->export_model(t->learner, chosen, m, err);
-}
-
-fw_status worker_train_save(worker_train *t, const char *path, bool best, const fw_named_value *metrics, size_t n, char digest[static FW_DIGEST_TEXT],
-                            fw_error *err)
-{
-    fw_status s = FW_OK;
-    digest[0] = '\0';
-    worker_group_note(t->task->group, "save", t->position.round, t->position.step);
-    if (is_leader(t)) {
-        FW_AUTO(fw_model) *m = NULL;
-        s = fw_model_create(&m, err);
-        if (s == FW_OK) s = build_model(t, m, best, metrics, n, err);
-        if (s == FW_OK) s = fw_model_save(m, path, err);
-        if (s == FW_OK) memcpy(digest, m->digest, FW_DIGEST_TEXT);
-    }
-    return reduce_of(t)->agree(reduce_of(t)->context, s, err);
 }
 
 /* ---- learning-rate range test (Smith 2017) ------------------------------------------------------------------------------------------- */
@@ -407,6 +359,7 @@ fw_status worker_train_find_rate(worker_train *t, double low, double high, size_
     const uint64_t per_round = t->kind->steps(t->learner);
     double smooth = 0.0, weight = 0.0, smallest = INFINITY;
     *done = 0;
+    t->sealed = false;
     for (size_t i = 0; i < steps; i++) {
         rate[i] = low * pow(high / low, steps > 1 ? (double)i / (double)(steps - 1) : 0.0);
         t->kind->set_rate(t->learner, rate[i]);

@@ -26,7 +26,8 @@ typedef struct worker_train_opts {
     const char *blas_core;
 } worker_train_opts;
 
-/** Told at rank 0 while it runs: "step" (fraction of the round done, loss so far, rows/s), "checkpoint" (path), "note". */
+/** Told at rank 0 while it runs: "step" (fraction of the round done, loss so far, rows/s), "checkpoint" (path; it is on the disk, `at` is where the
+ *  training stood that it holds), "note". */
 typedef void (*worker_train_say)(void *context, const char *kind, const char *text, const worker_position *at, double fraction, double loss, double rows_per_s);
 
 typedef struct worker_train worker_train;
@@ -41,8 +42,13 @@ void      worker_train_listen(worker_train *t, worker_train_say say, void *conte
 fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err);
 
 /** Collective: to the end of the next round. mark_best: the weights as they are now are the best so far.
- *  FW_ERR_STOPPED: a signal asked for it; a checkpoint was written. FW_ERR_NUMERIC: diverged; the last checkpoint stands. */
+ *  FW_ERR_STOPPED: a signal asked for it; a checkpoint was written. FW_ERR_NUMERIC: diverged; FW_ERR_LOST: silent corruption, by whom is said; the
+ *  last checkpoint stands. A checkpoint that could not be written fails a later step, or the next order. */
 fw_status worker_train_advance(worker_train *t, bool mark_best, worker_round *out, fw_error *err);
+
+/** Collective: until the checkpoint that is being written, and the one that had to wait for it, are on the disk. A thread of rank 0 uses HDF5 until then:
+ *  to be called before anything else does. FW_ERR_TIMEOUT: the file system does not answer. Else the error of the write. */
+fw_status worker_train_settle(worker_train *t, fw_error *err);
 
 /** Collective: writes model.h5 at rank 0. best: the weights marked best, if any were. metrics (n): of validation, into the model. */
 fw_status worker_train_save(worker_train *t, const char *path, bool best, const fw_named_value *metrics, size_t n, char digest[static FW_DIGEST_TEXT], fw_error *err);

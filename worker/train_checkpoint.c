@@ -3,27 +3,17 @@
 #include <string.h>
 
 #include "common/core/fault.h"
-#include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "worker/train_state.h"
 
-/* What the checkpoint belongs to: the part of the project file that shapes the model. */
-static fw_status project_digest(char out[static FW_DIGEST_TEXT], const worker_train *t, fw_error *err)
-{
-    FW_FREE char *part = NULL;
-    FW_TRY(fw_project_model_part(&part, t->task->project, err));
-    fw_digest_text(out, fw_hash128(part, strlen(part), 0));
-    return FW_OK;
-}
+/* ---- the thread: reads what was written down for it, the copy of the state, and what never changes -------------------------------------- */
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------------------ */
-
-static json_t *history_to_json(const worker_train *t)
+static json_t *history_to_json(const worker_round *history, size_t n)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < t->n_history; i++) {
-        const worker_round *r = &t->history[i];
+    for (size_t i = 0; i < n; i++) {
+        const worker_round *r = &history[i];
         json_t *validation = json_array();
         for (size_t k = 0; k < r->n_validation; k++)
             json_array_append_new(validation, json_pack("{s:s, s:f}", "name", r->validation_name[k], "value", r->validation[k]));
@@ -34,185 +24,247 @@ static json_t *history_to_json(const worker_train *t)
     return list;
 }
 
-static json_t *manifest_of(const worker_train *t, const char *project)
+static json_t *manifest_of(const worker_train *t, const worker_written *c)
 {
-    const worker_position *p = &t->position;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:[I, I], s:f, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner", t->kind->name,
-                     "project", project, "dataset", fw_dataset_digest(t->task->dataset), "blas_core", t->blas_core, "position", "round",
-                     (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
-                     "loss", (json_int_t)t->loss.high, (json_int_t)t->loss.low, "learning_rate", t->last_rate, "best", (int)t->has_best,
-                     "best_round", (json_int_t)t->best_round, "best_step", (json_int_t)t->best_step, "history", history_to_json(t));
+    const worker_position *p = &c->position;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:[I, I], s:f, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner",
+                     t->kind->name, "project", t->project_digest, "dataset", fw_dataset_digest(t->task->dataset), "blas_core", t->blas_core, "position",
+                     "round", (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
+                     "loss", (json_int_t)c->loss.high, (json_int_t)c->loss.low, "learning_rate", c->last_rate, "best", (int)c->has_best, "best_round",
+                     (json_int_t)c->best_round, "best_step", (json_int_t)c->best_step, "history", history_to_json(c->history, c->n_history));
 }
 
-static fw_status write_at_leader(worker_train *t, fw_error *err)
+/* The copies are still what the ranks agreed on. */
+static fw_status check_copies(const worker_train *t, const worker_written *c, fw_error *err)
 {
+    if (!worker_snapshot_holds(t->snapshot, &c->seal))
+        return fw_fail(err, FW_ERR_LOST,
+                       "silent corruption: the copy of the state from which checkpoint %s was to be written changed in the memory of rank 0 (host %s); it "
+                       "was not written, the one before it stands; start the same command again, and have that memory tested",
+                       t->checkpoint, worker_group_host(t->task->group));
+    return c->has_best ? worker_best_check(t, c->best, c->best_digest, err) : FW_OK;
+}
+
+static fw_status write_copy(void *train, fw_error *err)
+{
+    const worker_train *t = train;
+    const worker_written *c = &t->written;
     fw_array arrays[2 * WORKER_MAX_ARRAYS];
     char names[WORKER_MAX_ARRAYS][64];
-    char project[FW_DIGEST_TEXT];
-    FW_TRY(project_digest(project, t, err));
-    size_t n = t->kind->arrays(t->learner, arrays);
-    for (size_t i = 0; t->has_best && i < t->kind->n_model; i++) {
+    size_t n = 0;
+    FW_TRY(check_copies(t, c, err));
+    const fw_array *copies = worker_snapshot_arrays(t->snapshot, &n);
+    memcpy(arrays, copies, n * sizeof *arrays);
+    for (size_t i = 0; c->has_best && i < t->kind->n_model; i++) {
         snprintf(names[i], sizeof names[i], "best_%s", arrays[i].name);
-        arrays[n++] = (fw_array){names[i], arrays[i].type, arrays[i].n, t->best[i]};
+        arrays[n++] = (fw_array){names[i], arrays[i].type, arrays[i].n, t->best[c->best][i]};
     }
-    json_t *manifest = manifest_of(t, project);
-    if (manifest == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint manifest");
-    fw_status s = fw_checkpoint_write(t->checkpoint, t->previous_checkpoint, manifest, arrays, n, err);
+    json_t *manifest = manifest_of(t, c);
+    if (manifest == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint %s: its manifest; the one before it stands", t->checkpoint);
+    const fw_status s = fw_checkpoint_write(t->checkpoint, t->previous_checkpoint, manifest, arrays, n, err);
     json_decref(manifest);
     return s;
 }
 
-fw_status worker_train_write_checkpoint(worker_train *t, fw_error *err)
+/* ---- seals ------------------------------------------------------------------------------------------------------------------------------ */
+
+fw_status worker_train_seal(worker_train *t, bool copy, fw_error *err)
+{
+    worker_group *g = t->task->group;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    worker_seal now;
+    t->kind->arrays(t->learner, arrays);
+    worker_snapshot_take(t->snapshot, arrays, copy, &now);
+    const bool same = !t->sealed || (fw_digest_equal(now.share, t->seal.share) && fw_digest_equal(now.own, t->seal.own));
+    const fw_status s = same ? FW_OK
+                             : fw_fail(err, FW_ERR_LOST,
+                                       "silent corruption: after step %llu the state that rank %d (host %s) looks after changed though no step was made; start "
+                                       "the same command again: it goes on from the last checkpoint, and have the memory of that host tested",
+                                       (unsigned long long)t->position.step, worker_group_rank(g), worker_group_host(g));
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    FW_TRY(worker_vote(g, &now, worker_snapshot_leader(t->snapshot), err));
+    t->seal = now;
+    t->sealed = true;
+    return FW_OK;
+}
+
+fw_digest worker_best_digest(const worker_train *t, size_t which)
+{
+    size_t n = 0;
+    const fw_array *shapes = worker_snapshot_arrays(t->snapshot, &n);
+    fw_digest sum = {0};
+    for (size_t i = 0; i < t->kind->n_model; i++) {
+        fw_array best = shapes[i];
+        best.data = t->best[which][i];
+        sum = fw_digest_add(sum, worker_array_digest(&best, i));
+    }
+    return sum;
+}
+
+fw_status worker_best_check(const worker_train *t, size_t which, fw_digest marked, fw_error *err)
+{
+    if (fw_digest_equal(worker_best_digest(t, which), marked)) return FW_OK;
+    return fw_fail(err, FW_ERR_LOST,
+                   "silent corruption: the best weights, kept since they were marked, changed in the memory of rank 0 (host %s); start the same command "
+                   "again: it goes on from the last checkpoint, and have that memory tested",
+                   worker_group_host(t->task->group));
+}
+
+void worker_array_flip(const char *point, const fw_array *a)
+{
+    if (a->n > 0 && fw_fault(point, NULL) != FW_OK) ((unsigned char *)a->data)[a->n / 2 * (worker_array_bytes(a) / a->n) + 2] ^= 0x40;
+}
+
+void worker_train_flip(worker_train *t, const char *point)
+{
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    t->kind->arrays(t->learner, arrays);
+    worker_array_flip(point, &arrays[0]);
+}
+
+/* ---- when ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* What the checkpoint belongs to: the part of the project file that shapes the model. */
+static fw_status digest_project(worker_train *t, fw_error *err)
+{
+    FW_FREE char *part = NULL;
+    FW_TRY(fw_project_model_part(&part, t->task->project, err));
+    fw_digest_text(t->project_digest, fw_hash128(part, strlen(part), 0));
+    return FW_OK;
+}
+
+fw_status worker_train_prepare_checkpoints(worker_train *t, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->task->group);
+    fw_array arrays[WORKER_MAX_ARRAYS];
+    const size_t n = t->kind->arrays(t->learner, arrays);
+    FW_TRY(worker_snapshot_create(&t->snapshot, t->task->group, arrays, n, t->checkpoint != NULL, err));
+    fw_status s = FW_OK;
+    if (worker_group_rank(t->task->group) == 0) {
+        s = digest_project(t, err);
+        if (s == FW_OK && t->checkpoint != NULL) s = worker_checkpoint_writer_create(&t->writer, write_copy, t, err);
+    }
+    return reduce->agree(reduce->context, s, err);
+}
+
+static bool is_due(const worker_train *t)
+{
+    return t->checkpoint_due || (t->checkpoint_every_s > 0.0 && fw_mono_seconds(t->last_checkpoint, fw_mono_now()) >= t->checkpoint_every_s);
+}
+
+bool worker_train_wants_checkpoint(const worker_train *t)
+{
+    if (t->writer == NULL) return false;
+    const worker_write_state state = worker_checkpoint_writer_state(t->writer);
+    return state == WORKER_WRITE_NONE ? is_due(t) : state != WORKER_WRITE_RUNS;
+}
+
+/* Rank 0: everything but the state itself. */
+static fw_status write_down(worker_train *t, fw_error *err)
+{
+    worker_written *c = &t->written;
+    if (c->n_history > t->n_history) c->n_history = 0;
+    FW_TRY(fw_grow((void **)&c->history, &c->history_capacity, t->n_history + 1, sizeof *c->history, "the checkpoint's history", err));
+    memcpy(c->history + c->n_history, t->history + c->n_history, (t->n_history - c->n_history) * sizeof *c->history);
+    c->n_history = t->n_history;
+    c->position = t->position;
+    c->loss = t->loss;
+    c->last_rate = t->last_rate;
+    c->has_best = t->has_best;
+    c->best = t->best_now;
+    c->best_digest = t->best_digest;
+    c->best_round = t->best_round;
+    c->best_step = t->best_step;
+    return FW_OK;
+}
+
+static fw_status begin(worker_train *t, fw_error *err)
 {
     worker_group *g = t->task->group;
     const fw_reduce *reduce = worker_group_reduce(g);
     worker_group_note(g, "checkpoint", t->position.round + 1, t->position.step);
     FW_TRY(worker_loss_merge(&t->loss, reduce, err));
     if (worker_group_rank(g) != 0) t->loss = (worker_loss_sum){0};
-    fw_status s = worker_group_rank(g) == 0 ? write_at_leader(t, err) : FW_OK;
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    t->last_checkpoint = fw_mono_now();
-    worker_group_note_checkpoint(g, t->checkpoint);
-    worker_group_note(g, "train", t->position.round + 1, t->position.step);
-    if (t->say != NULL && worker_group_rank(g) == 0) t->say(t->say_context, "checkpoint", t->checkpoint, &t->position, 0.0, 0.0, 0.0);
-    return fw_fault("train.after_checkpoint", err);
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------ */
-
-static fw_status check_belongs(const worker_train *t, const json_t *m, const char *path, fw_error *err)
-{
-    char project[FW_DIGEST_TEXT];
-    FW_TRY(project_digest(project, t, err));
-    const char *theirs = json_string_value(json_object_get(m, "project")), *dataset = json_string_value(json_object_get(m, "dataset"));
-    const char *core = json_string_value(json_object_get(m, "blas_core"));
-    if (!fw_text_equal(theirs, project))
-        return fw_fail(err, FW_ERR_CONFIG,
-                       "%s: it was written with other settings (problem, features, model or train); start a new run, or go back to those settings", path);
-    if (!fw_text_equal(dataset, fw_dataset_digest(t->task->dataset)))
-        return fw_fail(err, FW_ERR_DATA, "%s: it was written for dataset %s, this one is %s; ingest the same data again, or start a new run", path,
-                       dataset != NULL ? dataset : "?", fw_dataset_digest(t->task->dataset));
-    if (!fw_text_equal(core, t->blas_core))
-        return fw_fail(err, FW_ERR_CONFIG,
-                       "%s: it was written on CPUs where OpenBLAS runs as %s, here it runs as %s: other bits would come out; "
-                       "set OPENBLAS_CORETYPE=%s on every rank", path, core != NULL ? core : "?", t->blas_core, core != NULL ? core : "?");
-    return FW_OK;
-}
-
-static fw_status history_from_json(worker_train *t, const json_t *list, fw_error *err)
-{
-    size_t i = 0;
-    json_t *j = NULL;
-    t->n_history = 0;
-    json_array_foreach(list, i, j) {
-        worker_round r = {0};
-        json_t *v = NULL;
-        size_t k = 0;
-        r.position = (worker_position){.round = (uint64_t)json_integer_value(json_object_get(j, "round")), .step = (uint64_t)json_integer_value(json_object_get(j, "step")),
-                                       .rows = (uint64_t)json_integer_value(json_object_get(j, "rows"))};
-        r.train_loss = json_number_value(json_object_get(j, "train_loss"));
-        r.learning_rate = json_number_value(json_object_get(j, "learning_rate"));
-        json_array_foreach(json_object_get(j, "validation"), k, v) {
-            const char *name = json_string_value(json_object_get(v, "name"));
-            if (name == NULL || r.n_validation == WORKER_MAX_VALIDATION) return fw_fail(err, FW_ERR_FORMAT, "checkpoint: damaged history");
-            snprintf(r.validation_name[r.n_validation], sizeof r.validation_name[0], "%s", name);
-            r.validation[r.n_validation++] = json_number_value(json_object_get(v, "value"));
-        }
-        FW_TRY(worker_train_add_history(t, &r, err));
+    FW_TRY(reduce->agree(reduce->context, t->writer != NULL ? write_down(t, err) : FW_OK, err));
+    FW_TRY(worker_train_seal(t, true, err));
+    if (t->writer != NULL) {
+        size_t n = 0;
+        worker_array_flip("weights.flip_copy", worker_snapshot_arrays(t->snapshot, &n));
+        t->written.seal = t->seal;
+        worker_checkpoint_writer_begin(t->writer);
     }
+    t->writing = true;
+    t->checkpoint_due = false;
+    worker_group_note(g, "train", t->position.round + 1, t->position.step);
     return FW_OK;
 }
 
-/* The leader's copy of an array to every rank; see worker_learner_kind.arrays for which memory is whose. */
-static fw_status spread(worker_train *t, const fw_checkpoint *c, const fw_array *a, fw_error *err)
+static void say_durable(const worker_train *t)
 {
-    worker_group *g = t->task->group;
-    const fw_reduce *reduce = worker_group_reduce(g);
-    const void *data = NULL;
-    void *copy = NULL;
-    size_t bytes = a->n * (a->type == FW_F32 ? 4 : 8);
-    fw_status s = c != NULL ? fw_checkpoint_array(&data, c, a->name, a->type, a->n, err) : FW_OK;
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    if (c != NULL) memcpy(a->data, data, bytes);
-    copy = a->data;
-    s = worker_group_broadcast(g, &copy, &bytes, err);
-    if (s == FW_OK && c == NULL && (a->type == FW_I64 || worker_group_node_rank(g) == 0)) memcpy(a->data, copy, bytes);
-    if (copy != a->data) free(copy);
+    if (t->say != NULL && t->writer != NULL) t->say(t->say_context, "checkpoint", t->checkpoint, &t->written.position, 0.0, 0.0, 0.0);
+}
+
+/* It is on the disk: everybody may rely on it. */
+static fw_status tell(worker_train *t, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->task->group);
+    t->writing = false;
+    worker_group_note_checkpoint(t->task->group, t->checkpoint);
+    say_durable(t);
+    return reduce->agree(reduce->context, fw_fault("train.after_checkpoint", err), err);
+}
+
+enum { ENDED, BEGINS, N_SAID };
+
+/* What rank 0 knows alone. */
+static fw_status look_at_writer(worker_train *t, int64_t said[static N_SAID], fw_error *err)
+{
+    if (t->writer == NULL) return FW_OK;
+    const worker_write_state state = worker_checkpoint_writer_state(t->writer);
+    if (state == WORKER_WRITE_RUNS) return FW_OK;
+    if (state != WORKER_WRITE_NONE) {
+        FW_TRY(worker_checkpoint_writer_take(t->writer, err));
+        t->last_checkpoint = fw_mono_now();
+        said[ENDED] = 1;
+    }
+    said[BEGINS] = is_due(t);
+    return FW_OK;
+}
+
+static fw_status meet(worker_train *t, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->task->group);
+    int64_t said[N_SAID] = {0};
+    FW_TRY(reduce->agree(reduce->context, look_at_writer(t, said, err), err));
+    FW_TRY(reduce->sum_i64(reduce->context, said, N_SAID, err));
+    if (said[ENDED]) FW_TRY(tell(t, err));
+    return said[BEGINS] ? begin(t, err) : FW_OK;
+}
+
+fw_status worker_train_meet_checkpoint(worker_train *t, fw_error *err)
+{
+    const fw_status s = meet(t, err);
+    if (s < 0) t->writing = t->checkpoint_due = false;      /* the training ends here: nothing more is to be waited for or begun */
     return s;
 }
 
-static fw_status restore_best(worker_train *t, const fw_checkpoint *c, fw_error *err)
+fw_status worker_train_settle(worker_train *t, fw_error *err)
 {
-    fw_array arrays[WORKER_MAX_ARRAYS];
-    t->kind->arrays(t->learner, arrays);
-    for (size_t i = 0; i < t->kind->n_model; i++) {
-        FW_AUTO(fw_text) name = {0};
-        const void *data = NULL;
-        size_t bytes = arrays[i].n * (arrays[i].type == FW_F32 ? 4 : 8);
-        fw_text_format(&name, "best_%s", arrays[i].name);
-        FW_TRY(fw_text_check(&name, err));
-        FW_TRY(fw_checkpoint_array(&data, c, name.data, arrays[i].type, arrays[i].n, err));
-        FW_TRY(fw_alloc_zeroed(&t->best[i], bytes, 1, "the best weights", err));
-        memcpy(t->best[i], data, bytes);
+    while (t->writing || t->checkpoint_due) {
+        worker_group_note(t->task->group, "checkpoint", t->position.round + 1, t->position.step);
+        if (t->writer != NULL) worker_checkpoint_writer_wait(t->writer);
+        FW_TRY(worker_train_meet_checkpoint(t, err));
     }
     return FW_OK;
 }
 
-/* Round, steps and rows agree with each other and with the training split. */
-static bool position_makes_sense(const worker_train *t)
+void worker_train_end_writing(worker_train *t)
 {
-    const worker_position *p = &t->position;
-    const uint64_t steps = t->kind->steps(t->learner), n = t->task->train.n, rounds_max = UINT32_MAX;
-    if (p->round > rounds_max || p->step_in_round > steps || p->step != p->round * steps + p->step_in_round) return false;
-    const uint64_t before = p->round * n, after = before + n;
-    if (p->rows < before || p->rows > after) return false;
-    return (p->step_in_round > 0) == (p->rows > before) && (p->step_in_round == steps) == (p->rows == after);
-}
-
-static fw_status read_manifest(worker_train *t, const json_t *m, const char *path, fw_error *err)
-{
-    const json_t *p = json_object_get(m, "position"), *loss = json_object_get(m, "loss");
-    t->position = (worker_position){.round = (uint64_t)json_integer_value(json_object_get(p, "round")),
-                                    .step_in_round = (uint64_t)json_integer_value(json_object_get(p, "step_in_round")),
-                                    .step = (uint64_t)json_integer_value(json_object_get(p, "step")),
-                                    .rows = (uint64_t)json_integer_value(json_object_get(p, "rows"))};
-    if (!json_is_object(p) || !position_makes_sense(t)) return fw_fail(err, FW_ERR_FORMAT, "%s: its position is none of this training", path);
-    if (worker_group_rank(t->task->group) == 0)
-        t->loss = (worker_loss_sum){json_integer_value(json_array_get(loss, 0)), json_integer_value(json_array_get(loss, 1))};
-    t->last_rate = json_number_value(json_object_get(m, "learning_rate"));
-    t->has_best = json_is_true(json_object_get(m, "best"));
-    t->best_round = (uint64_t)json_integer_value(json_object_get(m, "best_round"));
-    t->best_step = (uint64_t)json_integer_value(json_object_get(m, "best_step"));
-    FW_TRY(history_from_json(t, json_object_get(m, "history"), err));
-    if (t->n_history == t->position.round) return FW_OK;
-    return fw_fail(err, FW_ERR_FORMAT, "%s: it tells of %zu rounds and stands behind round %llu", path, t->n_history, (unsigned long long)t->position.round);
-}
-
-fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err)
-{
-    worker_group *g = t->task->group;
-    const fw_reduce *reduce = worker_group_reduce(g);
-    FW_AUTO(fw_checkpoint) *c = NULL;
-    json_t *manifest = NULL;
-    fw_status s = FW_OK;
-    if (worker_group_rank(g) == 0) {
-        s = fw_checkpoint_open(&c, path, err);
-        if (s == FW_OK) s = check_belongs(t, fw_checkpoint_manifest(c), path, err);
+    if (t->writer != NULL) worker_checkpoint_writer_wait(t->writer);
+    if (t->writing && t->writer != NULL && worker_checkpoint_writer_take(t->writer, NULL) == FW_OK) {
+        worker_group_note_checkpoint(t->task->group, t->checkpoint);
+        say_durable(t);
     }
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    FW_FREE char *text = c != NULL ? json_dumps(fw_checkpoint_manifest(c), JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    size_t len = text != NULL ? strlen(text) : 0;
-    FW_TRY(reduce->agree(reduce->context, c != NULL && text == NULL ? fw_fail(err, FW_ERR_NOMEM, "manifest") : FW_OK, err));
-    FW_TRY(worker_group_broadcast(g, (void **)&text, &len, err));
-    manifest = json_loadb(text, len, 0, NULL);
-    s = manifest != NULL ? read_manifest(t, manifest, path, err) : fw_fail(err, FW_ERR_FORMAT, "%s: manifest", path);
-    json_decref(manifest);
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    fw_array arrays[WORKER_MAX_ARRAYS];
-    size_t n = t->kind->arrays(t->learner, arrays);
-    for (size_t i = 0; i < n; i++) FW_TRY(spread(t, c, &arrays[i], err));
-    s = c != NULL && t->has_best ? restore_best(t, c, err) : FW_OK;
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    worker_group_note_checkpoint(g, path);
-    return worker_group_barrier(g, err);
+    t->writing = t->checkpoint_due = false;
 }

@@ -294,6 +294,7 @@ static fw_status do_probe(worker *w, const fw_order *o, fw_error *err)
 
 static fw_status obey(worker *w, const fw_order *o, fw_error *err)
 {
+    if (w->train != NULL && o->kind != FW_ORDER_ADVANCE) FW_TRY(worker_train_settle(w->train, err));      /* a thread of rank 0 may be using HDF5 */
     switch (o->kind) {
     case FW_ORDER_INGEST: return do_ingest(w, o, err);
     case FW_ORDER_OPEN: return do_open(w, o, err);

@@ -20,18 +20,21 @@ TRAIN = ["train", "callcenter.yaml", "train.epochs=6", "train.early_stopping.pat
 
 CHECKPOINT = ["before_write", "before_seal", "before_verify", "before_rename", "after_rename"]
 FILE = ["before_write", "before_fsync", "before_rename", "after_rename"]
-# (point, rank, hit). Rank 0 writes resolved.yaml first, then a checkpoint a round, then model.h5: the 1st, 4th and 8th file of a run.
+# (point, rank, hit). A thread writes the checkpoints; one that is due while another is being written waits, so that a run has two or more: after the
+# first round and after the last. Rank 0 writes resolved.yaml first: the 2nd and 3rd file of a run are checkpoints.
 EVERYWHERE = [
-    *((f"checkpoint.{point}", 0, hit) for point in CHECKPOINT for hit in (1, 4)),
-    *((f"fs.{point}", 0, hit) for point in FILE for hit in (1, 4, 8)),
-    *(("train.after_checkpoint", rank, 3) for rank in (0, 1)),
+    *((f"checkpoint.{point}", 0, hit) for point in CHECKPOINT for hit in (1, 2)),
+    *((f"fs.{point}", 0, hit) for point in FILE for hit in (1, 2, 3)),
+    *(("train.after_checkpoint", rank, 2) for rank in (0, 1)),
 ]
 KILL_TRAINING = EVERYWHERE if ALL else [
-    *((f"checkpoint.{point}", 0, 4) for point in CHECKPOINT), ("fs.before_rename", 0, 4), ("fs.after_rename", 0, 4), ("fs.before_rename", 0, 8),
-    ("train.after_checkpoint", 1, 3)]
+    *((f"checkpoint.{point}", 0, 2) for point in CHECKPOINT), ("fs.before_rename", 0, 3), ("fs.after_rename", 0, 3), ("train.after_checkpoint", 1, 2)]
 FAIL_TRAINING = EVERYWHERE if ALL else [
-    ("checkpoint.before_write", 0, 4), ("checkpoint.before_verify", 0, 1), ("checkpoint.after_rename", 0, 4), ("fs.before_fsync", 0, 1),
-    ("fs.before_fsync", 0, 8), ("train.after_checkpoint", 1, 3)]
+    ("checkpoint.before_write", 0, 2), ("checkpoint.before_verify", 0, 1), ("checkpoint.after_rename", 0, 2), ("fs.before_fsync", 0, 1),
+    ("fs.before_fsync", 0, 3), ("train.after_checkpoint", 1, 2)]
+# With one checkpoint, after the last round, model.h5 is the 3rd file.
+ONE_CHECKPOINT = [word if "checkpoint=" not in word else "train.checkpoint=6 rounds" for word in TRAIN]
+MODEL = [(f"fs.{point}", 0, 3) for point in (FILE if ALL else ("before_fsync", "before_rename"))]
 INGEST = [(point, rank, 1) for point in ("ingest.chunk", "ingest.distribute", "ingest.write_block", "ingest.before_rename") for rank in ((0, 1) if ALL else (1,))]
 OUTPUT = [(f"fs.{point}", 0, 1) for point in (FILE if ALL else ("before_fsync", "before_rename"))]
 
@@ -72,6 +75,19 @@ def training_goes_on_in_the_same_bytes(program_, _folder, example):
     program.for_each(cases(FAIL_TRAINING, "fail") + cases(KILL_TRAINING, "kill"), check)
 
 
+def a_model_that_was_not_saved_is_saved_later(program_, _folder, example):
+    def check(_name, fault):
+        run = example.folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        example.run(*ONE_CHECKPOINT, "-o", "run", fault=fault)
+        assert fault[0] == "fs.after_rename" or not (run / "model.h5").exists()
+        if not (run / "model.h5").exists():
+            program_(*ONE_CHECKPOINT, "-o", "run", cwd=example.folder, ranks=3).expect(DONE, "going on from")
+        program.assert_same_bytes(example.folder / "whole/model.h5", run / "model.h5")
+
+    program.for_each(cases(MODEL, "fail") + cases(MODEL, "kill"), check)
+
+
 def ingest_leaves_no_dataset_or_the_whole_one(program_, _folder, example):
     good = example.folder / "chunks/callcenter.dataset.h5"
 
@@ -110,5 +126,5 @@ def a_malformed_schedule_is_refused(program_, _folder, example):
         result.expect(program.USAGE, "FW_FAULTS")
 
 
-program.main([training_goes_on_in_the_same_bytes, ingest_leaves_no_dataset_or_the_whole_one, score_leaves_the_output_that_was_there,
+program.main([training_goes_on_in_the_same_bytes, a_model_that_was_not_saved_is_saved_later, ingest_leaves_no_dataset_or_the_whole_one, score_leaves_the_output_that_was_there,
               a_malformed_schedule_is_refused], prepare=Example)
