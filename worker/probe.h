@@ -8,7 +8,7 @@
 
 typedef struct worker_probe_opts {
     uint64_t number;           /* of the order: the answers carry it */
-    const char *path;          /* a file that each node should see, its name ends with what it holds; "": none */
+    const char *path;          /* a file that each node should see, its name ends with the 16 bytes that it begins with; "": none */
     double deadline_s;         /* for that file; 0: 10 s */
 } worker_probe_opts;
 

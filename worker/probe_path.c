@@ -11,17 +11,18 @@
 #include "worker/probe.h"
 
 #define AGAIN_NS (5 * 1000 * 1000)
+#define TOKEN    16               /* of the file's first bytes and of its name's last */
 
 typedef struct question { const char *path; fw_mono deadline; } question;
 typedef struct sight { int32_t error, lock_error, same; } sight;       /* errno values; 0: none */
 
-/* Async-signal-safe. The file's name ends with what the file holds. */
+/* Async-signal-safe. The file's name ends with what the file begins with. */
 static int holds_its_name(int fd, const char *path)
 {
-    char text[64];
+    char text[TOKEN];
     const ssize_t n = read(fd, text, sizeof text);
     const size_t len = strlen(path);
-    return n > 0 && (size_t)n <= len && memcmp(path + len - (size_t)n, text, (size_t)n) == 0;
+    return n == TOKEN && len >= TOKEN && memcmp(path + len - TOKEN, text, TOKEN) == 0;
 }
 
 /* Async-signal-safe. */

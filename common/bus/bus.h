@@ -21,6 +21,9 @@ fw_status fw_bus_create(fw_bus **out, fw_error *err);
 /** Ends at once: the context itself lives until the last of its sockets is destroyed, so the order of destruction does not matter. */
 void      fw_bus_destroy(fw_bus **b);
 
+/** Whether the library was built with it: "curve" (encryption), "ipc", ... */
+bool      fw_bus_can(const char *capability);
+
 /** Publisher (XPUB, bound). produced = delivered + unheard + dropped: delivered = handed to the socket for at least one reader,
  *  unheard = nobody was subscribed to the topic, dropped = a reader's queue was full. Frames: topic, payload.
  *  A reader that stands still fills its queue, and what comes then is dropped for all until the heartbeats (3 s) end its connection. */

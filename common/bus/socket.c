@@ -30,6 +30,8 @@ fw_status fw_bus_create(fw_bus **out, fw_error *err)
     return FW_OK;
 }
 
+bool fw_bus_can(const char *capability) { return zmq_has(capability) == 1; }
+
 fw_bus *fw_bus_retain(fw_bus *b)
 {
     atomic_fetch_add(&b->users, 1);

@@ -51,10 +51,11 @@ fw_status   coord_option_number(double *out, const coord_call *call, const char 
 fw_status coord_call_parse(coord_call *call, const coord_command *command, int argc, char **argv, fw_error *err);
 void      coord_call_release(coord_call *call);
 void      coord_print_help(const coord_command *command);        /* NULL: the program's */
+size_t    coord_line_width(void);                                 /* of stdout: the terminal's, 80 elsewhere */
 const coord_command *coord_command_find(const char *name);
 
 /* One per file, in the order of the life cycle. */
-extern const coord_command coord_command_init, coord_command_check, coord_command_ingest, coord_command_train, coord_command_evaluate,
+extern const coord_command coord_command_init, coord_command_check, coord_command_doctor, coord_command_ingest, coord_command_train, coord_command_evaluate,
     coord_command_score, coord_command_monitor, coord_command_watch, coord_command_inspect, coord_command_diff, coord_command_version;
 
 #endif

@@ -11,7 +11,7 @@
 #define WIDEST       110               /* longer lines are hard to read */
 #define OPTION_WIDTH 33                /* of the column of the options' names */
 
-static size_t line_width(void)
+size_t coord_line_width(void)
 {
     struct winsize size = {0};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 60) return WIDTH;
@@ -22,7 +22,7 @@ static size_t line_width(void)
  *  as `indent` says. */
 static void print_wrapped(const char *s, size_t len, size_t column, size_t indent)
 {
-    const size_t width = line_width();
+    const size_t width = coord_line_width();
     const char *end = s + len;
     bool first = true;
     while (s < end) {

@@ -1,0 +1,49 @@
+/** The lines to start training with on this machine. */
+#include <stdlib.h>
+
+#include "common/core/size.h"
+#include "coordinator/doctor/doctor.h"
+
+/* One rank a core on each node. */
+static int ranks_wanted(const coord_doctor *d, int *per_node)
+{
+    int sum = 0;
+    *per_node = 0;
+    for (size_t i = 0; i < d->n_hosts; i++) {
+        const int here = d->host[i].cores > 0 ? d->host[i].cores : FW_MAX(d->host[i].cpus, 1);
+        sum += here;
+        *per_node = FW_MAX(*per_node, here);
+    }
+    return FW_MAX(sum, 1);
+}
+
+static const char *project_of(const coord_doctor *d) { return d->project_path != NULL ? d->project_path : "PROJECT.yaml"; }
+
+static const char *root_words(const coord_doctor *d) { return coord_fact(d, 0, "uid") == 0.0 ? " --allow-run-as-root" : ""; }
+
+void coord_launch_mpirun(fw_text *out, const coord_doctor *d)
+{
+    int per_node = 0;
+    const int n = ranks_wanted(d, &per_node);
+    fw_text_format(out, "mpirun -n %d", n);
+    if (d->n_hosts > 1) fw_text_format(out, " --map-by ppr:%d:node", per_node);
+    else if (n > 1) fw_text_add(out, " --map-by core");
+    if (n > 1) fw_text_add(out, " --bind-to core");
+    fw_text_format(out, "%s flywheel train %s", root_words(d), project_of(d));
+}
+
+void coord_launch_srun(fw_text *out, const coord_doctor *d)
+{
+    int per_node = 0;
+    const int n = ranks_wanted(d, &per_node);
+    fw_text_format(out, "srun --mpi=pmix -n %d --ntasks-per-node=%d --cpus-per-task=1 --cpu-bind=cores --hint=nomultithread flywheel train %s", n, per_node, project_of(d));
+}
+
+void coord_launch_supervised(fw_text *out, const coord_doctor *d)
+{
+    int per_node = 0;
+    const int n = ranks_wanted(d, &per_node);
+    if (!d->supervises) return;
+    fw_text_format(out, "flywheel train %s --ranks %d", project_of(d), n);
+    if (getenv("SLURM_JOB_ID") != NULL) fw_text_add(out, " --launch \"srun --mpi=pmix -n {ranks}\"");
+}
