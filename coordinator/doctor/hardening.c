@@ -15,7 +15,7 @@ void coord_look_user(coord_finding *f, const coord_doctor *d)
     if (uid == 0.0) {
         coord_found(f, COORD_NOTE, "root: a mistake or a hostile file can reach the whole machine");
         coord_advise(f, "run as a plain user; nothing in flywheel needs root");
-    } else {
+    } else if (uid > 0.0) {
         coord_found(f, COORD_GOOD, "a plain user (uid %.0f)", uid);
     }
 }

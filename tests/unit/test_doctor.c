@@ -125,7 +125,7 @@ static const struct { const char *check, *ranks; coord_verdict verdict; const ch
     {"core files", "host=a node=0 limit.core=-1 core_pattern=core", COORD_NOTE, "on: ", "ulimit -c 0"},
     {"core files", "host=a node=0 limit.core=0 core_pattern=core", COORD_GOOD, "off", ""},
     {"core files", "host=a node=0 limit.core=0 core_pattern=|/usr/lib/systemd-coredump", COORD_NOTE, "the system collects them", "coredumpctl"},
-    {"memory errors", TWO_HOSTS("memory.edac=1", "memory.edac=0"), COORD_NOTE, "not known", ""},
+    {"memory errors", TWO_HOSTS("memory.edac=1", "memory.edac=0"), COORD_NOTE, "not known", "checksums"},
     {"memory errors", "host=a node=0 memory.edac=1", COORD_GOOD, "EDAC", ""},
 };
 
