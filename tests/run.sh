@@ -1,10 +1,11 @@
 #!/bin/sh
-# Set-up, build and tests:   sh tests/run.sh [WHAT]
+# Set-up, build and tests:   sh tests/run.sh [WHAT [SECONDS]]
 #
 #   (nothing)    release build, warnings are errors; all tests but those labelled long and bench
 #   asan         the same under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 #   tsan         the unit tests under ThreadSanitizer
 #   long, bench  release build; what takes long, what measures (one at a time)
+#   fuzz SECONDS clang's libFuzzer with sanitizers: each fuzzer searches for so long, as many at once as there are processors
 #   LABEL        release build; the tests with this label: unit, ranks, system, faults, lint, ...
 #
 # Runs as root and as a plain user. FW_JOBS: how many jobs at once (default: the processors). FW_WERROR=OFF: warnings are no errors.
@@ -15,10 +16,11 @@ what=${1:-all}
 preset=release
 case $what in
 -h | --help)
-    sed -n '2,10s/^# \{0,1\}//p' tests/run.sh
+    sed -n '2,11s/^# \{0,1\}//p' tests/run.sh
     exit 0
     ;;
 asan | tsan) preset=$what ;;
+fuzz) [ $# -lt 2 ] || preset=fuzz ;;
 -*)
     echo "run.sh: unknown argument \"$what\"; see sh tests/run.sh --help" >&2
     exit 2
@@ -30,6 +32,10 @@ sh deploy/setup.sh --tests || exit 1
 jobs=${FW_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
 cmake --preset "$preset" -DFW_WERROR="${FW_WERROR:-ON}" || exit 1
 cmake --build --preset "$preset" -j "$jobs" || exit 1
+
+if [ "$preset" = fuzz ]; then
+    exec python3 tests/fuzz/run.py build/fuzz "$2"
+fi
 
 # --- what the tests find around them
 

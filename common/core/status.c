@@ -75,6 +75,13 @@ static void fill(fw_error *err, fw_status s, const char *sentence)
     err->text[len] = '\0';
 }
 
+/* Who lacks memory need not say so each time. */
+static void say_memory(char sentence[static TEXT_BYTES], fw_status s)
+{
+    const size_t len = strlen(sentence);
+    if (s == FW_ERR_NOMEM && strstr(sentence, "memory") == NULL && len < TEXT_BYTES - 1) append(sentence, len, fw_status_text(s));
+}
+
 fw_status fw_fail(fw_error *err, fw_status s, const char *format, ...)
 {
     if (err == NULL) return s;
@@ -83,6 +90,7 @@ fw_status fw_fail(fw_error *err, fw_status s, const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    say_memory(sentence, s);
     fill(err, s, sentence);
     return s;
 }

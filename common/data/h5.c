@@ -47,13 +47,26 @@ static herr_t keep_deepest(unsigned n, const H5E_error2_t *e, void *context)
     return 0;
 }
 
+static void take_reason(deepest *d)
+{
+    d->text[0] = '\0';
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, d);       /* from the call to where it failed: the last line stays */
+    H5Eclear2(H5E_DEFAULT);
+    if (d->text[0] == '\0') snprintf(d->text, sizeof d->text, "no reason given");
+}
+
 /* What, and in brackets the deepest line of the library's own stack. */
 static fw_status failed(fw_error *err, fw_status s, const char *what, const char *name)
 {
-    deepest d = {""};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, &d);      /* from the call to where it failed: the last line stays */
-    H5Eclear2(H5E_DEFAULT);
-    return fw_fail(err, s, "%s '%s' (HDF5: %s)", what, name, d.text[0] != '\0' ? d.text : "no reason given");
+    deepest d;
+    take_reason(&d);
+    return fw_fail(err, s, "%s '%s' (HDF5: %s)", what, name, d.text);
+}
+
+/* The file that an object is in, for people. */
+static const char *file_of(hid_t object, char *buffer, size_t len)
+{
+    return H5Fget_name(object, buffer, len) > 0 ? buffer : "the file";
 }
 
 static void quiet(void)
@@ -65,7 +78,7 @@ static void quiet(void)
 
 /* ---- files that fail ----
  *
- * libhdf5 1.10 does not survive a flush that fails: the file can no longer be closed, and the process crashes in exit or MPI_Finalize. So a serial
+ * libhdf5 1.10 does not survive a flush or a close that fails: the file can no longer be closed, and the process crashes in exit or MPI_Finalize. So a serial
  * file gets its space before anything is written to it; where that or a write fails, what the library still holds goes to an anonymous file in
  * memory. Through MPI-IO only cells are written (fw_h5_open_write), of which the library holds nothing back. */
 
@@ -114,7 +127,11 @@ fw_status fw_h5_reserve(hid_t object, uint64_t more, const char *name, fw_error 
     bool fits = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur;
     if (!fits) errno = EFBIG;
     if (fits && (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)end) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)) return FW_OK;
-    fw_status s = fw_fail_errno(err, FW_ERR_IO, "no room for %llu bytes up to '%s' in the file", (unsigned long long)end, name);
+    const int why = errno;
+    char path[512];
+    file_of(file.id, path, sizeof path);
+    errno = why;
+    fw_status s = fw_fail_errno(err, FW_ERR_IO, "%s: no room for %llu bytes, up to '%s'", path, (unsigned long long)end, name);
     fw_h5_divert(object);
     return s;
 }
@@ -126,6 +143,13 @@ static void lift_limit(struct rlimit *before, bool *lifted)
     *lifted = getrlimit(RLIMIT_FSIZE, before) == 0 && before->rlim_cur != before->rlim_max;
     struct rlimit wide = {before->rlim_max, before->rlim_max};
     if (*lifted) setrlimit(RLIMIT_FSIZE, &wide);
+}
+
+/* Of a file that was only read nothing can be lost, and its close can't be allowed to fail. */
+static void divert_if_only_read(hid_t file)
+{
+    const int fd = descriptor_of(file), flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+    if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) fw_h5_divert(file);
 }
 
 /* ---- files ---- */
@@ -186,6 +210,7 @@ fw_status fw_h5_close(hid_t *file, fw_error *err)
     struct rlimit limit;
     bool lifted = false;
     fw_status s = fw_h5_reserve(*file, 0, "its end", err);
+    divert_if_only_read(*file);
     if (descriptor_of(*file) < 0) lift_limit(&limit, &lifted);
     if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0 && s == FW_OK)             /* Collective for parallel files, like the close */
         s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
@@ -238,7 +263,10 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
 
 static fw_status not_written(hid_t dataset, const char *name, fw_error *err)
 {
-    fw_status s = failed(err, FW_ERR_IO, "cannot write dataset", name);
+    deepest d;
+    char path[512];
+    take_reason(&d);
+    fw_status s = fw_fail(err, FW_ERR_IO, "%s: cannot write dataset '%s' (HDF5: %s)", file_of(dataset, path, sizeof path), name, d.text);
     fw_h5_divert(dataset);
     return s;
 }

@@ -119,14 +119,32 @@ static json_t *column_to_json(const fw_column *c)
     return NULL;
 }
 
+/* What jansson refuses though there is memory. */
+static bool is_utf8(const fw_column *c)
+{
+    size_t len = c->name != NULL ? strlen(c->name) : 0;
+    bool good = c->name == NULL || fw_utf8_valid(c->name, len) == len;
+    for (size_t i = 0; good && c->dict != NULL && i < fw_dict_size(c->dict); i++) {
+        const char *text = fw_dict_text(c->dict, (int32_t)i, &len);
+        good = fw_utf8_valid(text, len) == len;
+    }
+    return good;
+}
+
+static fw_status not_written(const fw_column *c, fw_error *err)
+{
+    const char *name = c->name != NULL ? c->name : "without a name";
+    if (is_utf8(c)) return fw_fail(err, FW_ERR_NOMEM, "schema: no memory for the JSON of column %s", name);
+    return fw_fail(err, FW_ERR_FORMAT, "schema: column %s can't be written as JSON: its name or a category is not UTF-8", name);
+}
+
 fw_status fw_schema_to_json(json_t **out, const fw_schema *s, fw_error *err)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->n_columns; i++)
         if (json_array_append_new(list, column_to_json(&s->columns[i])) != 0) {
             json_decref(list);
-            return fw_fail(err, FW_ERR_FORMAT, "schema: column %s can't be written as JSON (a name or category that is not UTF-8, or no memory)",
-                           s->columns[i].name ? s->columns[i].name : "without a name");
+            return not_written(&s->columns[i], err);
         }
     json_t *o = json_pack("{s:i, s:o}", "target", s->target, "columns", list);
     if (o == NULL) return fw_fail(err, FW_ERR_NOMEM, "schema: no memory for its JSON");
@@ -181,7 +199,7 @@ static fw_status read_column(fw_schema *s, size_t i, const json_t *o, fw_error *
     if (!json_is_boolean(json_object_get(o, "inferred"))) return fw_fail(err, FW_ERR_FORMAT, "schema: column %s: inferred must be true or false", c->name);
     c->inferred = json_is_true(json_object_get(o, "inferred"));
     if (categories != NULL && c->type != FW_CATEGORY) return fw_fail(err, FW_ERR_FORMAT, "schema: column %s: only a category has categories", c->name);
-    if (categories != NULL) FW_TRY(read_categories(c, categories, err));
+    if (c->type == FW_CATEGORY) FW_TRY(read_categories(c, categories, err));
     return c->type == FW_IMAGE ? read_shape(c, o, err) : FW_OK;
 }
 

@@ -82,6 +82,13 @@ fw_status fw_tree_widen(fw_node *root, fw_error *err)
     return root->kind == FW_TREE_MAP ? widen_children(root, NULL, err) : FW_OK;
 }
 
+/** Without memory for a path nothing is left out in silence. */
+static bool text_failed(fw_fill *f, const fw_text *t)
+{
+    if (t->failed) f->out_of_memory = true;
+    return t->failed;
+}
+
 /* ---- unknown keys ---- */
 
 /** Where else a key of this name lives: "train.epochs" for "epochs"; NULL when nowhere or in several places. */
@@ -158,7 +165,7 @@ static void fill_elements(fw_fill *f, const fw_key *key, const char *path, const
         char *element = elements + i * key->element_bytes;
         FW_AUTO(fw_text) below = {0};
         fw_text_format(&below, "%s.%s", path, node->child[i]->key);
-        if ((*(char **)element = fw_fill_text(f, node->child[i]->key)) == NULL || fw_text_check(&below, NULL) < 0) return;
+        if ((*(char **)element = fw_fill_text(f, node->child[i]->key)) == NULL || text_failed(f, &below)) return;
         if (fw_expect(f, below.data, node->child[i], FW_TREE_MAP, "a value or a map")) fill_keys(f, key, below.data, node->child[i], element);
     }
     if (key->flags & FW_KEY_ANY_ORDER) qsort(elements, node->n, key->element_bytes, by_name);
@@ -182,7 +189,8 @@ static void fill_map(fw_fill *f, const fw_key *key, const char *path, const fw_n
 static void fill_key(fw_fill *f, const fw_key *key, const char *path, const fw_node *parent_node, void *base)
 {
     const fw_node *node = fw_node_child(parent_node, fw_key_name(key));
-    if (key->flags & FW_KEY_REQUIRED && key->form != FW_KEY_SECTION && (node == NULL || fw_node_is_null(node)))
+    const bool given = node != NULL && !fw_node_is_null(node) && !(key->form == FW_KEY_MAP && fw_node_is_empty(node));
+    if (key->flags & FW_KEY_REQUIRED && key->form != FW_KEY_SECTION && !given)
         fw_problem(f->problems, parent_node == NULL || parent_node->key == NULL ? NULL : parent_node, true, path, "is missing: %s", key->help);
     if (key->form == FW_KEY_SECTION) {
         bool ok = node == NULL || fw_expect(f, path, node, FW_TREE_MAP, key->brief != NULL ? "a value or a map" : "a map of keys");
@@ -201,13 +209,13 @@ static void fill_keys(fw_fill *f, const fw_key *parent, const char *path, const 
         if (fw_key_below(parent, node->child[i]->key) != NULL) continue;
         fw_text_clear(&below);
         fw_text_format(&below, "%s%s%s", path, path[0] == '\0' ? "" : ".", node->child[i]->key);
-        if (fw_text_check(&below, NULL) >= 0) unknown_key(f, parent, below.data, node->child[i]);
+        if (!text_failed(f, &below)) unknown_key(f, parent, below.data, node->child[i]);
     }
     for (size_t i = 0; i < fw_n_keys; i++) {
         if (!fw_key_is_child(&fw_keys[i], parent)) continue;
         fw_text_clear(&below);
         fw_text_format(&below, "%s%s%s", path, path[0] == '\0' ? "" : ".", fw_key_name(&fw_keys[i]));
-        if (fw_text_check(&below, NULL) >= 0) fill_key(f, &fw_keys[i], below.data, node, base);
+        if (!text_failed(f, &below)) fill_key(f, &fw_keys[i], below.data, node, base);
     }
 }
 

@@ -104,7 +104,7 @@ typedef struct fw_visitor {
     void (*leaf)(void *context, const fw_key *key, const char *path, const char *value, const fw_node *node);
     void (*leave)(void *context);
 } fw_visitor;
-void fw_project_visit(const fw_project *p, const fw_visitor *v);
+bool fw_project_visit(const fw_project *p, const fw_visitor *v);      /* false: no memory, something was left out */
 
 /** The name of an element of a MAP: its first member. */
 const char *fw_element_name(const void *element);

@@ -56,7 +56,7 @@ static void list_leaf(void *context, const fw_key *key, const char *path, const 
 fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err)
 {
     listing l = {.file = ((const fw_internal *)p->internal)->file};
-    fw_project_visit(p, &(fw_visitor){&l, list_enter, list_leaf, list_leave});
+    if (!fw_project_visit(p, &(fw_visitor){&l, list_enter, list_leaf, list_leave})) l.failed = true;
     size_t key_width = 3, value_width = 5;
     for (size_t i = 0; i < l.n && !l.failed; i++) {
         key_width = FW_MAX(key_width, FW_MIN(strlen(l.v[i].path), (size_t)48));

@@ -32,7 +32,7 @@ void fw_problem(fw_problems *all, const fw_node *node, bool at_key, const char *
 {
     FW_AUTO(fw_text) text = {0};
     size_t order = place(&text, all->file, node, at_key);
-    if (path[0] != '\0') fw_text_format(&text, "%s: ", path);
+    if (path != NULL && path[0] != '\0') fw_text_format(&text, "%s: ", path);
     char *why = NULL;
     va_list args;
     va_start(args, format);

@@ -7,7 +7,7 @@
 
 /* ---- the walk ---- */
 
-typedef struct walk { const fw_project *p; const fw_visitor *v; } walk;
+typedef struct walk { const fw_project *p; const fw_visitor *v; bool failed; } walk;      /* failed: no memory, something was left out */
 
 /** A number that has no default and was not given is none. While the type of a feature is open, only what was said is worth a word; text settings
  *  are not for pictures. */
@@ -19,7 +19,7 @@ static bool unsaid(const fw_key *key, const fw_node *node, const void *element, 
     return ((const fw_table_spec *)element)->images != NULL;
 }
 
-static void visit_leaf(const walk *w, const fw_key *key, const char *path, const fw_node *node, const void *element)
+static void visit_leaf(walk *w, const fw_key *key, const char *path, const fw_node *node, const void *element)
 {
     FW_AUTO(fw_text) value = {0};
     if (key->at == 0) {
@@ -28,12 +28,13 @@ static void visit_leaf(const walk *w, const fw_key *key, const char *path, const
     } else if (!fw_key_applies(key, w->p, element) || !fw_key_kinds[key->form].write(&value, key, element != NULL ? element : (const void *)w->p)) {
         return;
     }
-    if (!value.failed && !unsaid(key, node, element, value.data)) w->v->leaf(w->v->context, key, path, value.data, node);
+    if (value.failed) w->failed = true;
+    else if (!unsaid(key, node, element, value.data)) w->v->leaf(w->v->context, key, path, value.data, node);
 }
 
-static void visit_below(const walk *w, const fw_key *parent, const char *path, const fw_node *node, const void *element);
+static void visit_below(walk *w, const fw_key *parent, const char *path, const fw_node *node, const void *element);
 
-static void visit_elements(const walk *w, const fw_key *key, const fw_node *node)
+static void visit_elements(walk *w, const fw_key *key, const fw_node *node)
 {
     const char *element = *(const char *const *)((const char *)w->p + key->at);
     size_t n = *(const size_t *)((const char *)w->p + key->at2);
@@ -41,14 +42,17 @@ static void visit_elements(const walk *w, const fw_key *key, const fw_node *node
         const char *name = fw_element_name(element);
         FW_AUTO(fw_text) path = {0};
         fw_text_format(&path, "%s.%s", key->path, name);
-        if (fw_text_check(&path, NULL) < 0) return;
+        if (path.failed) {
+            w->failed = true;
+            return;
+        }
         w->v->enter(w->v->context, key, name, true);
         visit_below(w, key, path.data, fw_node_child(node, name), element);
         w->v->leave(w->v->context);
     }
 }
 
-static void visit_below(const walk *w, const fw_key *parent, const char *path, const fw_node *node, const void *element)
+static void visit_below(walk *w, const fw_key *parent, const char *path, const fw_node *node, const void *element)
 {
     for (size_t i = 0; i < fw_n_keys; i++) {
         const fw_key *key = &fw_keys[i];
@@ -56,7 +60,10 @@ static void visit_below(const walk *w, const fw_key *parent, const char *path, c
         const fw_node *child = fw_node_child(node, fw_key_name(key));
         FW_AUTO(fw_text) below = {0};
         fw_text_format(&below, "%s%s%s", path, path[0] == '\0' ? "" : ".", fw_key_name(key));
-        if (fw_text_check(&below, NULL) < 0) return;
+        if (below.failed) {
+            w->failed = true;
+            return;
+        }
         if (key->form != FW_KEY_SECTION && key->form != FW_KEY_MAP) {
             visit_leaf(w, key, below.data, child, element);
             continue;
@@ -68,10 +75,11 @@ static void visit_below(const walk *w, const fw_key *parent, const char *path, c
     }
 }
 
-void fw_project_visit(const fw_project *p, const fw_visitor *v)
+bool fw_project_visit(const fw_project *p, const fw_visitor *v)
 {
-    walk w = {p, v};
+    walk w = {.p = p, .v = v};
     visit_below(&w, NULL, "", ((const fw_internal *)p->internal)->tree, NULL);
+    return !w.failed;
 }
 
 const char *fw_element_name(const void *element)
@@ -134,7 +142,7 @@ static void leaf(void *context, const fw_key *key, const char *path, const char 
 static void write_part(fw_text *out, const fw_project *p, unsigned only)
 {
     writer w = {.out = out, .only = only};
-    fw_project_visit(p, &(fw_visitor){&w, enter, leaf, leave});
+    if (!fw_project_visit(p, &(fw_visitor){&w, enter, leaf, leave})) out->failed = true;
 }
 
 static fw_status take(char **yaml, fw_text *out, fw_error *err)

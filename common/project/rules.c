@@ -86,7 +86,7 @@ static void check_meaning(fw_fill *f)
     for (size_t i = 0; i < f->p->features.n; i++) {
         const fw_feature_spec *spec = &f->p->features.v[i];
         const fw_node *entry = fw_node_child(fw_given(f->p, "features"), spec->column);
-        for (size_t j = 0; entry != NULL && j < entry->n; j++) {
+        for (size_t j = 0; entry != NULL && entry->kind == FW_TREE_MAP && j < entry->n; j++) {
             const fw_key *key = fw_key_below(features, entry->child[j]->key);
             FW_AUTO(fw_text) path = {0};
             fw_text_format(&path, "features.%s.%s", spec->column, entry->child[j]->key);
@@ -366,7 +366,12 @@ static void check_space(fw_fill *f)
 {
     static const char *const parts[] = {"low", "high", "log", "step", "choices"};
     const fw_node *space = fw_given(f->p, "tune.space");
-    for (size_t i = 0; space != NULL && i < space->n; i++) {
+    if (space == NULL) return;
+    if (space->kind != FW_TREE_MAP) {
+        fw_problem(f->problems, space, false, "tune.space", "expected a map of keys, found %s", fw_node_kind_name(space));
+        return;
+    }
+    for (size_t i = 0; i < space->n; i++) {
         const fw_node *entry = space->child[i];
         const fw_key *key = fw_key_find(entry->key);
         if (key == NULL || key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP)

@@ -2,31 +2,20 @@
  *  block.h and are the same whatever the cuts are. Byte 0 chooses the dialect or IDX, byte 1 the chunk size (IDX: the share of the pictures). */
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/data/table.h"
+#include "tests/fuzz/memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static void must(bool holds)
 {
     if (!holds) abort();
-}
-
-/** The bytes as a file that is never on a disk; path gets its name. */
-static int as_file(char path[static 64], const uint8_t *bytes, size_t len)
-{
-    int fd = memfd_create("table", MFD_CLOEXEC);
-    must(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
-    snprintf(path, 64, "/proc/self/fd/%d", fd);
-    return fd;
 }
 
 static void add_cell(fw_hasher *h, const fw_column *c, const fw_cells *cells, size_t i)
@@ -134,16 +123,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     size_t share = bytes[1], chunk_bytes = share + 1;
     bytes += 2;
     len -= 2;
-    char path[2][64];
     fw_table_spec spec = {.name = names[0], .delimiter = ",;\t|"[options & 3], .quote = options & 4 ? '"' : '\0', .trim = options & 8, .header = options & 16};
     bool pictures = options & 32;
     size_t first = pictures ? FW_MIN(share, len) : len;
-    int fd[2] = {as_file(path[0], bytes, first), as_file(path[1], bytes + first, len - first)};
+    memory_file file[2];
+    memory_file_make(&file[0], bytes, first);
+    memory_file_make(&file[1], bytes + first, len - first);
     if (!spec.header && !pictures) spec.columns = (fw_strings){names, 1 + (options >> 6) % 3};
-    if (pictures) spec.images = path[0], spec.labels = path[1];
-    else spec.path = path[0];
+    if (pictures) spec.images = file[0].path, spec.labels = file[1].path;
+    else spec.path = file[0].path;
     compare_cuts(&spec, chunk_bytes);
-    close(fd[0]);
-    close(fd[1]);
+    memory_file_close(&file[0]);
+    memory_file_close(&file[1]);
     return 0;
 }

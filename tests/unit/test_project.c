@@ -59,7 +59,10 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_files[] =
     {BASE "epochs: 3\n", {"p.yaml:5:1: epochs: unknown key here, did you mean 'train.epochs'?"}},
     {BASE "zzzzzz: 3\n", {"p.yaml:5:1: zzzzzz: unknown key; possible here: project, goal, problem"}},
     {BASE "features: {age: {tipe: number}}\n", {"p.yaml:5:18: features.age.tipe: unknown key, did you mean 'type'?"}},
+    {BASE "features: {x: [number]}\n", {"p.yaml:5:15: features.x: expected a value or a map, found a list"}},
     {BASE "tune: {sampler: tpe, trails: 3}\n", {"tune.trails: unknown key, did you mean 'trials'?"}},
+    {BASE "tune: {space: [train.learning_rate]}\n", {"p.yaml:5:15: tune.space: expected a map of keys, found a list"}},
+    {"project: p\nproblem: {task: classification, target: y}\ndata:\n  tables:\n", {"p.yaml:3:1: data.tables: is missing"}},
     {BASE "tune: {space: {train.learnin_rate: {low: 1}}}\n", {"'train.learnin_rate' is no key"}},
     {"problem: {task: classification}\n", {"p.yaml: project: is missing", "problem.target: is missing", "data.tables: is missing"}},
     /* two errors at once, in the order of the file */

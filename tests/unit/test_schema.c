@@ -102,6 +102,7 @@ static void wrong_json_is_refused(void **state)
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"number\"}]}",
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"number\", \"inferred\": false, \"categories\": []}]}",
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"category\", \"inferred\": false, \"categories\": {}}]}",
+        "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"category\", \"inferred\": false}]}",
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"category\", \"inferred\": false, \"categories\": [1]}]}",
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"category\", \"inferred\": false, \"categories\": [\"x\", \"x\"]}]}",
         "{\"target\": -1, \"columns\": [{\"name\": \"a\", \"type\": \"image\", \"inferred\": false, \"height\": 2, \"width\": 2}]}",

@@ -41,6 +41,10 @@ static void failure_fills_the_sentence(void **state)
     assert_int_equal(err.status, FW_ERR_DATA);
     assert_string_equal(err.text, "row 7: too few fields");
     assert_int_equal(fw_fail(NULL, FW_ERR_DATA, "nobody listens"), FW_ERR_DATA);
+    assert_int_equal(fw_fail(&err, FW_ERR_NOMEM, "%d tables", 3), FW_ERR_NOMEM);
+    assert_string_equal(err.text, "3 tables: out of memory");
+    fw_fail(&err, FW_ERR_NOMEM, "no memory for %d tables", 3);
+    assert_string_equal(err.text, "no memory for 3 tables");
 }
 
 static void errno_is_told_and_kept(void **state)
