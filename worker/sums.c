@@ -16,8 +16,9 @@
 #define SLACK        8            /* and by so many bits more where they were larger before: an input that is rarely not zero comes back */
 #define NOT_FINITE   0x7f800000u
 
-/* Each rank's corner of the node's shared memory: what it brings to a meeting. */
-typedef struct corner { _Atomic uint32_t *word; /* flags; whether it brings sums */ uint32_t *largest; int64_t *sum; } corner;
+/* Each rank's corner of the node's shared memory: what it brings to a meeting. Its gradients are integers, or floats in the same place. */
+enum { NOTHING, INTEGERS, FLOATS };
+typedef struct corner { _Atomic uint32_t *word; /* flags; what it brings */ uint32_t *largest; int64_t *sum; } corner;
 
 struct worker_sums {
     worker_group *group;
@@ -26,12 +27,14 @@ struct worker_sums {
     int leaf_bits, node_rank, node_size, nodes;
     corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
     worker_sums_nodes *between;   /* NULL on a single node */
-    const int64_t **parts;        /* scratch: sums of the active ranks */
+    worker_fixed_part *parts;     /* scratch: of the active ranks */
+    const int64_t **sums;         /* scratch: the same between nodes, where all are integers */
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
     float *scale;                 /* n_blocks: a float to its integer, */
     double *back;                 /* n_blocks: and a sum of them back, times the step's factor */
     bool *touched;                /* n_blocks: this rank added to the block in this step */
+    bool single;                  /* this rank adds one leaf in this step: floats */
     uint32_t *largest;            /* n_blocks, of all ranks, after the meeting */
     uint32_t flags;
     uint64_t redone;
@@ -100,12 +103,13 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
     s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
+    s->sums = calloc((size_t)s->node_size, sizeof *s->sums);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
     s->scale = calloc(s->n_blocks, sizeof *s->scale);
     s->back = calloc(s->n_blocks, sizeof *s->back);
     s->touched = calloc(s->n_blocks, sizeof *s->touched);
     s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
-    bool memory = s->corners && s->parts && s->exponent && s->scale && s->back && s->touched && s->largest;
+    bool memory = s->corners && s->parts && s->sums && s->exponent && s->scale && s->back && s->touched && s->largest;
     status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
     if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
     if (status == FW_OK) status = reduce->agree(reduce->context, place_corners(s, err), err);
@@ -126,6 +130,7 @@ void worker_sums_release(worker_sums **sums)
     worker_sums_nodes_destroy(&s->between);
     free(s->corners);
     free(s->parts);
+    free(s->sums);
     free(s->exponent);
     free(s->scale);
     free(s->back);
@@ -135,40 +140,49 @@ void worker_sums_release(worker_sums **sums)
     *sums = NULL;
 }
 
-void worker_sums_begin(worker_sums *s, double factor)
+void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
 {
     set_scales(s, factor);
+    s->single = leaves <= 1 && s->between == NULL;
     memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
     memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
     atomic_store_explicit(&s->corners[s->node_rank].word[0], 0, memory_order_relaxed);
-    atomic_store_explicit(&s->corners[s->node_rank].word[1], 0, memory_order_relaxed);
+    atomic_store_explicit(&s->corners[s->node_rank].word[1], NOTHING, memory_order_relaxed);
+}
+
+/* Parameters [at, at + n) of this rank's part are zero. */
+static void clear(worker_sums *s, size_t at, size_t n)
+{
+    int64_t *sum = s->corners[s->node_rank].sum;
+    if (s->single) memset((float *)(void *)sum + at, 0, n * sizeof(float));
+    else memset(sum + at, 0, n * sizeof *sum);
 }
 
 /* A block that this rank touches for the first time is cleared where the run does not cover it. */
 static void first_touch(worker_sums *s, size_t block, size_t from, size_t n)
 {
-    int64_t *sum = s->corners[s->node_rank].sum + block * BLOCK;
     s->touched[block] = true;
-    memset(sum, 0, from * sizeof *sum);
-    memset(sum + from + n, 0, (BLOCK - from - n) * sizeof *sum);
+    clear(s, block * BLOCK, from);
+    clear(s, block * BLOCK + from + n, BLOCK - from - n);
 }
 
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
 {
     corner *mine = &s->corners[s->node_rank];
+    float *leaf = (float *)(void *)mine->sum;
     bool finite = true;
     while (n > 0) {
         size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from);
         bool first = !s->touched[block];
         if (first) first_touch(s, block, from, run);
-        uint32_t largest = worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
+        uint32_t largest = s->single ? worker_fixed_copy(leaf + at, g, run) : worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
         if (largest > mine->largest[block]) mine->largest[block] = largest;
         finite = finite && largest < NOT_FINITE;
         at += run;
         g += run;
         n -= run;
     }
-    atomic_store_explicit(&s->corners[s->node_rank].word[1], 1, memory_order_relaxed);
+    atomic_store_explicit(&mine->word[1], s->single ? FLOATS : INTEGERS, memory_order_relaxed);
     return finite;
 }
 
@@ -185,21 +199,23 @@ static void look_around(worker_sums *s)
     s->n_parts = 0;
     for (int r = 0; r < s->node_size; r++) {
         s->flags |= atomic_load_explicit(&s->corners[r].word[0], memory_order_relaxed);
-        if (!atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed)) continue;
-        s->parts[s->n_parts++] = s->corners[r].sum;
+        const uint32_t brings = atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed);
+        if (brings == NOTHING) continue;
+        int64_t *sum = s->corners[r].sum;
+        s->sums[s->n_parts] = sum;
+        s->parts[s->n_parts++] = brings == FLOATS ? (worker_fixed_part){.leaf = (const float *)(const void *)sum} : (worker_fixed_part){.sum = sum};
         for (size_t b = 0; b < s->n_blocks; b++) s->largest[b] = FW_MAX(s->largest[b], s->corners[r].largest[b]);
     }
 }
 
 fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err)
 {
-    corner *mine = &s->corners[s->node_rank];
+    const bool active = atomic_load_explicit(&s->corners[s->node_rank].word[1], memory_order_relaxed) != NOTHING;
     for (size_t b = 0; b < s->n_blocks; b++)      /* every active rank's block is readable, also one it had nothing for */
-        if (!s->touched[b] && atomic_load_explicit(&s->corners[s->node_rank].word[1], memory_order_relaxed))
-            memset(mine->sum + b * BLOCK, 0, BLOCK * sizeof *mine->sum);
+        if (active && !s->touched[b]) clear(s, b * BLOCK, BLOCK);
     worker_group_meet(s->group, waited_s);
     look_around(s);
-    if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->parts, s->n_parts, s->back, s->largest, &s->flags, waited_s, err));
+    if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->sums, s->n_parts, s->back, s->largest, &s->flags, waited_s, err));
     bool grew = false;
     for (size_t b = 0; b < s->n_blocks; b++) {
         if (s->largest[b] >= NOT_FINITE) s->flags |= WORKER_FLAG_NOT_FINITE;
@@ -222,7 +238,7 @@ void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n)
     }
     while (n > 0) {
         size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
-        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->back[block]);
+        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->scale[block], s->back[block]);
         at += run;
         g += run;
         n -= run;

@@ -18,9 +18,11 @@ typedef struct worker_sums worker_sums;
 fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_t n_leaves, fw_error *err);
 void      worker_sums_release(worker_sums **s);                      /* Collective */
 
-/** Local: start of a step's sums; factor: what they are multiplied by when they are taken, the same at every rank. */
-void worker_sums_begin(worker_sums *s, double factor);
-/** Local: adds n floats of one leaf's gradient at parameter `at`. False when one of them is not finite: report it with worker_sums_flag. */
+/** Local: start of a step's sums; factor: what they are multiplied by when they are taken, the same at every rank; leaves: how many this rank will add
+ *  (only whether it is one at most counts: its floats are then carried as they are, and become integers where they are added up). */
+void worker_sums_begin(worker_sums *s, double factor, size_t leaves);
+/** Local: adds n floats of one leaf's gradient at parameter `at`, each parameter of a leaf once at most. False when one of them is not finite: report it
+ *  with worker_sums_flag. */
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n);
 
 /** Bits that any rank may raise before the meeting and all ranks see after it. */

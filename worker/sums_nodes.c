@@ -113,8 +113,8 @@ static void make_means(worker_sums_nodes *m, const double *back)
     const size_t begin = m->first_block * BLOCK + (size_t)m->start[node];
     for (size_t done = 0, n = (size_t)m->count[node]; done < n;) {
         const size_t at = begin + done, run = FW_MIN(n - done, BLOCK - at % BLOCK);
-        const int64_t *part = m->mine;
-        worker_fixed_collect(m->mean + at, &part, 1, done, run, back[at / BLOCK]);
+        const worker_fixed_part part = {.sum = m->mine};
+        worker_fixed_collect(m->mean + at, &part, 1, done, run, 1.0f, back[at / BLOCK]);
         done += run;
     }
 }

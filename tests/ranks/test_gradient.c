@@ -159,7 +159,7 @@ static void run(outcome *out, const worker_task *t, const fw_dense *net, bool ba
     if (l == NULL || s == NULL) abort();
     const size_t slots = load(l, t->group, backwards);
     for (int tries = 0; redo && tries < 4; tries++) {
-        worker_sums_begin(s, 1.0);
+        worker_sums_begin(s, 1.0, slots);
         worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
         CHECK(!r.bad_loss && r.bad_layer == -1, "something is not finite");
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, &err) == FW_OK, "%s", err.text);
@@ -235,8 +235,8 @@ static void check_divergence(worker_group *g)
         CHECK(worker_leaves_create(&l, &t, &net, LEAF, LEAVES, NULL) == FW_OK && worker_sums_create(&s, g, net.n_params, LEAVES, NULL) == FW_OK,
               "create");
         if (l == NULL || s == NULL) abort();
-        worker_sums_begin(s, 1.0);
         const size_t slots = load(l, g, false);
+        worker_sums_begin(s, 1.0, slots);
         worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
         if (slots > 0)
             CHECK(r.bad_loss && r.bad_layer == (int)bad[k].layer, "%g in layer %zu: bad loss %d, layer %d", (double)bad[k].value, bad[k].layer,

@@ -30,7 +30,7 @@ static float value(uint64_t step, int leaf, size_t i, int level)
 
 /* ---- dealing: which rank computes a leaf -------------------------------------------------------------------------------------------------- */
 
-enum { CONTIGUOUS, ROUND_ROBIN, ALL_TO_FIRST, ALL_TO_LAST, BACKWARDS, RANDOM, DEALS };
+enum { CONTIGUOUS, ROUND_ROBIN, ALL_TO_FIRST, ALL_TO_LAST, BACKWARDS, ONE_EACH_REST_TO_LAST, RANDOM, DEALS };
 
 static int owner(int deal, int leaf, uint64_t step)
 {
@@ -40,6 +40,7 @@ static int owner(int deal, int leaf, uint64_t step)
     case ALL_TO_FIRST: return 0;
     case ALL_TO_LAST: return size - 1;
     case BACKWARDS: return size - 1 - leaf * size / LEAVES;
+    case ONE_EACH_REST_TO_LAST: return leaf < size - 1 ? leaf : size - 1;
     default: return (int)(fw_random(12, FW_RANDOM_TEST, (uint32_t)step, (uint64_t)leaf, 0).word[0] % (uint32_t)size);
     }
 }
@@ -61,7 +62,9 @@ static bool add_leaf(worker_sums *s, uint64_t step, int leaf, int level)
 
 static void deal_and_add(worker_sums *s, uint64_t step, int deal, int level)
 {
-    worker_sums_begin(s, FACTOR);
+    size_t mine = 0;
+    for (int leaf = 0; leaf < LEAVES; leaf++) mine += owner(deal, leaf, step) == rank;
+    worker_sums_begin(s, FACTOR, mine);
     for (int k = 0; k < LEAVES; k++) {
         const int leaf = deal == BACKWARDS ? LEAVES - 1 - k : k;
         if (owner(deal, leaf, step) == rank) CHECK(add_leaf(s, step, leaf, level), "step %d, leaf %d: said to be not finite", (int)step, leaf);
@@ -245,7 +248,7 @@ static void flags_of_any_rank_reach_all(worker_group *g)
         float one[100];
         for (size_t i = 0; i < 100; i++) one[i] = 1.0f;
         while (redo) {
-            worker_sums_begin(s, FACTOR);
+            worker_sums_begin(s, FACTOR, 1);
             if (rank == 0) worker_sums_add(s, 0, one, 100);
             if (rank == speaker) worker_sums_flag(s, WORKER_FLAG_STOP);
             if (rank == size - 1) worker_sums_flag(s, WORKER_FLAG_CHECKPOINT);
@@ -269,13 +272,13 @@ static void what_is_not_finite_is_an_event_of_all(worker_group *g)
             uint32_t flags = 0;
             bool redo = true;
             float v[3] = {1.0f, bad[k], 2.0f};
-            worker_sums_begin(s, FACTOR);
+            worker_sums_begin(s, FACTOR, 1);
             const bool finite = worker_sums_add(s, 2046, rank == speaker ? v : (float[]){1, 2, 3}, 3);
             CHECK(finite == (rank != speaker), "rank %d says finite: %d", rank, finite);
             meet(s, &flags, &redo);
             CHECK((flags & WORKER_FLAG_NOT_FINITE) != 0 && !redo, "flags %u, redo %d", flags, redo);
             for (redo = true; redo;) {
-                worker_sums_begin(s, 1.0);
+                worker_sums_begin(s, 1.0, 1);
                 worker_sums_add(s, 0, (float[]){0.5f}, 1);
                 meet(s, &flags, &redo);
                 CHECK(flags == 0, "flags %u are left", flags);
@@ -300,7 +303,7 @@ static void the_largest_gradients_are_summed(worker_group *g)
         CHECK(worker_sums_create(&s, g, 10, 8, NULL) == FW_OK, "create");
         if (s == NULL) return;
         for (; redo && tries < 5; tries++) {
-            worker_sums_begin(s, 0x1p-10);
+            worker_sums_begin(s, 0x1p-10, 1);
             if (rank == size - 1) worker_sums_add(s, 3, &large[k], 1);
             meet(s, &flags, &redo);
         }

@@ -170,10 +170,10 @@ static void collecting_is_the_sum_times_back(void **state)
     enum { N = 2600, PARTS = 5 };
     static int64_t part[PARTS][N];
     static float got[N];
-    const int64_t *list[PARTS];
+    worker_fixed_part list[PARTS];
     static const double backs[] = {0x1p-46, 0x1p-20, 0x1p60, 1.0, 0x1p-46 / 100.0, 0x1p-30 / 48842.0};
     for (size_t p = 0; p < PARTS; p++) {
-        list[p] = part[p];
+        list[p] = (worker_fixed_part){.sum = part[p]};
         for (size_t i = 0; i < N; i++) {
             const fw_philox r = fw_random(2, FW_RANDOM_TEST, (uint32_t)p, i, 0);
             const int64_t size = (int64_t)(((uint64_t)r.word[0] << 32 | r.word[1]) >> (17 + r.word[2] % 46));      /* < 2^47 */
@@ -185,7 +185,7 @@ static void collecting_is_the_sum_times_back(void **state)
     } runs[] = {{0, N, PARTS}, {0, N, 1}, {1, 1023, 3}, {7, 1024, 2}, {3, 1025, PARTS}, {500, 1, PARTS}, {9, 0, 2}};
     for (size_t b = 0; b < sizeof backs / sizeof backs[0]; b++)
         for (size_t r = 0; r < sizeof runs / sizeof runs[0]; r++) {
-            worker_fixed_collect(got, list, runs[r].parts, runs[r].at, runs[r].n, backs[b]);
+            worker_fixed_collect(got, list, runs[r].parts, runs[r].at, runs[r].n, 1.0f, backs[b]);
             for (size_t i = 0; i < runs[r].n; i++) {
                 __int128 total = 0;
                 for (size_t p = 0; p < runs[r].parts; p++) total += part[p][runs[r].at + i];
@@ -211,9 +211,9 @@ static void totals_at_the_edge_come_back(void **state)
                                     -(1 << 24) - 1,
                                     (1 << 25) + 3};
     for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
-        const int64_t *list[1] = {&edges[i]};
+        const worker_fixed_part list[1] = {{.sum = &edges[i]}};
         float got = -7.0f;
-        worker_fixed_collect(&got, list, 1, 0, 1, 1.0);
+        worker_fixed_collect(&got, list, 1, 0, 1, 1.0f, 1.0);
         assert_true(got == (float)edges[i]);
     }
 }
@@ -224,15 +224,43 @@ static void what_went_in_comes_out(void **state)
     (void)state;
     static float g[MOST], back[MOST];
     static int64_t sum[MOST];
-    const int64_t *list[1] = {sum};
+    const worker_fixed_part list[1] = {{.sum = sum}};
     draw(g, MOST, 3, 77);
     const float scale = scale_of(3);
     worker_fixed_add(sum, g, MOST, scale, true);
-    worker_fixed_collect(back, list, 1, 0, MOST, 1.0 / (double)scale);
+    worker_fixed_collect(back, list, 1, 0, MOST, scale, 1.0 / (double)scale);
     for (size_t i = 0; i < MOST; i++) {
         assert_true(fabs((double)back[i] - (double)g[i]) <= 0.5 / (double)scale);
         if (fabsf(g[i]) >= 0x1p-19f) assert_true(back[i] == g[i]);              /* 24 bits stand above the unit 2^-43 */
     }
+}
+
+/* A single leaf may come as floats: the same bits as if its integers had come, whatever comes beside it. Halves are among the values. */
+static void floats_of_a_leaf_stand_for_their_integers(void **state)
+{
+    (void)state;
+    enum { PARTS = 3 };
+    static float g[PARTS][MOST], copied[PARTS][MOST], expected[MOST], got[MOST];
+    static int64_t sum[PARTS][MOST];
+    worker_fixed_part integers[PARTS], mixed[PARTS];
+    const float scale = scale_of(3);
+    for (uint32_t p = 0; p < PARTS; p++) {
+        draw(g[p], MOST, 3, 80 + p);
+        for (size_t i = 0; i < MOST; i += 3) g[p][i] = ((float)(i % 64) + 0.5f) / scale;
+        const uint32_t largest = worker_fixed_add(sum[p], g[p], MOST, scale, true);
+        assert_int_equal(worker_fixed_copy(copied[p], g[p], MOST), largest);
+        assert_memory_equal(copied[p], g[p], sizeof g[p]);
+        integers[p] = (worker_fixed_part){.sum = sum[p]};
+    }
+    for (uint32_t floats = 0; floats < 1u << PARTS; floats++)
+        for (size_t at = 0; at < 5; at++) {
+            for (size_t p = 0; p < PARTS; p++) mixed[p] = floats >> p & 1u ? (worker_fixed_part){.leaf = copied[p]} : integers[p];
+            worker_fixed_collect(expected, integers, PARTS, at, MOST - at, scale, 1.0 / 300.0);
+            worker_fixed_collect(got, mixed, PARTS, at, MOST - at, scale, 1.0 / 300.0);
+            assert_memory_equal(got, expected, (MOST - at) * sizeof *got);
+        }
+    copied[0][MOST - 1] = -INFINITY;
+    assert_int_equal(worker_fixed_copy(got, copied[0], MOST), 0x7f800000u);
 }
 
 int main(void)
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_seen),
         cmocka_unit_test(values_out_of_range_are_told_by_their_size),
         cmocka_unit_test(an_unknown_kernel_is_not_there),
+        cmocka_unit_test(floats_of_a_leaf_stand_for_their_integers),
         cmocka_unit_test(collecting_is_the_sum_times_back),
         cmocka_unit_test(totals_at_the_edge_come_back),
         cmocka_unit_test(what_went_in_comes_out),

@@ -106,56 +106,68 @@ uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, b
     return add_portable(sum, g, n, scale, first);
 }
 
-/* |total| < 2^50: the same trick the other way round turns integers into doubles exactly, and vectorises without AVX-512DQ. */
-static inline float to_float(uint64_t total, double back)
+TARGETS static uint32_t copy(float *restrict to, const float *restrict g, size_t n)
 {
-    uint64_t shifted = total + 0x4338000000000000u;       /* the bits of 1.5 * 2^52 */
-    double d;
-    memcpy(&d, &shifted, sizeof d);
-    return (float)((d - 0x1.8p52) * back);
+    uint32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t u = bits_of(g[i]);
+        largest = u > largest ? u : largest;
+        to[i] = g[i];
+    }
+    return largest;
 }
 
-TARGETS static void collect_one(float *restrict g, const int64_t *restrict a, size_t n, double back)
+uint32_t worker_fixed_copy(float *to, const float *g, size_t n)
 {
-    for (size_t i = 0; i < n; i++) g[i] = to_float((uint64_t)a[i], back);
+    return copy(to, g, n);
 }
 
-TARGETS static void collect_two(float *restrict g, const int64_t *restrict a, const int64_t *restrict b, size_t n, double back)
-{
-    for (size_t i = 0; i < n; i++) g[i] = to_float((uint64_t)a[i] + (uint64_t)b[i], back);
-}
-
-TARGETS static void add_part(int64_t *restrict total, const int64_t *restrict part, size_t n)
+TARGETS static void add_integers(int64_t *restrict total, const int64_t *restrict part, size_t n)
 {
     for (size_t i = 0; i < n; i++) total[i] = (int64_t)((uint64_t)total[i] + (uint64_t)part[i]);
 }
 
-static void add_parts(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
+#define PIECE 512                     /* a piece of the total stays in the first-level cache */
+void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
 {
-    memcpy(total, part[0] + at, n * sizeof *total);
-    for (size_t p = 1; p < n_parts; p++) add_part(total, part[p] + at, n);
-}
-
-#define COLLECT_PIECE 1024
-static void collect_many(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
-{
-    int64_t total[COLLECT_PIECE];
-    for (size_t done = 0; done < n; done += COLLECT_PIECE) {
-        size_t piece = n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE;
-        add_parts(total, part, n_parts - 1, at + done, piece);
-        collect_two(g + done, total, part[n_parts - 1] + at + done, piece, back);
+    for (size_t done = 0; done < n; done += PIECE) {
+        const size_t piece = n - done < PIECE ? n - done : PIECE;
+        memcpy(total + done, part[0] + at + done, piece * sizeof *total);
+        for (size_t p = 1; p < n_parts; p++) add_integers(total + done, part[p] + at + done, piece);
     }
 }
 
-void worker_fixed_collect(float *g, const int64_t *const *part, size_t n_parts, size_t at, size_t n, double back)
+/* Integers below 2^51 are added up as doubles, without a rounding. Adding 1.5 * 2^52 as bits makes a double of an integer, adding it as a number rounds
+ * a double to an integer: both vectorise without AVX-512DQ. */
+TARGETS static void add_sum(double *restrict total, const int64_t *restrict sum, size_t n)
 {
-    if (n_parts == 1) collect_one(g, part[0] + at, n, back);
-    else if (n_parts == 2) collect_two(g, part[0] + at, part[1] + at, n, back);
-    else collect_many(g, part, n_parts, at, n, back);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t shifted = (uint64_t)sum[i] + 0x4338000000000000u;
+        double d;
+        memcpy(&d, &shifted, sizeof d);
+        total[i] += d - 0x1.8p52;
+    }
 }
 
-void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
+TARGETS static void add_leaf(double *restrict total, const float *restrict leaf, size_t n, double scale)
 {
-    for (size_t done = 0; done < n; done += COLLECT_PIECE)         /* a piece of the total stays in the first-level cache */
-        add_parts(total + done, part, n_parts, at + done, n - done < COLLECT_PIECE ? n - done : COLLECT_PIECE);
+    for (size_t i = 0; i < n; i++) total[i] += ((double)leaf[i] * scale + 0x1.8p52) - 0x1.8p52;
+}
+
+TARGETS static void to_float(float *restrict g, const double *restrict total, size_t n, double back)
+{
+    for (size_t i = 0; i < n; i++) g[i] = (float)(total[i] * back);
+}
+
+void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double back)
+{
+    for (size_t done = 0; done < n; done += PIECE) {
+        const size_t piece = n - done < PIECE ? n - done : PIECE;
+        double total[PIECE] = {0};
+        for (size_t p = 0; p < n_parts; p++) {
+            if (part[p].sum != NULL) add_sum(total, part[p].sum + at + done, piece);
+            else add_leaf(total, part[p].leaf + at + done, piece, (double)scale);
+        }
+        to_float(g + done, total, piece, back);
+    }
 }

@@ -222,7 +222,7 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     size_t slots = load_leaves(s, round, step, rows, &out->own_rows);
     out->seconds.load += fw_mono_seconds(t0, fw_mono_now());
     for (bool redo = true; redo;) {
-        worker_sums_begin(s->sums, 1.0 / (double)rows);
+        worker_sums_begin(s->sums, 1.0 / (double)rows, slots);
         worker_leaves_run(s->leaves, s->params, slots, (uint32_t)round, s->sums, &r, &out->seconds);
         worker_sums_flag(s->sums, out->flags_raised | (r.bad_loss || r.bad_layer >= 0 ? (uint32_t)WORKER_FLAG_NOT_FINITE : 0u));
         FW_TRY(worker_sums_meet(s->sums, &out->flags, &redo, &out->seconds.wait, err));
