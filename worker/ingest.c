@@ -128,11 +128,13 @@ static void ingest_clear(ingest *g)
 {
     free_columns(g);
     for (size_t i = 0; g->tables != NULL && i < g->project->data.n_tables; i++) fw_table_destroy(&g->tables[i]);
-    worker_spool_destroy(&g->rows);
+    worker_store_destroy(&g->rows);
     worker_spool_destroy(&g->keys);
     worker_spool_destroy(&g->splits);
     worker_buckets_destroy(&g->blocks);
     worker_buckets_destroy(&g->hashes);
+    worker_memory_destroy(&g->memory);
+    worker_memory_destroy(&g->hash_memory);
     fw_atomic_file_destroy(&g->file);
     fw_manifest_destroy(&g->manifest);
     free(g->bad);

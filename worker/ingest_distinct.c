@@ -1,21 +1,54 @@
 #include "worker/ingest_distinct.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/size.h"
 
+#define DIGIT_BITS 11u
+#define DIGITS     (1u << DIGIT_BITS)
+
+/* By one digit, order among equals kept. */
+static void sort_by_digit(uint64_t *to, const uint64_t *from, size_t n, unsigned shift)
+{
+    size_t at[DIGITS + 1] = {0};
+    for (size_t i = 0; i < n; i++) at[((from[i] >> shift) & (DIGITS - 1)) + 1]++;
+    for (size_t i = 0; i < DIGITS; i++) at[i + 1] += at[i];
+    for (size_t i = 0; i < n; i++) to[at[(from[i] >> shift) & (DIGITS - 1)]++] = from[i];
+}
+
+/* An even number of passes: the result ends where it began. The digits below those are zero or do not matter yet. */
+static void sort_by_digits(uint64_t *v, uint64_t *scratch, size_t n, unsigned passes, unsigned top)
+{
+    for (unsigned k = 0; k < passes; k++) {
+        unsigned below = (passes - k) * DIGIT_BITS, shift = top > below ? top - below : 0;
+        sort_by_digit(k % 2 ? v : scratch, k % 2 ? scratch : v, n, shift);
+    }
+}
+
+/* Nearly sorted: few moves. false: too many, as for hashes that were chosen to be alike. */
+static bool insert_all(uint64_t *v, size_t n)
+{
+    size_t moves = 0;
+    for (size_t i = 1; i < n; i++) {
+        uint64_t x = v[i];
+        size_t k = i;
+        for (; k > 0 && v[k - 1] > x; k--) v[k] = v[k - 1];
+        v[k] = x;
+        if ((moves += i - k) > 8 * n + 64) return false;
+    }
+    return true;
+}
+
 void worker_sort_hashes(uint64_t *v, uint64_t *scratch, size_t n)
 {
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        size_t at[257] = {0};
-        for (size_t i = 0; i < n; i++) at[((v[i] >> shift) & 255) + 1]++;
-        for (size_t i = 0; i < 256; i++) at[i + 1] += at[i];
-        for (size_t i = 0; i < n; i++) scratch[at[(v[i] >> shift) & 255]++] = v[i];
-        uint64_t *swap = v;             /* eight passes: the result ends where it began */
-        v = scratch;
-        scratch = swap;
-    }
+    uint64_t all = 0;
+    for (size_t i = 0; i < n; i++) all |= v[i];
+    unsigned top = all == 0 ? 0 : 64 - (unsigned)__builtin_clzll(all);
+    unsigned passes = n >> (2 * DIGIT_BITS - 3) == 0 ? 2 : 4;
+    if (n > DIGITS) sort_by_digits(v, scratch, n, passes, top);
+    if (!insert_all(v, n)) sort_by_digits(v, scratch, n, 6, 6 * DIGIT_BITS);
 }
 
 #define FIRST_CAPACITY ((size_t)4096)

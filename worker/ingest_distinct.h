@@ -28,7 +28,7 @@ void      worker_distinct_clear(worker_distinct *d);
 /** Collective. */
 fw_status worker_distinct_count(uint64_t *count, worker_distinct *d, const fw_reduce *reduce, fw_error *err);
 
-/** Ascending order of n hashes, in place; scratch (n). Radix sort by bytes. */
+/** Ascending order of n hashes, in place; scratch (n). Radix sort by the leading bits that tell n hashes apart, then insertion. */
 void worker_sort_hashes(uint64_t *v, uint64_t *scratch, size_t n);
 
 #endif

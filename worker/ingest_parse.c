@@ -19,9 +19,11 @@ typedef struct parser {
     fw_block *block;
     uint8_t *keep;                     /* rows of the block that are kept */
     size_t keep_capacity;
-    size_t *offset, fixed_bytes;       /* where a row's cells lie */
-    char *row;                         /* one row being put together */
-    size_t row_capacity;
+    ingest_cells *columns;             /* the block as it is packed */
+    uint32_t *index;                   /* the rows that are kept, where some are not */
+    ingest_key *keys;
+    size_t index_capacity, key_capacity;
+    ingest_scratch scratch;
     int32_t *label;                    /* target code -> LABEL_ or index of the excluded label */
     size_t n_labels, label_capacity;
     size_t n_listed;                   /* bad rows of this table that were found here */
@@ -34,8 +36,10 @@ static void parser_clear(parser *p)
 {
     fw_block_destroy(&p->block);
     free(p->keep);
-    free(p->offset);
-    free(p->row);
+    free(p->columns);
+    free(p->index);
+    free(p->keys);
+    ingest_scratch_clear(&p->scratch);
     free(p->label);
 }
 
@@ -98,170 +102,80 @@ static fw_status choose_rows(parser *p, uint64_t chunk, size_t *n_kept, fw_error
     return FW_OK;
 }
 
-/* ---- statistics ---- */
+/* ---- what waits for the split ---- */
 
-static fw_status number_stats(ingest_stats *s, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
+/* The block as rows to be packed. Columns without a missing mark have none. */
+static fw_status view_block(parser *p, fw_error *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!keep[i] || c->missing[i]) continue;
-        double x = c->number[i] + 0.0;         /* -0 counts as 0 */
-        if (x < s->min) s->min = x;
-        if (x > s->max) s->max = x;
-        if (s->integral) s->integral = x == floor(x);
-        FW_TRY(fw_exact_sum_add(&s->sum, x, err));
-        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(&x, sizeof x, 0), err));
-    }
-    return FW_OK;
-}
-
-static fw_status category_stats(ingest_stats *s, const fw_cells *c, const uint8_t *keep, size_t n, const fw_dict *dict, fw_error *err)
-{
-    size_t codes = fw_dict_size(dict), had = s->n_counts;
-    FW_TRY(fw_grow((void **)&s->count, &s->n_counts, codes, sizeof *s->count, "categories", err));
-    for (; had < s->n_counts; had++) s->count[had] = 0;
-    for (size_t i = 0; i < n; i++)
-        if (keep[i] && !c->missing[i]) s->count[c->code[i]]++;
-    return FW_OK;
-}
-
-/* The bytes of a cell, never NULL. */
-static const void *cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row)
-{
-    *len = fw_column_cell_bytes(column);
-    switch (column->type) {
-    case FW_NUMBER: return &c->number[row];
-    case FW_CATEGORY: return fw_dict_text(column->dict, c->code[row], len);
-    case FW_TIME: return &c->time_us[row];
-    case FW_IMAGE: return c->pixels + row * *len;
-    case FW_TEXT: break;
-    }
-    *len = (size_t)(c->text_at[row + 1] - c->text_at[row]);
-    return *len > 0 ? c->text_bytes + c->text_at[row] : "";
-}
-
-static fw_status hashed_stats(ingest_stats *s, const fw_column *column, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!keep[i] || c->missing[i]) continue;
-        size_t len;
-        const void *bytes = cell_bytes(&len, column, c, i);
-        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(bytes, len, 0), err));
-    }
-    return FW_OK;
-}
-
-/* The text that a cell would have as a category; NULL: none is compared. */
-static const char *comparable(const fw_column *column, const fw_cells *c, size_t i, char buffer[static FW_NUMBER_TEXT])
-{
-    if (column->type == FW_CATEGORY) return fw_dict_text(column->dict, c->code[i], NULL);
-    if (column->type != FW_NUMBER) return NULL;
-    fw_format_double(buffer, c->number[i]);
-    return buffer;
-}
-
-static void compare_with_target(parser *p, size_t column)
-{
-    ingest *g = p->g;
-    const fw_cells *c = &p->block->cells[column], *t = &p->block->cells[g->target];
-    bool *equal = &g->stats[column].equals_target;
-    if ((int)column == g->target) *equal = false;
-    for (size_t i = 0; *equal && i < p->block->n_rows; i++) {
-        if (!p->keep[i]) continue;
-        char a[FW_NUMBER_TEXT], b[FW_NUMBER_TEXT];
-        const char *x = c->missing[i] ? NULL : comparable(&g->schema->columns[column], c, i, a);
-        const char *y = comparable(&g->schema->columns[g->target], t, i, b);
-        *equal = x != NULL && y != NULL && strcmp(x, y) == 0;
-    }
-}
-
-static fw_status gather_stats(parser *p, fw_error *err)
-{
-    ingest *g = p->g;
-    size_t n = p->block->n_rows;
+    const ingest *g = p->g;
+    const fw_block *b = p->block;
+    if (p->columns == NULL && (p->columns = calloc(g->n_stored + 1, sizeof *p->columns)) == NULL)
+        return fw_fail(err, FW_ERR_NOMEM, "%zu columns", g->n_stored);
     for (size_t i = 0; i < g->n_stored; i++) {
-        const fw_cells *c = &p->block->cells[i];
-        const fw_column *column = &g->schema->columns[i];
-        ingest_stats *s = &g->stats[i];
-        for (size_t r = 0; r < n; r++) {
-            s->missing += p->keep[r] & c->missing[r];
-            s->present += (uint8_t)(p->keep[r] & !c->missing[r]);
+        const fw_cells *c = &b->cells[i];
+        const void *cells[] = {[FW_NUMBER] = c->number, [FW_CATEGORY] = c->code, [FW_TIME] = c->time_us, [FW_IMAGE] = c->pixels, [FW_TEXT] = NULL};
+        bool holes = memchr(c->missing, 1, b->n_rows) != NULL;
+        p->columns[i] = (ingest_cells){holes ? c->missing : NULL, cells[g->schema->columns[i].type], c->text_at,
+                                       c->text_bytes != NULL ? c->text_bytes : ""};
+    }
+    return FW_OK;
+}
+
+static fw_status store_rows(parser *p, size_t n_kept, fw_error *err)
+{
+    ingest *g = p->g;
+    const fw_block *b = p->block;
+    if (n_kept == 0) return FW_OK;
+    FW_TRY(view_block(p, err));
+    ingest_rows rows = {.schema = g->schema, .n_columns = g->n_stored, .n = b->n_rows, .row = b->row, .columns = p->columns};
+    const uint32_t *index = NULL;
+    if (n_kept < b->n_rows) {
+        FW_TRY(fw_grow((void **)&p->index, &p->index_capacity, n_kept, sizeof *p->index, "rows", err));
+        for (size_t i = 0, k = 0; i < b->n_rows; i++)
+            if (p->keep[i]) p->index[k++] = (uint32_t)i;
+        index = p->index;
+    }
+    void *to = NULL;
+    ingest_part part = {.n = n_kept, .index = index, .len = ingest_part_bytes(&rows, index, n_kept)};
+    FW_TRY(worker_store_room(g->rows, part.len, &to, err));
+    part.to = to;
+    ingest_pack(&rows, &part, 1, 0, NULL);
+    for (size_t i = 0; i < g->n_stored; i++)
+        for (size_t k = 0; g->schema->columns[i].type == FW_TEXT && k < n_kept; k++) {
+            size_t row = index != NULL ? index[k] : k;
+            g->text_total += (int64_t)(p->columns[i].text_at[row + 1] - p->columns[i].text_at[row]);
         }
-        switch (column->type) {
-        case FW_NUMBER: FW_TRY(number_stats(s, c, p->keep, n, err)); break;
-        case FW_CATEGORY: FW_TRY(category_stats(s, c, p->keep, n, column->dict, err)); break;
-        case FW_TEXT: case FW_TIME: case FW_IMAGE: FW_TRY(hashed_stats(s, column, c, p->keep, n, err)); break;
-        }
-        compare_with_target(p, i);
-    }
-    return FW_OK;
-}
-
-/* ---- the spool ---- */
-
-fw_status ingest_row_offsets(size_t **out, size_t *fixed_bytes, const ingest *g, fw_error *err)
-{
-    size_t *offset = calloc(g->n_stored + 1, sizeof *offset), at = sizeof(ingest_row) + g->n_stored;
-    if (offset == NULL) return fw_fail(err, FW_ERR_NOMEM, "layout of a row");
-    for (size_t i = 0; i < g->n_stored; i++) {
-        const fw_column *c = &g->schema->columns[i];
-        offset[i] = at;
-        at += c->type == FW_TEXT ? sizeof(uint32_t) : fw_column_cell_bytes(c);
-    }
-    *out = offset;
-    *fixed_bytes = at;
-    return FW_OK;
-}
-
-static fw_status put_text(parser *p, size_t column, const char *text, size_t len, size_t *row_bytes, fw_error *err)
-{
-    uint32_t length = (uint32_t)len;
-    FW_TRY(fw_grow((void **)&p->row, &p->row_capacity, *row_bytes + len, 1, "a row", err));
-    memcpy(p->row + p->offset[column], &length, sizeof length);
-    memcpy(p->row + *row_bytes, text, len);
-    *row_bytes += len;
-    return FW_OK;
-}
-
-static fw_status spool_row(parser *p, size_t row, fw_error *err)
-{
-    ingest *g = p->g;
-    size_t bytes = p->fixed_bytes;
-    for (size_t i = 0; i < g->n_stored; i++) {
-        const fw_column *column = &g->schema->columns[i];
-        const fw_cells *c = &p->block->cells[i];
-        p->row[sizeof(ingest_row) + i] = (char)c->missing[row];
-        size_t len = sizeof(int32_t);
-        const void *cell = column->type == FW_CATEGORY ? &c->code[row] : cell_bytes(&len, column, c, row);
-        if (column->type == FW_TEXT) FW_TRY(put_text(p, i, cell, len, &bytes, err));
-        else memcpy(p->row + p->offset[i], cell, len);
-    }
-    if (bytes > UINT32_MAX) return fw_fail(err, FW_ERR_DATA, "'%s': a row of %zu bytes is too long", fw_table_path(g->tables[p->table]), bytes);
-    ingest_row head = {.len = (uint32_t)bytes, .row = p->block->row[row]};
-    memcpy(p->row, &head, sizeof head);
-    g->text_total += (int64_t)(bytes - p->fixed_bytes);
-    return worker_spool_write(g->rows, p->row, bytes, err);
+    return worker_store_put(g->rows, err);
 }
 
 static uint64_t group_key(const fw_column *column, const fw_cells *c, size_t row)
 {
     size_t len;
-    const void *bytes = cell_bytes(&len, column, c, row);
+    const void *bytes = ingest_cell_bytes(&len, column, c, row);
     double number = column->type == FW_NUMBER ? c->number[row] + 0.0 : 0;      /* -0 and 0 are one group */
     return column->type == FW_NUMBER ? fw_hash64(&number, sizeof number, 0) : fw_hash64(bytes, len, 0);
 }
 
-static fw_status spool_key(parser *p, size_t row, fw_error *err)
+static ingest_key key_of(const parser *p, size_t row)
 {
-    ingest *g = p->g;
+    const ingest *g = p->g;
     ingest_key k = {.record = p->block->row[row]};
     if (g->rule.stratified) k.value = (uint64_t)p->block->cells[g->target].code[row];
-    if (g->key >= 0) {
-        const fw_column *column = &g->schema->columns[g->key];
-        const fw_cells *c = &p->block->cells[g->key];
-        if (g->rule.by == FW_BY_TIME) k.instant = column->type == FW_TIME ? (double)c->time_us[row] : c->number[row];
-        else k.value = group_key(column, c, row);
-    }
-    return worker_spool_write(g->keys, &k, sizeof k, err);
+    if (g->key < 0) return k;
+    const fw_column *column = &g->schema->columns[g->key];
+    const fw_cells *c = &p->block->cells[g->key];
+    if (g->rule.by != FW_BY_TIME) k.value = group_key(column, c, row);
+    else k.instant = column->type == FW_TIME ? (double)c->time_us[row] : c->number[row];
+    return k;
+}
+
+static fw_status spool_keys(parser *p, fw_error *err)
+{
+    size_t n = 0;
+    FW_TRY(fw_grow((void **)&p->keys, &p->key_capacity, p->block->n_rows + 1, sizeof *p->keys, "keys of a chunk", err));
+    for (size_t i = 0; i < p->block->n_rows; i++)
+        if (p->keep[i]) p->keys[n++] = key_of(p, i);
+    return worker_spool_write(p->g->keys, p->keys, n * sizeof *p->keys, err);
 }
 
 /* ---- one table ---- */
@@ -272,12 +186,9 @@ static fw_status take_chunk(parser *p, uint64_t chunk, uint64_t n_records, fw_er
     size_t n_kept;
     FW_TRY(fw_fault("ingest.chunk", err));
     FW_TRY(choose_rows(p, chunk, &n_kept, err));
-    FW_TRY(gather_stats(p, err));
-    for (size_t i = 0; i < p->block->n_rows; i++) {
-        if (!p->keep[i]) continue;
-        FW_TRY(spool_row(p, i, err));
-        FW_TRY(spool_key(p, i, err));
-    }
+    FW_TRY(ingest_gather_stats(g, p->block, p->keep, &p->scratch, err));
+    FW_TRY(store_rows(p, n_kept, err));
+    FW_TRY(spool_keys(p, err));
     FW_TRY(fw_grow((void **)&g->chunks, &g->chunk_capacity, g->n_chunks + 1, sizeof *g->chunks, "chunks", err));
     uint64_t index = g->first_chunk[p->table] + chunk;
     g->chunks[g->n_chunks++] = (ingest_chunk){p->table, index, n_kept};
@@ -373,14 +284,16 @@ static fw_status allocate(parser *p, fw_error *err)
         g->stats[i].max = -INFINITY;
         g->stats[i].integral = g->stats[i].equals_target = true;
     }
-    FW_TRY(ingest_row_offsets(&p->offset, &p->fixed_bytes, g, err));
-    FW_TRY(fw_grow((void **)&p->row, &p->row_capacity, p->fixed_bytes, 1, "a row", err));
+    size_t limit;
+    FW_TRY(worker_memory_limit(&limit, err));
+    FW_TRY(worker_memory_create(&g->memory, limit, err));
+    FW_TRY(worker_memory_create(&g->hash_memory, FW_MIN(limit, INGEST_HASH_MEMORY), err));
     FW_TRY(fw_block_create(&p->block, g->schema, FIRST_ROWS, err));
     FW_FREE char *rows = NULL;
     FW_FREE char *keys = NULL;
     FW_TRY(ingest_temp_name(&rows, g, "rows", g->reduce->rank, err));
     FW_TRY(ingest_temp_name(&keys, g, "keys", g->reduce->rank, err));
-    FW_TRY(worker_spool_create(&g->rows, rows, err));
+    FW_TRY(worker_store_create(&g->rows, rows, g->memory, err));
     return worker_spool_create(&g->keys, keys, err);
 }
 

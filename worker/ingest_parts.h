@@ -1,10 +1,11 @@
 /** What the steps of an ingest share; for worker/ingest*.c alone. The steps in order, each Collective and ending in one agreed status:
  *  plan        which columns are read and kept, of which type
- *  parse       each rank's chunks -> its spool of rows (local category codes) and of keys; statistics
+ *  parse       each rank's chunks -> its store of rows (a piece a chunk, local category codes) and spool of keys; statistics
  *  merge       dictionaries, counts and statistics of all ranks; row numbers
  *  split       a split for each row, its ordinal within it
- *  distribute  spool -> buckets by block of the file; content digest, second moments, duplicates
- *  write       buckets -> dataset.h5 */
+ *  distribute  store -> buckets by block of the file; content digest, second moments, duplicates
+ *  write       buckets -> dataset.h5
+ *  Rows wait in a fixed amount of memory, and in temporary files where that is too little. */
 #ifndef WORKER_INGEST_PARTS_H
 #define WORKER_INGEST_PARTS_H
 
@@ -14,13 +15,19 @@
 #include "common/data/table.h"
 #include "common/stats/exact_sum.h"
 #include "worker/ingest.h"
+#include "worker/ingest_buckets.h"
 #include "worker/ingest_distinct.h"
+#include "worker/ingest_packed.h"
 #include "worker/ingest_spool.h"
+#include "worker/ingest_store.h"
 
-/** A row in the spool and in the buckets; cells in column order behind it, unaligned:
- *    missing (n_stored) u8 | number f64, time i64, category i32, pixels, text length u32 ... | text bytes ... */
-typedef struct ingest_row { uint32_t len, place; uint64_t row; } ingest_row;   /* len: of everything; place: in its block; row: see below */
-typedef struct ingest_key { uint64_t record; double instant; uint64_t value; } ingest_key;   /* value: class code or hash of the group */
+/** What a row's split depends on; record: in its chunk. */
+typedef struct ingest_key {
+    uint64_t record;
+    union { double instant; uint64_t value; };     /* by time; else the class code or the hash of the group */
+} ingest_key;
+
+#define INGEST_HASH_MEMORY ((size_t)16 << 20)      /* for the rows' hashes, at most */
 
 typedef struct ingest_chunk { size_t table; uint64_t index; uint64_t n_rows; } ingest_chunk;  /* index: over all tables; n_rows kept */
 
@@ -76,7 +83,9 @@ typedef struct ingest {
 
     fw_atomic_file *file;              /* rank 0 */
     char *temp;                        /* its temporary name, on all ranks: other temporary files are named after it */
-    worker_spool *rows, *keys, *splits;
+    worker_memory *memory, *hash_memory;   /* for rows and blocks; for hashes */
+    worker_store *rows;
+    worker_spool *keys, *splits;
     worker_buckets *blocks, *hashes;
 
     int64_t *before;                   /* (chunks of all tables, FW_N_SPLITS) rows of a split before a chunk */
@@ -113,7 +122,29 @@ fw_status ingest_write(ingest *g, fw_error *err);
 /** The mean of the values present, correctly rounded sum over count. */
 double    ingest_mean(const ingest_stats *s);
 
-/** Where the cells of a row lie: offset of a fixed cell or of a text's length behind ingest_row and the missing marks. */
-fw_status ingest_row_offsets(size_t **out, size_t *fixed_bytes, const ingest *g, fw_error *err);   /* (n_stored); bytes up to the texts */
+/* ---- statistics of a chunk ---- */
+
+/** Memory for the values of one column; zero-initialise. */
+typedef struct ingest_scratch { double *value; uint64_t *hash; size_t value_capacity, hash_capacity; } ingest_scratch;
+fw_status ingest_scratch_reserve(ingest_scratch *s, size_t rows, fw_error *err);
+void      ingest_scratch_clear(ingest_scratch *s);
+
+/** The rows of a block that are kept (0 or 1 each) into g->stats. */
+fw_status ingest_gather_stats(ingest *g, const fw_block *block, const uint8_t *keep, ingest_scratch *scratch, fw_error *err);
+/** Second moments, once mean and exponent are known. missing NULL: none is. */
+fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err);
+/** The bytes of a cell, never NULL. */
+const void *ingest_cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row);
+
+/* ---- the digest of rows ---- */
+
+/** Rows as bytes that depend on nothing but their contents; zero-initialise. */
+typedef struct ingest_canon { char *bytes; size_t *at, *id_at; size_t capacity, at_capacity, id_capacity; } ingest_canon;
+void      ingest_canon_clear(ingest_canon *c);
+/** Rows [first, first + n) of unpacked rows, with codes of the file: row i lies in bytes[at[i] .. at[i + 1]), its id from id_at[i] on; the cells begin
+ *  INGEST_CELLS_AT behind at[i]. */
+#define INGEST_CELLS_AT (sizeof(uint64_t) + 1)
+fw_status ingest_canon_rows(ingest_canon *c, const ingest *g, const ingest_rows *rows, size_t first, size_t n, uint64_t row_base, const uint8_t *split,
+                            fw_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#define XXH_INLINE_ALL             /* short inputs: the call costs more than the hash */
 #include <xxhash.h>
 
 struct fw_hasher { XXH3_state_t *state; };
@@ -10,6 +11,11 @@ struct fw_hasher { XXH3_state_t *state; };
 uint64_t fw_hash64(const void *bytes, size_t len, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+void fw_hash64_words(uint64_t *out, const uint64_t *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = XXH3_64bits_withSeed(&v[i], sizeof v[i], 0);
 }
 
 static fw_digest digest(XXH128_hash_t h)

@@ -16,7 +16,9 @@
  * reading in sequence verifies each block once. */
 typedef struct stored {
     char name[80];                     /* for errors */
-    hid_t values, missing, offsets;    /* -1: it has none */
+    hid_t values, offsets;             /* its own; -1: it has none, or it is a line of a table */
+    hid_t table;                       /* the dataset's; -1: none */
+    size_t line;                       /* in the table */
     hid_t type;                        /* native type of a value */
     size_t cell_bytes;                 /* 0: text */
     uint64_t text_bytes;               /* length of a text column's values */
@@ -33,21 +35,12 @@ struct fw_dataset {
     fw_manifest *m;
     json_t *json;
     stored *columns;                   /* n_columns + 1 */
+    hid_t tables[FW_IMAGE + 1];        /* by column type; -1: no column is in it */
+    hid_t missing;                     /* a line a column */
     uint64_t n_blocks, *checksums;     /* (n_columns + 1, n_blocks) */
 };
 
 /* ---- opening ---- */
-
-static hid_t native_type(fw_column_type t)
-{
-    switch (t) {
-    case FW_NUMBER: return H5T_NATIVE_DOUBLE;
-    case FW_CATEGORY: return H5T_NATIVE_INT32;
-    case FW_TIME: return H5T_NATIVE_INT64;
-    case FW_TEXT: case FW_IMAGE: break;
-    }
-    return H5T_NATIVE_UINT8;
-}
 
 static fw_status allocate_cache(fw_dataset *d, stored *c, fw_error *err)
 {
@@ -70,23 +63,37 @@ static fw_status open_column(fw_dataset *d, size_t i, fw_error *err)
     uint64_t rows = fw_layout_total(&d->m->layout);
     char name[64];
     snprintf(c->name, sizeof c->name, "%s", column->name);
-    c->type = native_type(column->type);
+    c->type = fw_h5_cell_type(column->type);
     c->cell_bytes = fw_column_cell_bytes(column);
 
-    hsize_t dims[4] = {rows, column->height, column->width, column->channels};
+    if (d->tables[column->type] >= 0) {
+        c->table = d->tables[column->type];
+        return allocate_cache(d, c, err);
+    }
+    hsize_t dims[4] = {rows, column->height, column->width, column->channels}, n = rows + 1;
     if (column->type == FW_TEXT) dims[0] = 0;
     snprintf(name, sizeof name, "columns/%zu/values", i);
     FW_TRY(fw_h5_dataset(&c->values, d->file, name, c->type, column->type == FW_IMAGE ? 4 : 1, dims, err));
     c->text_bytes = dims[0];
-    hsize_t n = rows;
-    snprintf(name, sizeof name, "columns/%zu/missing", i);
-    FW_TRY(fw_h5_dataset(&c->missing, d->file, name, H5T_NATIVE_UINT8, 1, &n, err));
     if (column->type == FW_TEXT) {
-        n = rows + 1;
         snprintf(name, sizeof name, "columns/%zu/offsets", i);
         FW_TRY(fw_h5_dataset(&c->offsets, d->file, name, H5T_NATIVE_UINT64, 1, &n, err));
     }
     return allocate_cache(d, c, err);
+}
+
+/* The tables of columns, and which line each column is. */
+static fw_status open_tables(fw_dataset *d, fw_error *err)
+{
+    const fw_schema *s = d->m->schema;
+    hsize_t lines[FW_IMAGE + 1] = {0}, rows = fw_layout_total(&d->m->layout);
+    for (size_t i = 0; i < s->n_columns; i++) d->columns[i].line = (size_t)lines[s->columns[i].type]++;
+    for (fw_column_type t = FW_NUMBER; t <= FW_IMAGE; t++) {
+        hsize_t dims[2] = {lines[t], rows};
+        if (lines[t] > 0 && fw_layout_table(t) != NULL) FW_TRY(fw_h5_dataset(&d->tables[t], d->file, fw_layout_table(t), fw_h5_cell_type(t), 2, dims, err));
+    }
+    hsize_t dims[2] = {s->n_columns, rows};
+    return fw_h5_dataset(&d->missing, d->file, "missing", H5T_NATIVE_UINT8, 2, dims, err);
 }
 
 static fw_status open_row_numbers(fw_dataset *d, fw_error *err)
@@ -133,9 +140,10 @@ static fw_status open_all(fw_dataset *d, fw_error *err)
     d->columns = calloc(n + 1, sizeof *d->columns);
     if (d->columns == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu columns", n);
     for (size_t i = 0; i <= n; i++) {
-        d->columns[i].values = d->columns[i].missing = d->columns[i].offsets = -1;
+        d->columns[i].values = d->columns[i].table = d->columns[i].offsets = -1;
         d->columns[i].block = NO_BLOCK;
     }
+    FW_TRY(open_tables(d, err));
     for (size_t i = 0; i < n; i++) FW_TRY(open_column(d, i, err));
     FW_TRY(open_row_numbers(d, err));
     return open_checksums(d, err);
@@ -145,7 +153,8 @@ fw_status fw_dataset_open(fw_dataset **out, const char *path, fw_error *err)
 {
     FW_AUTO(fw_dataset) *d = calloc(1, sizeof *d);
     if (d == NULL) return fw_fail(err, FW_ERR_NOMEM, "dataset '%s'", path);
-    d->file = -1;
+    d->file = d->missing = -1;
+    for (size_t t = 0; t <= FW_IMAGE; t++) d->tables[t] = -1;
     FW_TRY(fw_copy_text(&d->path, path, err));
     fw_status s = open_all(d, err);
     if (s != FW_OK) return fw_wrap(err, s, "dataset '%s'", path);
@@ -160,12 +169,13 @@ void fw_dataset_destroy(fw_dataset **d)
     for (size_t i = 0; (*d)->columns != NULL && i <= (*d)->m->schema->n_columns; i++) {
         stored *c = &(*d)->columns[i];
         fw_h5_dataset_close(&c->values);
-        fw_h5_dataset_close(&c->missing);
         fw_h5_dataset_close(&c->offsets);
         free(c->cells);
         free(c->missing_of);
         free(c->offset_of);
     }
+    for (size_t t = 0; t <= FW_IMAGE; t++) fw_h5_dataset_close(&(*d)->tables[t]);
+    fw_h5_dataset_close(&(*d)->missing);
     free((*d)->columns);
     free((*d)->checksums);
     fw_h5_close(&(*d)->file, NULL);
@@ -232,12 +242,14 @@ static fw_status load(fw_dataset *d, size_t column, uint64_t block, fw_error *er
     c->block = NO_BLOCK;
     fw_layout_block b = fw_layout_block_get(&d->m->layout, block);
     size_t n_bytes = b.n * c->cell_bytes;
+    const bool marked = column < d->m->schema->n_columns;      /* row numbers are never missing */
     if (c->offsets >= 0) FW_TRY(read_text(d, c, block, b, &n_bytes, err));
+    else if (c->table >= 0) FW_TRY(fw_h5_read_line(c->table, c->type, c->line, b.first, b.n, c->cells, err));
     else FW_TRY(fw_h5_read_rows(c->values, c->type, b.first, b.n, c->cells, err));
-    if (c->missing >= 0) FW_TRY(fw_h5_read_rows(c->missing, H5T_NATIVE_UINT8, b.first, b.n, c->missing_of, err));
-    uint64_t sum = fw_layout_checksum(c->cells, n_bytes, c->missing_of, c->missing >= 0 ? b.n : 0, c->offset_of, c->offsets >= 0 ? b.n + 1 : 0);
+    if (marked) FW_TRY(fw_h5_read_line(d->missing, H5T_NATIVE_UINT8, column, b.first, b.n, c->missing_of, err));
+    uint64_t sum = fw_layout_checksum(c->cells, n_bytes, c->missing_of, marked ? b.n : 0, c->offset_of, c->offsets >= 0 ? b.n + 1 : 0);
     if (sum != d->checksums[column * d->n_blocks + block]) return damaged(d, c, block, "the checksum is wrong, the file is damaged", err);
-    if (c->missing >= 0) {
+    if (marked) {
         const char *wrong = check_cells(&d->m->schema->columns[column], c, b.n);
         if (wrong != NULL) return damaged(d, c, block, wrong, err);
     }

@@ -2,8 +2,9 @@
  *
  *  user block (512 bytes, common/core/envelope.h): magic, kind "dataset", format version, file length, digest of the manifest
  *  /manifest            JSON: project digest, schema, dictionaries, splits, statistics, provenance, content digest, rows per block
- *  /columns/<i>/values  (rows) number f64, category i32, time i64; (rows, h, w, c) u8 for pictures; text: u8 bytes and /offsets (rows + 1) u64
- *  /columns/<i>/missing (rows) u8
+ *  /numbers             (number columns, rows) f64; likewise /codes i32 of categories, /times i64: a line a column, in the schema's order
+ *  /missing             (columns, rows) u8
+ *  /columns/<i>/values  pictures: (rows, h, w, c) u8; texts: their bytes, u8, and /offsets (rows + 1) u64
  *  /row                 (rows) u64: the row's number in the sources
  *  /checksums           (columns + 1, blocks) u64: XXH3 of a block's values, missing (and offsets) of one column; the last line: of /row
  *  Rows are grouped by split (train, validation, test) and shuffled within; a block never crosses a split's end. Contiguous layout,
@@ -14,7 +15,7 @@
 #include "common/data/block.h"
 
 #define FW_DATASET_KIND    "dataset"
-#define FW_DATASET_VERSION 1
+#define FW_DATASET_VERSION 2
 
 typedef enum fw_split { FW_TRAIN, FW_VALIDATION, FW_TEST, FW_N_SPLITS } fw_split;
 const char *fw_split_name(fw_split s);

@@ -71,6 +71,17 @@ fw_layout_block fw_layout_block_get(const fw_layout *l, uint64_t block)
     return (fw_layout_block){s, fw_layout_start(l, s) + first, (size_t)FW_MIN(l->block_rows, l->rows[s] - first)};
 }
 
+const char *fw_layout_table(fw_column_type type)
+{
+    switch (type) {
+    case FW_NUMBER: return "numbers";
+    case FW_CATEGORY: return "codes";
+    case FW_TIME: return "times";
+    case FW_TEXT: case FW_IMAGE: break;
+    }
+    return NULL;
+}
+
 uint64_t fw_layout_checksum(const void *values, size_t n_values, const void *missing, size_t n_missing, const void *offsets, size_t n_offsets)
 {
     uint64_t h = fw_hash64(values, n_values, 0);
@@ -304,7 +315,8 @@ static fw_status read_fields(fw_manifest *m, const json_t *j, fw_error *err)
     const char *wrong = NULL;
     if (!get_count(&format, j, "format")) return fw_fail(err, FW_ERR_FORMAT, "dataset manifest: no format version");
     if (format != FW_DATASET_VERSION)
-        return fw_fail(err, FW_ERR_VERSION, "dataset manifest: format version %llu is unknown here", (unsigned long long)format);
+        return fw_fail(err, FW_ERR_VERSION, "the dataset is of format version %llu, this program reads %d; ingest the tables again",
+                       (unsigned long long)format, FW_DATASET_VERSION);
     FW_TRY(fw_schema_from_json(&m->schema, json_object_get(j, "schema"), err));
     if (!get_text(&m->project, j, "project")) wrong = "project";
     else if (!get_digest(m->project_digest, j, "project_digest")) wrong = "project_digest";

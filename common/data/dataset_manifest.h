@@ -25,6 +25,9 @@ uint64_t        fw_layout_n_blocks(const fw_layout *l);
 uint64_t        fw_layout_block_at(const fw_layout *l, fw_split s, uint64_t position);     /* position within the split */
 fw_layout_block fw_layout_block_get(const fw_layout *l, uint64_t block);
 
+/** The dataset of two dimensions in which all columns of a type stand, each a line, in the order of the schema; NULL: each has one of its own. */
+const char *fw_layout_table(fw_column_type type);
+
 /** Checksum of one column's block: values (text: its bytes), missing, and for text the n + 1 offsets. n_* may be 0. */
 uint64_t fw_layout_checksum(const void *values, size_t n_values, const void *missing, size_t n_missing, const void *offsets, size_t n_offsets);
 

@@ -232,6 +232,17 @@ fw_status fw_h5_group(hid_t at, const char *name, fw_error *err)
 
 /* ---- datasets ---- */
 
+hid_t fw_h5_cell_type(fw_column_type type)
+{
+    switch (type) {
+    case FW_NUMBER: return H5T_NATIVE_DOUBLE;
+    case FW_CATEGORY: return H5T_NATIVE_INT32;
+    case FW_TIME: return H5T_NATIVE_INT64;
+    case FW_TEXT: case FW_IMAGE: break;
+    }
+    return H5T_NATIVE_UINT8;
+}
+
 /* The type as it stands in the file: little endian, whatever the machine. */
 static fw_status file_type(handle *out, hid_t type, const char *name, fw_error *err)
 {
@@ -325,6 +336,33 @@ fw_status fw_h5_read_rows(hid_t dataset, hid_t type, hsize_t first, hsize_t n, v
     char name[128];
     if (H5Dread(dataset, type, memory_space.id, file_space.id, H5P_DEFAULT, data) < 0)
         return failed(err, FW_ERR_IO, "cannot read from", name_of(dataset, name, sizeof name));
+    return FW_OK;
+}
+
+fw_status fw_h5_read_line(hid_t dataset, hid_t type, hsize_t line, hsize_t first, hsize_t n, void *data, fw_error *err)
+{
+    if (n == 0) return FW_OK;
+    HANDLE file_space = {H5Dget_space(dataset)}, memory_space = {H5Screate_simple(1, &n, NULL)};
+    hsize_t dims[2], start[2] = {line, first}, count[2] = {1, n};
+    if (file_space.id < 0 || memory_space.id < 0 || H5Sget_simple_extent_ndims(file_space.id) != 2 ||
+        H5Sget_simple_extent_dims(file_space.id, dims, NULL) != 2)
+        return failed(err, FW_ERR_FORMAT, "cannot read the shape of", "a dataset");
+    if (line >= dims[0] || first > dims[1] || n > dims[1] - first)
+        return fw_fail(err, FW_ERR_ARG, "cells [%llu, +%llu) of line %llu of a dataset of %llu x %llu", (unsigned long long)first, (unsigned long long)n,
+                       (unsigned long long)line, (unsigned long long)dims[0], (unsigned long long)dims[1]);
+    if (H5Sselect_hyperslab(file_space.id, H5S_SELECT_SET, start, NULL, count, NULL) < 0)
+        return failed(err, FW_ERR_INTERNAL, "cannot select cells of", "a dataset");
+    char name[128];
+    if (H5Dread(dataset, type, memory_space.id, file_space.id, H5P_DEFAULT, data) < 0)
+        return failed(err, FW_ERR_IO, "cannot read from", name_of(dataset, name, sizeof name));
+    return FW_OK;
+}
+
+fw_status fw_h5_place(uint64_t *place, hid_t dataset, const char *name, fw_error *err)
+{
+    haddr_t at = H5Dget_offset(dataset);
+    if (at == HADDR_UNDEF && H5Dget_storage_size(dataset) > 0) return failed(err, FW_ERR_INTERNAL, "no space was taken for", name);
+    *place = at == HADDR_UNDEF ? 0 : at;
     return FW_OK;
 }
 

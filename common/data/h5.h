@@ -6,12 +6,15 @@
 #include <hdf5.h>
 
 #include "common/core/status.h"
+#include "common/data/schema.h"
 
 /** New file (truncated) with the user block left free. comm: MPI_COMM_NULL for a serial file; else Collective over comm (ROMIO or OMPIO as set). */
 fw_status fw_h5_create(hid_t *file, const char *path, MPI_Comm comm, fw_error *err);
 fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err);             /* read only, serial; locks best effort */
 /** For writing cells of datasets that exist; comm as above. */
 fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_error *err);
+/** How a column's cells are stored: f64, i32, i64, else u8. */
+hid_t     fw_h5_cell_type(fw_column_type type);
 /** Flush and close with every code checked. *file becomes negative. Of a serial file on which something failed before nothing more is written. */
 fw_status fw_h5_close(hid_t *file, fw_error *err);
 
@@ -33,6 +36,10 @@ fw_status fw_h5_read_rows(hid_t dataset, hid_t type, hsize_t first, hsize_t n, v
  *  layout, no filters: FW_ERR_FORMAT. */
 fw_status fw_h5_dataset(hid_t *dataset, hid_t at, const char *name, hid_t type, int rank, hsize_t *dims, fw_error *err);
 void      fw_h5_dataset_close(hid_t *dataset);
+/** Where the cells of a contiguous dataset begin, in bytes from the beginning of the file. */
+fw_status fw_h5_place(uint64_t *place, hid_t dataset, const char *name, fw_error *err);
+/** Cells [first, first + n) of one line of a dataset of two dimensions. */
+fw_status fw_h5_read_line(hid_t dataset, hid_t type, hsize_t line, hsize_t first, hsize_t n, void *data, fw_error *err);
 /** A text stored as bytes (u8, 1-D). read: malloc'ed, NUL-terminated; FW_ERR_FORMAT above max_bytes. */
 fw_status fw_h5_write_text(hid_t at, const char *name, const char *text, fw_error *err);
 fw_status fw_h5_read_text(char **out, hid_t at, const char *name, size_t max_bytes, fw_error *err);

@@ -16,6 +16,7 @@
 #include "common/core/text.h"
 #include "tests/ranks/mpi_reduce.h"
 #include "worker/ingest.h"
+#include "worker/ingest_memory.h"
 
 static MPI_Comm world;
 static fw_reduce all;
@@ -553,6 +554,34 @@ static void a_fault_on_one_rank_ends_all_and_keeps_the_old_dataset(void)
     }
 }
 
+/* Rows that find no room in memory go through files: the same file comes out, and the same is refused. */
+static void less_memory_than_rows_gives_the_same_bytes(void)
+{
+    const char *yaml = HEAD DATA("{t: t.csv, later: later.csv}", "{by: given, train: [t], test: [later], validation: 0.1, stratify: true}");
+    const char *limits[] = {"0", "16", "5000", "200000", "3000000", "100000000"};
+    worker_ingest_result out;
+    char *whole = NULL;
+    size_t n = 0;
+    check(ingest(yaml, &out, NULL, NULL) == FW_OK);
+    check(fw_read_file(&whole, &n, wide, (size_t)1 << 30, NULL) == FW_OK);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char *bytes = NULL;
+        size_t len;
+        MPI_Barrier(world);
+        setenv(WORKER_MEMORY_SWITCH, limits[i], 1);
+        check(ingest(yaml, &out, NULL, NULL) == FW_OK);
+        MPI_Barrier(world);
+        check(count_left_overs() == 0);
+        check(fw_read_file(&bytes, &len, wide, (size_t)1 << 30, NULL) == FW_OK);
+        check(len == n && memcmp(bytes, whole, n) == 0);
+        free(bytes);
+    }
+    free(whole);
+    setenv(WORKER_MEMORY_SWITCH, "much", 1);
+    expect_refusal("memory", yaml, FW_ERR_CONFIG, "a number of bytes is expected");
+    unsetenv(WORKER_MEMORY_SWITCH);
+}
+
 /* A limit on the length of files stands for a full disk, on all ranks or on the last: at the spool, at the buckets, at the dataset itself. */
 static void a_full_disk_ends_all_ranks_with_one_text(void)
 {
@@ -630,6 +659,7 @@ int main(int argc, char **argv)
         {"refuses_what_cannot_be_with_one_text_on_all_ranks", refuses_what_cannot_be_with_one_text_on_all_ranks},
         {"the_first_bad_row_is_shown_or_bad_rows_are_counted", the_first_bad_row_is_shown_or_bad_rows_are_counted},
         {"a_fault_on_one_rank_ends_all_and_keeps_the_old_dataset", a_fault_on_one_rank_ends_all_and_keeps_the_old_dataset},
+        {"less_memory_than_rows_gives_the_same_bytes", less_memory_than_rows_gives_the_same_bytes},
         {"a_full_disk_ends_all_ranks_with_one_text", a_full_disk_ends_all_ranks_with_one_text},
         {"removes_what_a_killed_run_left_and_needs_a_folder", removes_what_a_killed_run_left_and_needs_a_folder},
     };

@@ -200,7 +200,9 @@ def training_rows(folder):
         manifest = json.loads(raw if isinstance(raw, (bytes, str)) else raw.tobytes())
         n = manifest["rows"]["train"] if isinstance(manifest["rows"], dict) else manifest["rows"][0]
         names = [c["name"] for c in manifest["schema"]["columns"]]
-        column = {name: f[f"columns/{i}/values"][:n] for i, name in enumerate(names)}
+        kinds = [c["type"] for c in manifest["schema"]["columns"]]
+        tables = {"number": "numbers", "category": "codes", "time": "times"}
+        column = {name: f[tables[kind]][kinds[:i].count(kind), :n] for i, (name, kind) in enumerate(zip(names, kinds))}
     x = np.stack([column[f"x{j}"] for j in range(INPUTS)], axis=1)
     return x, column["y"]
 

@@ -115,16 +115,15 @@ static void checksums_of(uint64_t *sum, const content *c, const fw_layout *l)
     }
 }
 
-static void write_column(hid_t file, size_t i, hid_t type, int rank, hsize_t *dims, const void *values, const content *c)
+/* A column that stands alone. */
+static void write_column(hid_t file, size_t i, int rank, hsize_t *dims, const void *values, const content *c)
 {
     char name[64];
-    hsize_t rows = ROWS, offsets = ROWS + 1;
+    hsize_t offsets = ROWS + 1;
     snprintf(name, sizeof name, "columns/%zu", i);
     assert_int_equal(fw_h5_group(file, name, NULL), FW_OK);
     snprintf(name, sizeof name, "columns/%zu/values", i);
-    assert_int_equal(fw_h5_write_all(file, name, type, rank, dims, values, NULL), FW_OK);
-    snprintf(name, sizeof name, "columns/%zu/missing", i);
-    assert_int_equal(fw_h5_write_all(file, name, H5T_NATIVE_UINT8, 1, &rows, c->missing[i], NULL), FW_OK);
+    assert_int_equal(fw_h5_write_all(file, name, H5T_NATIVE_UINT8, rank, dims, values, NULL), FW_OK);
     if (i != N_TEXT) return;
     snprintf(name, sizeof name, "columns/%zu/offsets", i);
     assert_int_equal(fw_h5_write_all(file, name, H5T_NATIVE_UINT64, 1, &offsets, c->at, NULL), FW_OK);
@@ -143,15 +142,16 @@ static void write_dataset(const char *to, const content *c, const char *from, co
     hsize_t n_blocks = fw_layout_n_blocks(&m->layout), sum_dims[2] = {N_COLUMNS + 1, n_blocks}, rows = ROWS;
     checksums_of(sums, c, &m->layout);
     hid_t file = -1;
-    hsize_t text_bytes = c->at[ROWS], image[4] = {ROWS, 2, 3, 1};
+    hsize_t text_bytes = c->at[ROWS], image[4] = {ROWS, 2, 3, 1}, line[2] = {1, ROWS}, marks[2] = {N_COLUMNS, ROWS};
     assert_int_equal(fw_h5_create(&file, to, MPI_COMM_NULL, NULL), FW_OK);
     assert_int_equal(fw_h5_write_text(file, "manifest", text, NULL), FW_OK);
     assert_int_equal(fw_h5_group(file, "columns", NULL), FW_OK);
-    write_column(file, N_NUMBER, H5T_NATIVE_DOUBLE, 1, &rows, c->number, c);
-    write_column(file, N_CATEGORY, H5T_NATIVE_INT32, 1, &rows, c->code, c);
-    write_column(file, N_TEXT, H5T_NATIVE_UINT8, 1, &text_bytes, c->text, c);
-    write_column(file, N_TIME, H5T_NATIVE_INT64, 1, &rows, c->time, c);
-    write_column(file, N_IMAGE, H5T_NATIVE_UINT8, 4, image, c->pixels, c);
+    assert_int_equal(fw_h5_write_all(file, "numbers", H5T_NATIVE_DOUBLE, 2, line, c->number, NULL), FW_OK);
+    assert_int_equal(fw_h5_write_all(file, "codes", H5T_NATIVE_INT32, 2, line, c->code, NULL), FW_OK);
+    assert_int_equal(fw_h5_write_all(file, "times", H5T_NATIVE_INT64, 2, line, c->time, NULL), FW_OK);
+    assert_int_equal(fw_h5_write_all(file, "missing", H5T_NATIVE_UINT8, 2, marks, c->missing, NULL), FW_OK);
+    write_column(file, N_TEXT, 1, &text_bytes, c->text, c);
+    write_column(file, N_IMAGE, 4, image, c->pixels, c);
     assert_int_equal(fw_h5_write_all(file, "row", H5T_NATIVE_UINT64, 1, &rows, c->row, NULL), FW_OK);
     assert_int_equal(fw_h5_write_all(file, "checksums", H5T_NATIVE_UINT64, 2, sum_dims, sums, NULL), FW_OK);
     assert_int_equal(fw_h5_close(&file, NULL), FW_OK);
@@ -338,8 +338,9 @@ static void a_manifest_that_cannot_be_is_refused(void **state)
     (void)state;
     const struct { const char *from, *into; fw_status status;
     } cases[] = {
-        {"\"format\":1", "\"format\":2", FW_ERR_VERSION},
-        {"\"format\":1", "\"formal\":1", FW_ERR_FORMAT},
+        {"\"format\":2", "\"format\":1", FW_ERR_VERSION},
+        {"\"format\":2", "\"format\":3", FW_ERR_VERSION},
+        {"\"format\":2", "\"formal\":2", FW_ERR_FORMAT},
         {"\"train\":37", "\"train\":38", FW_ERR_FORMAT},
         {"\"train\":37", "\"train\":-7", FW_ERR_FORMAT},
         {"\"block_rows\":16", "\"block_rows\":17", FW_ERR_FORMAT},

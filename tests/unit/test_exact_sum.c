@@ -20,10 +20,15 @@ static void assert_same_bits(double a, double b)
     if (x != y) fail_msg("%a is not %a", a, b);
 }
 
+/* One by one, and all at once: the same accumulator. */
 static double sum_of(const double *v, size_t n)
 {
-    fw_exact_sum s = {0};
+    fw_exact_sum s = {0}, all = {0};
     for (size_t i = 0; i < n; i++) assert_int_equal(fw_exact_sum_add(&s, v[i], NULL), FW_OK);
+    assert_int_equal(fw_exact_sum_add_all(&all, v, n, NULL), FW_OK);
+    fw_exact_sum_normalize(&s);
+    fw_exact_sum_normalize(&all);
+    assert_memory_equal(s.limb, all.limb, sizeof s.limb);
     return fw_exact_sum_value(&s);
 }
 
@@ -65,6 +70,14 @@ static void refuses_what_is_not_finite(void **state)
     const double bad[] = {NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < 3; i++) assert_int_equal(fw_exact_sum_add(&s, bad[i], &err), FW_ERR_NUMERIC);
     assert_same_bits(fw_exact_sum_value(&s), 2.5);
+    double many[20] = {1, 2, 3};
+    for (size_t at = 0; at < 20; at++)
+        for (size_t i = 0; i < 3; i++) {
+            many[at] = bad[i];
+            assert_int_equal(fw_exact_sum_add_all(&s, many, 20, &err), FW_ERR_NUMERIC);
+            many[at] = 0;
+        }
+    assert_same_bits(fw_exact_sum_value(&s), 2.5);
 }
 
 enum { N = 1000 };
@@ -95,6 +108,25 @@ static void agrees_with_wide_integers(void **state)
         double w[N];
         for (size_t i = 0; i < N; i++) w[i] = v[fw_permutation_at(&p, i)];
         assert_same_bits(sum_of(w, N), expected);
+    }
+}
+
+/* Thousands of values with exponents close together and far apart, near both ends of the range, with whole runs of zeros. */
+static void many_at_once_are_the_same_sum(void **state)
+{
+    (void)state;
+    enum { MANY = 5003 };
+    static const int spans[] = {0, 20, 60, 69, 70, 71, 75, 130, 2000}, middles[] = {0, 1000, 950, -900, -1040};
+    static double v[MANY];
+    for (uint32_t set = 0; set < 45; set++) {
+        int span = spans[set % 9], middle = middles[set / 9];
+        for (uint32_t i = 0; i < MANY; i++) {
+            fw_philox r = fw_random(8, FW_RANDOM_TEST, set, i, 0);
+            double k = (double)(((uint64_t)r.word[0] << 21) ^ r.word[1]) * 0x1p-53;
+            int e = middle + (span > 0 ? (int)(r.word[3] % (uint32_t)span) - span / 2 : 0);
+            v[i] = r.word[2] % 7 == 0 || (i >= 2000 && i < 4000 && set % 2) ? 0 : ldexp(r.word[2] & 8u ? -k : k, e > 1020 ? 1020 : e);
+        }
+        sum_of(v, set % 4 == 0 ? MANY : 1000 + 90 * set);
     }
 }
 
@@ -164,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_hard_sums),
         cmocka_unit_test(refuses_what_is_not_finite),
+        cmocka_unit_test(many_at_once_are_the_same_sum),
         cmocka_unit_test(agrees_with_wide_integers),
         cmocka_unit_test(carries_in_time),
         cmocka_unit_test(does_not_depend_on_ranks),

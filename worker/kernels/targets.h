@@ -1,22 +1,9 @@
-/** Kernels written once and compiled for several kinds of CPU; the loader takes the best. All of them give the same bits: no operation is contracted
- *  or reordered. TARGETS goes on static functions alone: clang 14 exports a function with clones under another name than its callers expect. Not under
- *  ThreadSanitizer: the choice is made before its runtime is there. */
+/** TARGETS for the kernels of this folder: common/core/targets.h. */
 #ifndef WORKER_KERNELS_TARGETS_H
 #define WORKER_KERNELS_TARGETS_H
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WORKER_NO_CLONES
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
-#define WORKER_NO_CLONES
-#endif
+#include "common/core/targets.h"
 
-#ifdef WORKER_NO_CLONES
-#define TARGETS
-#else
-#define TARGETS __attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
+#define TARGETS FW_TARGETS
 
 #endif

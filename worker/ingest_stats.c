@@ -1,0 +1,151 @@
+/* Statistics of the cells of a chunk, column by column. */
+#include <math.h>
+#include <string.h>
+
+#include "common/core/size.h"
+#include "common/core/text.h"
+#include "worker/ingest_parts.h"
+
+/* The values of the rows kept that are present, -0 as 0; how many. */
+static size_t present_values(double *out, const fw_cells *c, const uint8_t *keep, size_t n)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        out[m] = c->number[i] + 0.0;
+        m += (size_t)(keep[i] & (c->missing[i] ^ 1));
+    }
+    return m;
+}
+
+static fw_status number_stats(ingest_stats *s, const double *x, size_t n, uint64_t *hash, fw_error *err)
+{
+    double min = s->min, max = s->max;
+    for (size_t i = 0; i < n; i++) {
+        min = x[i] < min ? x[i] : min;
+        max = x[i] > max ? x[i] : max;
+    }
+    s->min = min;
+    s->max = max;
+    for (size_t i = 0; s->integral && i < n; i++) s->integral = x[i] == floor(x[i]);
+    fw_hash64_words(hash, (const uint64_t *)(const void *)x, n);
+    for (size_t i = 0; i < n; i++) FW_TRY(worker_distinct_add(&s->distinct, hash[i], err));
+    return fw_exact_sum_add_all(&s->sum, x, n, err);
+}
+
+static fw_status category_stats(ingest_stats *s, const fw_cells *c, const uint8_t *keep, size_t n, const fw_dict *dict, fw_error *err)
+{
+    size_t codes = fw_dict_size(dict), had = s->n_counts;
+    FW_TRY(fw_grow((void **)&s->count, &s->n_counts, codes, sizeof *s->count, "categories", err));
+    for (; had < s->n_counts; had++) s->count[had] = 0;
+    for (size_t i = 0; i < n; i++)
+        if (keep[i] && !c->missing[i]) s->count[c->code[i]]++;
+    return FW_OK;
+}
+
+const void *ingest_cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row)
+{
+    *len = fw_column_cell_bytes(column);
+    switch (column->type) {
+    case FW_NUMBER: return &c->number[row];
+    case FW_CATEGORY: return fw_dict_text(column->dict, c->code[row], len);
+    case FW_TIME: return &c->time_us[row];
+    case FW_IMAGE: return c->pixels + row * *len;
+    case FW_TEXT: break;
+    }
+    *len = (size_t)(c->text_at[row + 1] - c->text_at[row]);
+    return *len > 0 ? c->text_bytes + c->text_at[row] : "";
+}
+
+static fw_status hashed_stats(ingest_stats *s, const fw_column *column, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!keep[i] || c->missing[i]) continue;
+        size_t len;
+        const void *bytes = ingest_cell_bytes(&len, column, c, i);
+        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(bytes, len, 0), err));
+    }
+    return FW_OK;
+}
+
+/* The text that a cell would have as a category; NULL: none is compared. */
+static const char *comparable(const fw_column *column, const fw_cells *c, size_t i, char buffer[static FW_NUMBER_TEXT])
+{
+    if (column->type == FW_CATEGORY) return fw_dict_text(column->dict, c->code[i], NULL);
+    if (column->type != FW_NUMBER) return NULL;
+    fw_format_double(buffer, c->number[i]);
+    return buffer;
+}
+
+static void compare_with_target(ingest *g, const fw_block *block, const uint8_t *keep, size_t column)
+{
+    const fw_cells *c = &block->cells[column], *t = &block->cells[g->target];
+    bool *equal = &g->stats[column].equals_target;
+    if ((int)column == g->target) *equal = false;
+    for (size_t i = 0; *equal && i < block->n_rows; i++) {
+        if (!keep[i]) continue;
+        char a[FW_NUMBER_TEXT], b[FW_NUMBER_TEXT];
+        const char *x = c->missing[i] ? NULL : comparable(&g->schema->columns[column], c, i, a);
+        const char *y = comparable(&g->schema->columns[g->target], t, i, b);
+        *equal = x != NULL && y != NULL && strcmp(x, y) == 0;
+    }
+}
+
+static fw_status column_stats(ingest *g, const fw_block *block, const uint8_t *keep, size_t column, ingest_scratch *scratch, fw_error *err)
+{
+    const fw_cells *c = &block->cells[column];
+    const fw_column *about = &g->schema->columns[column];
+    ingest_stats *s = &g->stats[column];
+    size_t n = block->n_rows;
+    uint64_t missing = 0, present = 0;
+    for (size_t r = 0; r < n; r++) {
+        missing += keep[r] & c->missing[r];
+        present += (uint64_t)(keep[r] & (c->missing[r] ^ 1));
+    }
+    s->missing += missing;
+    s->present += present;
+    switch (about->type) {
+    case FW_NUMBER: return number_stats(s, scratch->value, present_values(scratch->value, c, keep, n), scratch->hash, err);
+    case FW_CATEGORY: return category_stats(s, c, keep, n, about->dict, err);
+    case FW_TEXT: case FW_TIME: case FW_IMAGE: break;
+    }
+    return hashed_stats(s, about, c, keep, n, err);
+}
+
+fw_status ingest_scratch_reserve(ingest_scratch *s, size_t rows, fw_error *err)
+{
+    FW_TRY(fw_grow((void **)&s->value, &s->value_capacity, rows + 1, sizeof *s->value, "values of a chunk", err));
+    return fw_grow((void **)&s->hash, &s->hash_capacity, rows + 1, sizeof *s->hash, "values of a chunk", err);
+}
+
+void ingest_scratch_clear(ingest_scratch *s)
+{
+    free(s->value);
+    free(s->hash);
+    *s = (ingest_scratch){0};
+}
+
+fw_status ingest_gather_stats(ingest *g, const fw_block *block, const uint8_t *keep, ingest_scratch *scratch, fw_error *err)
+{
+    FW_TRY(ingest_scratch_reserve(scratch, block->n_rows, err));
+    for (size_t i = 0; i < g->n_stored; i++) {
+        FW_TRY(column_stats(g, block, keep, i, scratch, err));
+        compare_with_target(g, block, keep, i);
+    }
+    return FW_OK;
+}
+
+/* (x - mean)^2 in units of 2^(2 exponent): cannot overflow, and the scaling is exact. */
+fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err)
+{
+    FW_TRY(ingest_scratch_reserve(scratch, n, err));
+    const double unit = ldexp(1.0, -s->exponent);
+    const bool plain = isnormal(unit);             /* else all values are below 2^-1022, or some are near 2^1024 */
+    double *square = scratch->value;
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        double from_mean = (plain ? number[i] * unit : ldexp(number[i], -s->exponent)) - s->scaled_mean;
+        square[m] = from_mean * from_mean;
+        m += missing == NULL || !missing[i];
+    }
+    return fw_exact_sum_add_all(&s->squares, square, m, err);
+}
