@@ -32,10 +32,11 @@ struct worker_sums {
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
     float *scale;                 /* n_blocks: a float to its integer, */
-    double *back;                 /* n_blocks: and a sum of them back, times the step's factor */
+    double *back;                 /* n_blocks: and a sum of them back, times the step's factor (between nodes) */
     bool *touched;                /* n_blocks: this rank added to the block in this step */
     bool single;                  /* this rank adds one leaf in this step: floats */
     uint32_t *largest;            /* n_blocks, of all ranks, after the meeting */
+    double factor;                /* of the step */
     uint32_t flags;
     uint64_t redone;
 };
@@ -143,6 +144,7 @@ void worker_sums_release(worker_sums **sums)
 void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
 {
     set_scales(s, factor);
+    s->factor = factor;
     s->single = leaves <= 1 && s->between == NULL;
     memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
     memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
@@ -150,11 +152,13 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
     atomic_store_explicit(&s->corners[s->node_rank].word[1], NOTHING, memory_order_relaxed);
 }
 
+static float *own_leaf(const worker_sums *s) { return (float *)(void *)s->corners[s->node_rank].sum; }
+
 /* Parameters [at, at + n) of this rank's part are zero. */
 static void clear(worker_sums *s, size_t at, size_t n)
 {
     int64_t *sum = s->corners[s->node_rank].sum;
-    if (s->single) memset((float *)(void *)sum + at, 0, n * sizeof(float));
+    if (s->single) memset(own_leaf(s) + at, 0, n * sizeof(float));
     else memset(sum + at, 0, n * sizeof *sum);
 }
 
@@ -166,16 +170,18 @@ static void first_touch(worker_sums *s, size_t block, size_t from, size_t n)
     clear(s, block * BLOCK + from + n, BLOCK - from - n);
 }
 
+float *worker_sums_place(worker_sums *s, size_t at) { return s->single ? own_leaf(s) + at : NULL; }
+
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
 {
     corner *mine = &s->corners[s->node_rank];
-    float *leaf = (float *)(void *)mine->sum;
     bool finite = true;
+    if (s->single && g != own_leaf(s) + at) memcpy(own_leaf(s) + at, g, n * sizeof *g);
     while (n > 0) {
         size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from);
         bool first = !s->touched[block];
         if (first) first_touch(s, block, from, run);
-        uint32_t largest = s->single ? worker_fixed_copy(leaf + at, g, run) : worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
+        uint32_t largest = s->single ? worker_fixed_largest(g, run) : worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
         if (largest > mine->largest[block]) mine->largest[block] = largest;
         finite = finite && largest < NOT_FINITE;
         at += run;
@@ -238,7 +244,7 @@ void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n)
     }
     while (n > 0) {
         size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
-        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->scale[block], s->back[block]);
+        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->scale[block], s->factor);
         at += run;
         g += run;
         n -= run;

@@ -228,7 +228,7 @@ static void what_went_in_comes_out(void **state)
     draw(g, MOST, 3, 77);
     const float scale = scale_of(3);
     worker_fixed_add(sum, g, MOST, scale, true);
-    worker_fixed_collect(back, list, 1, 0, MOST, scale, 1.0 / (double)scale);
+    worker_fixed_collect(back, list, 1, 0, MOST, scale, 1.0);
     for (size_t i = 0; i < MOST; i++) {
         assert_true(fabs((double)back[i] - (double)g[i]) <= 0.5 / (double)scale);
         if (fabsf(g[i]) >= 0x1p-19f) assert_true(back[i] == g[i]);              /* 24 bits stand above the unit 2^-43 */
@@ -240,7 +240,7 @@ static void floats_of_a_leaf_stand_for_their_integers(void **state)
 {
     (void)state;
     enum { PARTS = 3 };
-    static float g[PARTS][MOST], copied[PARTS][MOST], expected[MOST], got[MOST];
+    static float g[PARTS][MOST], expected[MOST], got[MOST];
     static int64_t sum[PARTS][MOST];
     worker_fixed_part integers[PARTS], mixed[PARTS];
     const float scale = scale_of(3);
@@ -248,19 +248,20 @@ static void floats_of_a_leaf_stand_for_their_integers(void **state)
         draw(g[p], MOST, 3, 80 + p);
         for (size_t i = 0; i < MOST; i += 3) g[p][i] = ((float)(i % 64) + 0.5f) / scale;
         const uint32_t largest = worker_fixed_add(sum[p], g[p], MOST, scale, true);
-        assert_int_equal(worker_fixed_copy(copied[p], g[p], MOST), largest);
-        assert_memory_equal(copied[p], g[p], sizeof g[p]);
+        assert_int_equal(worker_fixed_largest(g[p], MOST), largest);
         integers[p] = (worker_fixed_part){.sum = sum[p]};
     }
     for (uint32_t floats = 0; floats < 1u << PARTS; floats++)
         for (size_t at = 0; at < 5; at++) {
-            for (size_t p = 0; p < PARTS; p++) mixed[p] = floats >> p & 1u ? (worker_fixed_part){.leaf = copied[p]} : integers[p];
-            worker_fixed_collect(expected, integers, PARTS, at, MOST - at, scale, 1.0 / 300.0);
-            worker_fixed_collect(got, mixed, PARTS, at, MOST - at, scale, 1.0 / 300.0);
-            assert_memory_equal(got, expected, (MOST - at) * sizeof *got);
+            for (size_t p = 0; p < PARTS; p++) mixed[p] = floats >> p & 1u ? (worker_fixed_part){.leaf = g[p]} : integers[p];
+            for (size_t parts = 1; parts <= PARTS; parts++) {
+                worker_fixed_collect(expected, integers, parts, at, MOST - at, scale, 1.0 / 300.0);
+                worker_fixed_collect(got, mixed, parts, at, MOST - at, scale, 1.0 / 300.0);
+                assert_memory_equal(got, expected, (MOST - at) * sizeof *got);
+            }
         }
-    copied[0][MOST - 1] = -INFINITY;
-    assert_int_equal(worker_fixed_copy(got, copied[0], MOST), 0x7f800000u);
+    g[0][MOST - 1] = -INFINITY;
+    assert_int_equal(worker_fixed_largest(g[0], MOST), 0x7f800000u);
 }
 
 int main(void)

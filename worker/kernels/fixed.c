@@ -106,20 +106,19 @@ uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, b
     return add_portable(sum, g, n, scale, first);
 }
 
-TARGETS static uint32_t copy(float *restrict to, const float *restrict g, size_t n)
+TARGETS static uint32_t largest_of(const float *g, size_t n)
 {
     uint32_t largest = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t u = bits_of(g[i]);
         largest = u > largest ? u : largest;
-        to[i] = g[i];
     }
     return largest;
 }
 
-uint32_t worker_fixed_copy(float *to, const float *g, size_t n)
+uint32_t worker_fixed_largest(const float *g, size_t n)
 {
-    return copy(to, g, n);
+    return largest_of(g, n);
 }
 
 TARGETS static void add_integers(int64_t *restrict total, const int64_t *restrict part, size_t n)
@@ -137,37 +136,63 @@ void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_par
     }
 }
 
-/* Integers below 2^51 are added up as doubles, without a rounding. Adding 1.5 * 2^52 as bits makes a double of an integer, adding it as a number rounds
- * a double to an integer: both vectorise without AVX-512DQ. */
-TARGETS static void add_sum(double *restrict total, const int64_t *restrict sum, size_t n)
+/* Adding 1.5 * 2^52 as bits makes a double of an integer below 2^51, adding that many units as a number rounds a double to whole units: both vectorise
+ * without AVX-512DQ. Sums of whole units below 2^51 are exact in doubles. */
+static inline double of_sum(uint64_t total)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t shifted = (uint64_t)sum[i] + 0x4338000000000000u;
-        double d;
-        memcpy(&d, &shifted, sizeof d);
-        total[i] += d - 0x1.8p52;
-    }
+    uint64_t shifted = total + 0x4338000000000000u;
+    double d;
+    memcpy(&d, &shifted, sizeof d);
+    return d - 0x1.8p52;
 }
 
-TARGETS static void add_leaf(double *restrict total, const float *restrict leaf, size_t n, double scale)
+static inline double of_leaf(float g, double magic) { return ((double)g + magic) - magic; }
+
+TARGETS static void two_leaves(float *restrict g, const float *restrict a, const float *restrict b, size_t n, double magic, double factor)
 {
-    for (size_t i = 0; i < n; i++) total[i] += ((double)leaf[i] * scale + 0x1.8p52) - 0x1.8p52;
+    for (size_t i = 0; i < n; i++) g[i] = (float)((of_leaf(a[i], magic) + of_leaf(b[i], magic)) * factor);
 }
 
-TARGETS static void to_float(float *restrict g, const double *restrict total, size_t n, double back)
+TARGETS static void two_sums(float *restrict g, const int64_t *restrict a, const int64_t *restrict b, size_t n, double back)
 {
-    for (size_t i = 0; i < n; i++) g[i] = (float)(total[i] * back);
+    for (size_t i = 0; i < n; i++) g[i] = (float)(of_sum((uint64_t)a[i] + (uint64_t)b[i]) * back);
 }
 
-void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double back)
+TARGETS static void add_sum(double *restrict total, const int64_t *restrict sum, size_t n, double unit)
+{
+    for (size_t i = 0; i < n; i++) total[i] += of_sum((uint64_t)sum[i]) * unit;
+}
+
+TARGETS static void add_leaf(double *restrict total, const float *restrict leaf, size_t n, double magic)
+{
+    for (size_t i = 0; i < n; i++) total[i] += of_leaf(leaf[i], magic);
+}
+
+TARGETS static void to_float(float *restrict g, const double *restrict total, size_t n, double factor)
+{
+    for (size_t i = 0; i < n; i++) g[i] = (float)(total[i] * factor);
+}
+
+static void collect_many(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, double unit, double factor)
 {
     for (size_t done = 0; done < n; done += PIECE) {
         const size_t piece = n - done < PIECE ? n - done : PIECE;
         double total[PIECE] = {0};
         for (size_t p = 0; p < n_parts; p++) {
-            if (part[p].sum != NULL) add_sum(total, part[p].sum + at + done, piece);
-            else add_leaf(total, part[p].leaf + at + done, piece, (double)scale);
+            if (part[p].sum != NULL) add_sum(total, part[p].sum + at + done, piece, unit);
+            else add_leaf(total, part[p].leaf + at + done, piece, unit * 0x1.8p52);
         }
-        to_float(g + done, total, piece, back);
+        to_float(g + done, total, piece, factor);
     }
+}
+
+void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double factor)
+{
+    const double unit = 1.0 / (double)scale;
+    if (n_parts == 2 && part[0].sum == NULL && part[1].sum == NULL)
+        two_leaves(g, part[0].leaf + at, part[1].leaf + at, n, unit * 0x1.8p52, factor);
+    else if (n_parts == 2 && part[0].sum != NULL && part[1].sum != NULL)
+        two_sums(g, part[0].sum + at, part[1].sum + at, n, unit * factor);
+    else
+        collect_many(g, part, n_parts, at, n, unit, factor);
 }

@@ -18,8 +18,8 @@ uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, b
 /** For tests: by name ("avx512", "avx2", "portable"); false: not on this CPU. */
 bool worker_fixed_add_named(const char *kernel, uint32_t *largest, int64_t *sum, const float *g, size_t n, float scale, bool first);
 
-/** to[i] (n) = g[i]. Returns the largest |g[i]| as above. */
-uint32_t worker_fixed_copy(float *to, const float *g, size_t n);
+/** The largest |g[i]| of n, as above. */
+uint32_t worker_fixed_largest(const float *g, size_t n);
 
 /** total[i] (n) = the sum of the parts' integers at + i; n_parts > 0. Wraps. */
 void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n);
@@ -27,7 +27,7 @@ void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_par
 /** What a rank brings: integers, or (sum NULL) the floats of a single leaf, which stand for the integers round(leaf[i] * scale): half as much to carry. */
 typedef struct worker_fixed_part { const int64_t *sum; const float *leaf; } worker_fixed_part;
 
-/** g[i] (n) = (float)(the parts' integers at + i, added up, times back). scale: a power of two, as when they were added. */
-void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double back);
+/** g[i] (n) = (float)(the parts' integers at + i, added up, times factor / scale). scale: a power of two, as when they were added. */
+void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double factor);
 
 #endif

@@ -233,12 +233,13 @@ static int first_bad_layer(const worker_leaves *l, size_t n_slots)
 /* One panel of one leaf: its product, and into the sums. Each product is one chain over the leaf's rows, whatever the panel. */
 static bool add_panel(worker_leaves *l, const fw_dense_layer *layer, const float *below, size_t ld, size_t at, size_t n, size_t slot, worker_sums *sums)
 {
-    const size_t first = slot * l->leaf_rows, floats = n * layer->out;
-    fw_gemm_ta(n, layer->out, l->n_rows[slot], below + first * ld + at, ld, l->delta + first * layer->out, layer->out, l->panel, layer->out);
+    const size_t first = slot * l->leaf_rows, floats = n * layer->out, to = layer->w_at + at * layer->out;
+    float *place = worker_sums_place(sums, to), *panel = place != NULL ? place : l->panel;
+    fw_gemm_ta(n, layer->out, l->n_rows[slot], below + first * ld + at, ld, l->delta + first * layer->out, layer->out, panel, layer->out);
     l->floats += floats;
-    if (l->panels++ % TIMED_PANEL != 0) return worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, floats);
+    if (l->panels++ % TIMED_PANEL != 0) return worker_sums_add(sums, to, panel, floats);
     fw_mono start = fw_mono_now();
-    bool finite = worker_sums_add(sums, layer->w_at + at * layer->out, l->panel, floats);
+    bool finite = worker_sums_add(sums, to, panel, floats);
     l->add_s += fw_mono_seconds(start, fw_mono_now());
     l->floats_timed += floats;
     return finite;
