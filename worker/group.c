@@ -34,6 +34,8 @@ struct worker_group {
     uint32_t generation;
     int spins;
     worker_watcher watcher;
+    worker_note_listener listener;
+    void *listener_context;
     uint64_t *part_len;           /* size: scratch of gatherings, so that no rank alone lacks memory for it */
     int *part_count, *part_start; /* size each */
     size_t *part_offset;          /* size + 1 */
@@ -403,7 +405,16 @@ void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint6
     if (phase != NULL) worker_slot_set_phase(s, phase);
     atomic_store_explicit(&s->round, round, memory_order_relaxed);
     atomic_store_explicit(&s->step, step, memory_order_relaxed);
+    if (g->listener != NULL) g->listener(g->listener_context, phase, round, step);
 }
+
+void worker_group_listen(worker_group *g, worker_note_listener listener, void *context)
+{
+    g->listener = listener;
+    g->listener_context = context;
+}
+
+const worker_board_slot *worker_group_slot(const worker_group *g) { return &g->board->slot[g->node_rank]; }
 
 void worker_group_note_checkpoint(worker_group *g, const char *path)
 {

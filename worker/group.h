@@ -10,6 +10,7 @@
 #include "common/stats/reduce.h"
 
 typedef struct worker_group worker_group;
+struct worker_board_slot;      /* group_board.h */
 
 /** Starts MPI (once a process, main thread) and makes the group of all ranks. Collective. From here on SIGUSR1 ends no process: it asks for a
  *  checkpoint, and is remembered until there is something to save. */
@@ -47,6 +48,12 @@ void worker_group_meet(worker_group *g, double *waited_s);
 void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint64_t step);
 /** Text about the checkpoint to go on from, for the error block when a rank is lost. */
 void worker_group_note_checkpoint(worker_group *g, const char *path);
+
+/** Told at each worker_group_note of this rank, with what it says (phase NULL: as before). */
+typedef void (*worker_note_listener)(void *context, const char *phase, uint64_t round, uint64_t step);
+void worker_group_listen(worker_group *g, worker_note_listener listener, void *context);
+/** This rank's place on the board; lives as long as the group. */
+const struct worker_board_slot *worker_group_slot(const worker_group *g);
 
 /** From here on SIGTERM and SIGINT, too, ask for a stop at the next step boundary and end no process. */
 void worker_signals_install(void);

@@ -1,4 +1,5 @@
-/** Bytes on ZeroMQ: a publisher that never waits for its readers and counts every loss, a subscriber, and a pair for orders.
+/** Bytes on ZeroMQ: a publisher that never waits for its readers and counts every loss, a subscriber, a pair for orders, and a desk
+ *  to which many lines come.
  *  Knows no message. This folder is the only place that includes zmq.h.
  *  Endpoints: tcp://HOST:PORT (PORT may be *), ipc://PATH, inproc://NAME. IPv6 only when the endpoint has an [address].
  *  HOST may be * too: a publisher then binds every address of the host, a reader connects to this host, so one text in a project file serves both.
@@ -61,5 +62,29 @@ const char *fw_line_endpoint(const fw_line *l);                /* as bound or co
 fw_status fw_line_send(fw_line *l, const void *bytes, size_t len, fw_mono deadline, fw_error *err);
 /** Valid until the next call. FW_ERR_TIMEOUT. */
 fw_status fw_line_receive(fw_line *l, const void **bytes, size_t *len, fw_mono deadline, fw_error *err);
+
+/** Keys of a desk, as ZeroMQ writes them. The public one goes to those who are to come to it. FW_ERR_BUS: this ZeroMQ has no CURVE. */
+#define FW_BUS_KEY_TEXT 41
+typedef struct fw_bus_keys { char public_key[FW_BUS_KEY_TEXT], secret_key[FW_BUS_KEY_TEXT]; } fw_bus_keys;
+fw_status fw_bus_make_keys(fw_bus_keys *out, fw_error *err);
+
+/** The line to a desk (DEALER, CURVE): encrypted, and to none but the holder of the secret key. name: what the desk knows this line by, also after
+ *  the connection broke and came back; NULL: the desk names it. Sending and receiving as on any line. */
+fw_status fw_line_to_desk(fw_line **out, fw_bus *b, const char *endpoint, const char *public_key, const char *name, fw_error *err);
+
+/** Desk (ROUTER, bound, CURVE): many lines come to one place. Who comes is not known by its key: the first message has to prove it.
+ *  Belongs to one thread. */
+#define FW_DESK_NAME 64                   /* bytes; who has a longer name is not heard */
+typedef struct fw_caller { unsigned char name[FW_DESK_NAME]; size_t len; } fw_caller;
+typedef struct fw_desk fw_desk;
+fw_status fw_desk_bind(fw_desk **out, fw_bus *b, const char *endpoint, const fw_bus_keys *keys, fw_error *err);
+void      fw_desk_destroy(fw_desk **d);
+const char *fw_desk_endpoint(const fw_desk *d);                /* as bound */
+/** Until somebody at the desk or on the line (may be NULL) has said something. FW_ERR_TIMEOUT. */
+fw_status fw_desk_wait(fw_desk *d, fw_line *line, fw_mono deadline, fw_error *err);
+/** The next message, of one frame, without waiting; valid until the next call. FW_END: none is there. */
+fw_status fw_desk_receive(fw_desk *d, fw_caller *from, const void **bytes, size_t *len, fw_error *err);
+/** Never waits. FW_END: nobody of that name is there, or its queue is full. */
+fw_status fw_desk_send(fw_desk *d, const fw_caller *to, const void *bytes, size_t len, fw_error *err);
 
 #endif

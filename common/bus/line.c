@@ -23,13 +23,22 @@ struct fw_line {
     zmq_msg_t message;
 };
 
-static fw_status open_line(fw_line **out, fw_bus *b, const char *endpoint, fw_status (*attach)(fw_socket *, const char *, fw_error *), fw_error *err)
+static fw_status make_line(fw_line **out, fw_bus *b, int type, const char *endpoint, fw_error *err)
 {
     FW_AUTO(fw_line) *l = calloc(1, sizeof *l);
     if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: line");
     zmq_msg_init(&l->message);
-    fw_socket_opts opts = {.type = ZMQ_PAIR, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE};
+    fw_socket_opts opts = {.type = type, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE};
     FW_TRY(fw_socket_open(&l->socket, b, &opts, endpoint, err));
+    *out = l;
+    l = NULL;
+    return FW_OK;
+}
+
+static fw_status open_line(fw_line **out, fw_bus *b, const char *endpoint, fw_status (*attach)(fw_socket *, const char *, fw_error *), fw_error *err)
+{
+    FW_AUTO(fw_line) *l = NULL;
+    FW_TRY(make_line(&l, b, ZMQ_PAIR, endpoint, err));
     FW_TRY(attach(&l->socket, endpoint, err));
     *out = l;
     l = NULL;
@@ -46,6 +55,22 @@ fw_status fw_line_connect(fw_line **out, fw_bus *b, const char *endpoint, fw_err
     return open_line(out, b, endpoint, fw_socket_connect, err);
 }
 
+fw_status fw_line_to_desk(fw_line **out, fw_bus *b, const char *endpoint, const char *public_key, const char *name, fw_error *err)
+{
+    fw_bus_keys own;
+    FW_AUTO(fw_line) *l = NULL;
+    FW_TRY(fw_bus_make_keys(&own, err));
+    FW_TRY(make_line(&l, b, ZMQ_DEALER, endpoint, err));
+    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_SERVERKEY, public_key, "CURVE_SERVERKEY", err));
+    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_PUBLICKEY, own.public_key, "CURVE_PUBLICKEY", err));
+    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_SECRETKEY, own.secret_key, "CURVE_SECRETKEY", err));
+    if (name != NULL) FW_TRY(fw_socket_set_text(&l->socket, ZMQ_ROUTING_ID, name, "ROUTING_ID", err));
+    FW_TRY(fw_socket_connect(&l->socket, endpoint, err));
+    *out = l;
+    l = NULL;
+    return FW_OK;
+}
+
 void fw_line_destroy(fw_line **l)
 {
     if (l == NULL || *l == NULL) return;
@@ -54,6 +79,8 @@ void fw_line_destroy(fw_line **l)
     free(*l);
     *l = NULL;
 }
+
+void *fw_line_zmq(fw_line *l) { return l->socket.zmq; }
 
 const char *fw_line_endpoint(const fw_line *l) { return l->socket.endpoint; }
 

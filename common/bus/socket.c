@@ -54,6 +54,12 @@ fw_status fw_socket_set_int(fw_socket *s, int option, int value, const char *nam
     return fw_fail(err, FW_ERR_BUS, "bus: ZeroMQ refuses %s=%d: %s", name, value, zmq_strerror(zmq_errno()));
 }
 
+fw_status fw_socket_set_text(fw_socket *s, int option, const char *value, const char *name, fw_error *err)
+{
+    if (zmq_setsockopt(s->zmq, option, value, strlen(value)) == 0) return FW_OK;
+    return fw_fail(err, FW_ERR_BUS, "bus: ZeroMQ refuses %s: %s", name, zmq_strerror(zmq_errno()));
+}
+
 static bool is_of(const char *endpoint, const char *scheme) { return strncmp(endpoint, scheme, strlen(scheme)) == 0; }
 
 /** libzmq takes any word for a port when it connects, and then tries for ever. */

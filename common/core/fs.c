@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/core/fault.h"
+#include "common/core/fence.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 
@@ -179,6 +180,7 @@ fw_status fw_atomic_file_commit_keeping(fw_atomic_file *f, const char *previous_
 {
     FW_TRY(settle(f, err));
     FW_TRY(fw_fault("fs.before_rename", err));
+    FW_TRY(fw_fence_check(err));
     if (previous_path != NULL) FW_TRY(keep_previous(f->path, previous_path, err));
     if (rename(f->temp, f->path) != 0) return fw_fail_errno(err, FW_ERR_IO, "%s cannot be put in place", f->path);
     f->renamed = true;

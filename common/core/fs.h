@@ -17,6 +17,7 @@ FILE       *fw_atomic_file_stream(fw_atomic_file *f);        /* buffered; NULL a
 const char *fw_atomic_file_temp_path(const fw_atomic_file *f);
 /** For writers with their own handle (HDF5): closes ours; the temporary name stays reserved for them. */
 fw_status   fw_atomic_file_release(fw_atomic_file *f, fw_error *err);
+/** FW_ERR_LOST, and nothing is replaced: this process is of a generation that was given up (fence.h). */
 fw_status   fw_atomic_file_commit(fw_atomic_file *f, fw_error *err);
 /** A new generation: the file that stood at path is kept at `previous_path` (NULL: replaced). */
 fw_status   fw_atomic_file_commit_keeping(fw_atomic_file *f, const char *previous_path, fw_error *err);

@@ -33,6 +33,7 @@ typedef struct coord_command {
     const char *description;   /* paragraphs for `flywheel NAME --help`, with examples */
     size_t min_positional, max_positional;
     bool needs_group;          /* runs under MPI: the ranks wait for orders; else the launcher's first rank does it alone */
+    bool (*starts_ranks)(const struct coord_call *call);   /* NULL, or whether this call starts ranks of its own: then it needs no group */
     bool takes_all;            /* its arguments are another program's: all are positional, options too */
     const coord_option *options; size_t n_options;
     /** Data to stdout, talk to stderr. Returns FW_OK or the failure, whose text main prints once and whose exit code it uses. */

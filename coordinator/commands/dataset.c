@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/core/fs.h"
-#include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/data/dataset.h"
@@ -24,6 +23,14 @@ fw_status coord_dataset_check(const char *path, const fw_project *p, fw_error *e
     if (!fw_text_equal(theirs, digest))
         return fw_fail(err, FW_ERR_CONFIG, "%s: it was made with other settings under data, problem or features' types; make it anew with `flywheel ingest %s`",
                        path, p->path);
+    return FW_OK;
+}
+
+fw_status coord_dataset_digest(char out[static FW_DIGEST_TEXT], const char *path, fw_error *err)
+{
+    FW_AUTO(fw_dataset) *d = NULL;
+    FW_TRY(fw_dataset_open(&d, path, err));
+    snprintf(out, FW_DIGEST_TEXT, "%s", fw_dataset_digest(d));
     return FW_OK;
 }
 

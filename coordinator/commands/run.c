@@ -41,16 +41,55 @@ static fw_status fill_paths(coord_run *r, fw_error *err)
     return fw_path_join(&r->resolved, r->dir, "resolved.yaml", err);
 }
 
-/* With a checkpoint and no model yet. */
-static fw_status is_unfinished(bool *out, const char *dir, fw_error *err)
+/* The event in the last whole line of progress.jsonl is `done`; its last lines are enough to see that. */
+static bool ends_with_done(const char *progress)
+{
+    char tail[65536];
+    FILE *f = fopen(progress, "rb");
+    if (f == NULL) return false;
+    const bool from_end = fseek(f, -(long)(sizeof tail - 1), SEEK_END) == 0;
+    if (!from_end) rewind(f);
+    size_t len = fread(tail, 1, sizeof tail - 1, f);
+    fclose(f);
+    while (len > 0 && tail[len - 1] != '\n') len--;        /* a torn line */
+    if (len == 0) return false;
+    tail[len - 1] = '\0';
+    const char *line = strrchr(tail, '\n');
+    json_t *j = json_loads(line != NULL ? line + 1 : tail, 0, NULL);
+    const bool done = fw_text_equal(json_string_value(json_object_get(j, "event")), "done");
+    json_decref(j);
+    return done;
+}
+
+static bool is_empty(const char *path)
+{
+    uint64_t bytes = 0;
+    return fw_file_size(&bytes, path, NULL) != FW_OK || bytes == 0;
+}
+
+/* With a model, and its report: the event `done` comes last. A model that came here without a history is finished, too. */
+static fw_status is_finished(bool *out, const char *dir, fw_error *err)
 {
     FW_FREE char *model = NULL;
-    FW_FREE char *checkpoint = NULL;
-    FW_FREE char *previous = NULL;
+    FW_FREE char *progress = NULL;
     FW_TRY(fw_path_join(&model, dir, "model.h5", err));
-    FW_TRY(fw_path_join(&checkpoint, dir, "checkpoint.h5", err));
-    FW_TRY(fw_path_join(&previous, dir, "checkpoint.h5.previous", err));
-    *out = !fw_path_exists(model) && (fw_path_exists(checkpoint) || fw_path_exists(previous));
+    FW_TRY(fw_path_join(&progress, dir, "progress.jsonl", err));
+    *out = fw_path_exists(model) && (is_empty(progress) || ends_with_done(progress));
+    return FW_OK;
+}
+
+/* With something to go on from, or ranks of a gang to end: the fence of one stands there. */
+static fw_status is_unfinished(bool *out, const char *dir, fw_error *err)
+{
+    static const char *const signs[] = {"checkpoint.h5", "checkpoint.h5.previous", "gang.generation"};
+    bool finished = false;
+    *out = false;
+    FW_TRY(is_finished(&finished, dir, err));
+    for (size_t i = 0; !finished && i < sizeof signs / sizeof *signs; i++) {
+        FW_FREE char *path = NULL;
+        FW_TRY(fw_path_join(&path, dir, signs[i], err));
+        *out = *out || fw_path_exists(path);
+    }
     return FW_OK;
 }
 
@@ -142,7 +181,9 @@ static fw_status choose_resume(coord_run *r, const char *output, coord_resume ho
         FW_TRY(choose_checkpoint(r, latest, previous, err));
         return r->resume_from != NULL ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--resume %s: there is no checkpoint in it", resume_path);
     }
-    if (output != NULL && fw_path_exists(r->model))
+    bool finished = false;
+    FW_TRY(is_finished(&finished, r->dir, err));
+    if (output != NULL && finished)
         return fw_fail(err, FW_ERR_CONFIG, "%s: a finished run is there; choose another folder with -o, or train it anew with --resume never", r->dir);
     return choose_checkpoint(r, r->checkpoint, r->previous, err);
 }
@@ -176,6 +217,20 @@ fw_status coord_run_open(coord_run **out, const fw_project *p, const char *datas
     *out = r;
     r = NULL;
     return FW_OK;
+}
+
+fw_status coord_run_again(coord_run *r, fw_error *err)
+{
+    char *given = r->resume_from;
+    r->resume_from = NULL;
+    r->damaged_latest = false;
+    fw_status s = choose_checkpoint(r, r->checkpoint, r->previous, err);
+    if (s == FW_OK && r->resume_from == NULL) {            /* none was written yet: from where it began */
+        r->resume_from = given;
+        return FW_OK;
+    }
+    free(given);
+    return s;
 }
 
 void coord_run_destroy(coord_run **run)

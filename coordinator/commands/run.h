@@ -17,10 +17,13 @@ typedef struct coord_run {
 typedef enum coord_resume { COORD_RESUME_AUTO, COORD_RESUME_NEVER, COORD_RESUME_PATH } coord_resume;
 
 /** Where this training goes. output NULL: runs/ beside the project file; an unfinished run there of the same settings and dataset is gone on
- *  with (auto). While it stands nobody else trains in its folder. FW_ERR_CONFIG: somebody does, or output holds a finished run; FW_ERR_FORMAT: the checkpoint to resume is damaged and no other is there. */
+ *  with (auto). While it stands nobody else trains in its folder. FW_ERR_CONFIG: somebody does, or output holds a finished run (model and `done`); FW_ERR_FORMAT: the checkpoint to resume is damaged and no other is there. */
 fw_status coord_run_open(coord_run **out, const fw_project *p, const char *dataset_digest, const char *output, coord_resume how, const char *resume_path,
                          fw_error *err);
 void      coord_run_destroy(coord_run **r);
+
+/** After a loss of the ranks: the newest whole checkpoint of this folder into resume_from; where none was written, resume_from stays. */
+fw_status coord_run_again(coord_run *r, fw_error *err);
 
 /** Removes what an earlier run left here when this one does not go on with it, writes resolved.yaml and points runs/latest here. */
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err);

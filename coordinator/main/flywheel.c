@@ -156,6 +156,32 @@ static int unknown_command(const char *name)
     return 2;
 }
 
+/* A rank of a gang: started by the launcher of a coordinator, not by people, so it is in no list of commands. */
+static const coord_option worker_options[] = {
+    {"gang", 0, "FILE", "the card of the gang"},
+    {"generation", 0, "N", "of the gang"},
+};
+
+static const coord_command worker_command = {
+    .name = "worker", .arguments = "--gang FILE --generation N", .summary = "a rank of a gang", .description = "Started by `flywheel train --ranks`.\n",
+    .options = worker_options, .n_options = sizeof worker_options / sizeof *worker_options,
+};
+
+static int be_worker(int argc, char **argv)
+{
+    coord_call call;
+    fw_error err = {0};
+    double generation = 0.0;
+    fw_status s = coord_call_parse(&call, &worker_command, argc - 2, argv + 2, &err);
+    if (s == FW_END) return print_help(&worker_command);
+    if (s == FW_OK) s = coord_option_number(&generation, &call, "generation", 0.0, 1.0, 1e15, &err);
+    const char *card = s == FW_OK ? coord_option_value(&call, "gang") : NULL;
+    if (s == FW_OK && card == NULL) s = fw_fail(&err, FW_ERR_CONFIG, "worker: it is started by `flywheel train --ranks`, with --gang and --generation");
+    int exit_code = s == FW_OK ? worker_run_gang(&argc, &argv, card, (uint64_t)generation) : fail(&err);
+    coord_call_release(&call);
+    return exit_code;
+}
+
 int main(int argc, char **argv)
 {
     coord_call call;
@@ -168,6 +194,7 @@ int main(int argc, char **argv)
         exit_code = print_help(NULL);
         return argc < 2 ? 2 : exit_code;
     }
+    if (strcmp(argv[1], "worker") == 0) return be_worker(argc, argv);
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const coord_command *command = coord_command_find(name);
     if (command == NULL) return unknown_command(name);
@@ -177,7 +204,7 @@ int main(int argc, char **argv)
         exit_code = fw_status_exit_code(s);
     } else if (s == FW_END) {
         exit_code = print_help(command);
-    } else if (command->needs_group) {
+    } else if (command->needs_group && !(command->starts_ranks != NULL && command->starts_ranks(&call))) {
         prepare_singleton();
         exit_code = run_on_ranks(&call, argc, argv);
     } else if (is_first()) {

@@ -32,9 +32,10 @@ findings=$(printf '%s\n' "$includes" | awk '
         row("worker", common " proto worker/kernels worker/learners")
         row("coordinator/report", common)
         row("coordinator/doctor", common " proto")
-        row("coordinator/commands", common " proto coordinator/report coordinator/doctor")
-        row("coordinator", common " proto coordinator/report coordinator/commands")
-        row("coordinator/main", common " proto coordinator coordinator/report coordinator/commands")
+        row("coordinator/gang", common " proto")
+        row("coordinator/commands", common " proto coordinator/report coordinator/doctor coordinator/gang")
+        row("coordinator", common " proto coordinator/report coordinator/gang coordinator/commands")
+        row("coordinator/main", common " proto coordinator coordinator/report coordinator/gang coordinator/commands")
         row("monitor", common " proto")
         row("monitor/main", common " proto monitor")
         # foreign headers: a pattern of the header, a pattern of the files that may include it

@@ -1,0 +1,20 @@
+/** Addresses of this host, and which of another host's can be reached from here. IPv4 and names. */
+#ifndef FW_BUS_ADDRESS_H
+#define FW_BUS_ADDRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/clock.h"
+#include "common/core/status.h"
+
+#define FW_ADDRESS_TEXT 256
+
+/** Up to `room` addresses of the interfaces that are up, without loopback, then the host's name; how many in *n. */
+fw_status fw_own_addresses(char (*out)[FW_ADDRESS_TEXT], size_t room, size_t *n, fw_error *err);
+
+/** The first of n addresses at which somebody takes a connection on the port: its index. Each is given up to 2 s, all up to the deadline.
+ *  FW_ERR_BUS: none does. */
+fw_status fw_reach(size_t *which, const char (*address)[FW_ADDRESS_TEXT], size_t n, uint16_t port, fw_mono deadline, fw_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/** A training as the coordinator sees it: what it asked the group for, what came back, what that means for the next order. The steps of a training in
+ *  their order; who calls them decides where the ranks come from (train.c: this job's; supervise.c: a gang that is started again when it is lost). */
+#ifndef COORD_COMMANDS_TRAINING_H
+#define COORD_COMMANDS_TRAINING_H
+
+#include "common/core/clock.h"
+#include "coordinator/commands/group.h"
+#include "coordinator/commands/progress.h"
+#include "coordinator/commands/run.h"
+#include "coordinator/gang/keeper.h"
+
+typedef struct coord_training {
+    coord_call *call;
+    fw_project *project;
+    char *dataset;
+    fw_answer *opened;
+    coord_run *run;
+    coord_progress_line *line;
+    coord_keeper *keeper;              /* of the gang; NULL: the ranks are this job's */
+    fw_round_result *rounds;           /* all so far; a resumed run begins with its history */
+    size_t n_rounds, capacity;
+    fw_position at;                    /* where the training stands */
+    const char *metric;                /* that decides and is shown: early stopping's, or log_loss, or rmse */
+    size_t best;                       /* index of the best round + 1; 0: none */
+    uint64_t since_best;
+    bool stop_early, stepped;          /* stepped: the first step is done, start-up has ended */
+    bool restarted;                    /* after a loss, and no step was made since */
+    bool told_end;                     /* the event `stop` was written */
+    fw_mono started;
+} coord_training;
+
+/** Project and dataset are there and fit. */
+fw_status coord_training_open_project(coord_training *t, fw_error *err);
+/** The ranks open the dataset. */
+fw_status coord_training_open_group(coord_training *t, fw_error *err);
+/** The folder, locked and begun; what to go on from. */
+fw_status coord_training_open_run(coord_training *t, const char *dataset_digest, fw_error *err);
+/** A new learner, or one that goes on from run->resume_from with its history. */
+fw_status coord_training_create_learner(coord_training *t, fw_error *err);
+/** With group and run folder open: a new learner or a restored one, the rounds, the model, the report, `done`.
+ *  FW_ERR_STOPPED: a signal; a checkpoint was written. */
+fw_status coord_training_run(coord_training *t, fw_error *err);
+
+/** One line in progress.jsonl, one message on the bus. r: the round that ended, or NULL. */
+fw_status coord_training_event(coord_training *t, const char *name, const fw_round_result *r, fw_error *err);
+/** When it ends before its end. What stopped it is more important than an event that can't be written. */
+void      coord_training_stop_event(coord_training *t);
+
+/** What came from ranks that were lost. */
+void      coord_training_forget(coord_training *t);
+void      coord_training_release(coord_training *t);
+
+#endif
