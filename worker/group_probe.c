@@ -139,38 +139,41 @@ static fw_status measure_hidden(bench *b, double *hidden, fw_error *err)
 
 /* ---- clocks ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* The node's first rank asks rank 0 for the time, again and again: the answer of the shortest round trip is wrong by at most half of it. The whole
- * seconds are taken off first, so that a double holds the rest to a nanosecond. */
+static int64_t wall_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+double worker_clock_ahead(int64_t asked_ns, double trip_s, int64_t told_ns) { return 1e-9 * (double)(asked_ns - told_ns) + trip_s / 2.0; }
+
+/* The node's first rank asks rank 0 for the time, again and again: the answer of the shortest round trip is wrong by at most half of it. */
 static fw_status ask_time(bench *b, worker_mpi_figures *out, fw_error *err)
 {
     double best = INFINITY;
     for (int i = 0; i < CLOCK_PINGS; i++) {
-        struct timespec here;
-        double theirs[2];
-        clock_gettime(CLOCK_REALTIME, &here);
         const fw_mono start = fw_mono_now();
-        const double question = (double)here.tv_sec;
-        FW_TRY(check(MPI_Send(&question, 1, MPI_DOUBLE, 0, TAG, b->all), "asking for the time", err));
-        FW_TRY(check(MPI_Recv(theirs, 2, MPI_DOUBLE, 0, TAG, b->all, MPI_STATUS_IGNORE), "asking for the time", err));
+        const int64_t asked = wall_clock_ns();
+        int64_t told = 0;
+        FW_TRY(check(MPI_Send(&asked, 1, MPI_INT64_T, 0, TAG, b->all), "asking for the time", err));
+        FW_TRY(check(MPI_Recv(&told, 1, MPI_INT64_T, 0, TAG, b->all, MPI_STATUS_IGNORE), "asking for the time", err));
         const double trip = fw_mono_seconds(start, fw_mono_now());
         if (trip >= best) continue;
         best = trip;
-        out->clock_ahead_s = 1e-9 * (double)here.tv_nsec + trip / 2.0 - (theirs[0] + theirs[1]);
+        out->clock_ahead_s = worker_clock_ahead(asked, trip, told);
         out->clock_bound_s = trip / 2.0;
     }
     return FW_OK;
 }
 
-/* Rank 0: its time since the second that is asked about, as whole seconds and the rest. */
 static fw_status tell_time(bench *b, int who, fw_error *err)
 {
     for (int i = 0; i < CLOCK_PINGS; i++) {
-        double second = 0.0;
-        struct timespec now;
-        FW_TRY(check(MPI_Recv(&second, 1, MPI_DOUBLE, who, TAG, b->all, MPI_STATUS_IGNORE), "telling the time", err));
-        clock_gettime(CLOCK_REALTIME, &now);
-        const double answer[2] = {(double)now.tv_sec - second, 1e-9 * (double)now.tv_nsec};
-        FW_TRY(check(MPI_Send(answer, 2, MPI_DOUBLE, who, TAG, b->all), "telling the time", err));
+        int64_t asked = 0;
+        FW_TRY(check(MPI_Recv(&asked, 1, MPI_INT64_T, who, TAG, b->all, MPI_STATUS_IGNORE), "telling the time", err));
+        const int64_t now = wall_clock_ns();
+        FW_TRY(check(MPI_Send(&now, 1, MPI_INT64_T, who, TAG, b->all), "telling the time", err));
     }
     return FW_OK;
 }

@@ -20,6 +20,10 @@ typedef struct worker_mpi_figures {
     double clock_ahead_s, clock_bound_s;   /* a node's first rank: its clock minus that of rank 0, and how wrong that can be; others: NaN */
 } worker_mpi_figures;
 
+/** Seconds by which a clock is ahead of another, which told its time in the middle of a round trip that began at asked_ns; half of the trip is the most
+ *  it can be wrong. Wall clocks in nanoseconds since 1970. */
+double worker_clock_ahead(int64_t asked_ns, double trip_s, int64_t told_ns);
+
 /** Collective. Takes about half a second. */
 fw_status worker_group_probe(worker_group *g, worker_mpi_figures *out, fw_error *err);
 

@@ -4,13 +4,15 @@
 #include "common/core/size.h"
 #include "coordinator/doctor/doctor.h"
 
+static int ranks_of(const coord_host *h) { return h->cores > 0 ? h->cores : FW_MAX(h->cpus, 1); }
+
 /* One rank a core on each node. */
 static int ranks_wanted(const coord_doctor *d, int *per_node)
 {
     int sum = 0;
     *per_node = 0;
     for (size_t i = 0; i < d->n_hosts; i++) {
-        const int here = d->host[i].cores > 0 ? d->host[i].cores : FW_MAX(d->host[i].cpus, 1);
+        const int here = ranks_of(&d->host[i]);
         sum += here;
         *per_node = FW_MAX(*per_node, here);
     }
@@ -41,9 +43,14 @@ void coord_launch_srun(fw_text *out, const coord_doctor *d)
 
 void coord_launch_supervised(fw_text *out, const coord_doctor *d)
 {
+    const bool in_job = getenv("SLURM_JOB_ID") != NULL;
     int per_node = 0;
     const int n = ranks_wanted(d, &per_node);
     if (!d->supervises) return;
-    fw_text_format(out, "flywheel train %s --ranks %d", project_of(d), n);
-    if (getenv("SLURM_JOB_ID") != NULL) fw_text_add(out, " --launch \"srun --mpi=pmix -n {ranks}\"");
+    fw_text_format(out, "flywheel train %s", project_of(d));
+    if (d->n_hosts == 1 || in_job) {
+        fw_text_format(out, " --ranks %d%s", n, in_job ? " --launch \"srun --mpi=pmix -n {ranks}\"" : "");
+        return;
+    }
+    for (size_t i = 0; i < d->n_hosts; i++) fw_text_format(out, "%s%s:%d", i > 0 ? "," : " --hosts ", d->host[i].name, ranks_of(&d->host[i]));
 }

@@ -184,20 +184,25 @@ static void ranks_come_in_their_order(void **state)
 static void the_lines_to_start_with_count_cores(void **state)
 {
     (void)state;
-    static const struct { const char *ranks, *mpirun, *srun; } rows[] = {
-        {"host=a node=0 uid=1000 cpus=0-7 cpus.n=8 cpus.cores=4 host.cpus=8", "mpirun -n 4 --map-by core --bind-to core flywheel train p.yaml", "-n 4 --ntasks-per-node=4"},
+    unsetenv("SLURM_JOB_ID");
+    static const struct { const char *ranks, *mpirun, *srun, *supervised; } rows[] = {
+        {"host=a node=0 uid=1000 cpus=0-7 cpus.n=8 cpus.cores=4 host.cpus=8", "mpirun -n 4 --map-by core --bind-to core flywheel train p.yaml", "-n 4 --ntasks-per-node=4", "flywheel train p.yaml --ranks 4"},
         {TWO_HOSTS("uid=0 cpus=0-1 cpus.n=2 cpus.cores=2 host.cpus=2", "cpus=0-3 cpus.n=4 cpus.cores=4 host.cpus=4"),
-         "mpirun -n 6 --map-by ppr:4:node --bind-to core --allow-run-as-root flywheel train p.yaml", "-n 6"},
-        {"host=a node=0 uid=1000 cpus=0 cpus.n=1 host.cpus=1", "mpirun -n 1 flywheel train p.yaml", "-n 1"},
+         "mpirun -n 6 --map-by ppr:4:node --bind-to core --allow-run-as-root flywheel train p.yaml", "-n 6", "flywheel train p.yaml --hosts a:2,b:4"},
+        {"host=a node=0 uid=1000 cpus=0 cpus.n=1 host.cpus=1", "mpirun -n 1 flywheel train p.yaml", "-n 1", "flywheel train p.yaml --ranks 1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         coord_doctor d;
         FW_AUTO(fw_text) mpirun = {0};
         FW_AUTO(fw_text) srun = {0};
+        FW_AUTO(fw_text) supervised = {0};
         machine(&d, rows[i].ranks);
+        d.supervises = true;
         d.project_path = "p.yaml";
         coord_launch_mpirun(&mpirun, &d);
         coord_launch_srun(&srun, &d);
+        coord_launch_supervised(&supervised, &d);
+        assert_string_equal(supervised.data, rows[i].supervised);
         assert_string_equal(mpirun.data, rows[i].mpirun);
         assert_non_null(strstr(srun.data, rows[i].srun));
         coord_doctor_release(&d);

@@ -14,6 +14,7 @@
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "tests/unit/scratch.h"
+#include "worker/group_probe.h"
 
 static scratch here;
 
@@ -148,6 +149,19 @@ static void the_chosen_word_stands_in_brackets(void **state)
     }
 }
 
+/* One clock, a second ahead or behind; a round trip of 4 ms, the time told 1 or 3 ms after the question: within half of the trip. */
+static void a_clock_is_known_within_half_a_round_trip(void **state)
+{
+    (void)state;
+    static const int64_t start = INT64_C(1800000000000000000);
+    for (int64_t ahead = -1000; ahead <= 1000; ahead += 1000)
+        for (int64_t told_ms = 0; told_ms <= 4; told_ms++) {
+            const double found = worker_clock_ahead(start + ahead * 1000000, 0.004, start + told_ms * 1000000);
+            assert_true(found >= 1e-3 * (double)ahead - 0.002 - 1e-12 && found <= 1e-3 * (double)ahead + 0.002 + 1e-12);
+            if (told_ms == 2) assert_true(found > 1e-3 * (double)ahead - 1e-9 && found < 1e-3 * (double)ahead + 1e-9);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_control_group_is_found_in_both_versions),
         cmocka_unit_test_setup_teardown(the_tightest_memory_limit_on_the_way_up_counts, begin, end),
         cmocka_unit_test(the_chosen_word_stands_in_brackets),
+        cmocka_unit_test(a_clock_is_known_within_half_a_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
