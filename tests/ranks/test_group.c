@@ -127,9 +127,16 @@ static void merges_are_exact(void)
     CHECK(reduce->rank == rank && reduce->size == size, "the merge's own numbers");
 }
 
+/* FW_TEST_HOSTS: over how many hosts the ranks are spread evenly, one behind the other. */
+static int ranks_a_node(void)
+{
+    const char *virtual = getenv("FW_TEST_NODE_RANKS"), *hosts = getenv("FW_TEST_HOSTS");
+    return virtual != NULL ? atoi(virtual) : hosts != NULL ? size / atoi(hosts) : size;
+}
+
 static void nodes_partition_the_ranks(worker_group *g)
 {
-    const int k = getenv("FW_TEST_NODE_RANKS") != NULL ? atoi(getenv("FW_TEST_NODE_RANKS")) : size;
+    const int k = ranks_a_node();
     CHECK(worker_group_nodes(g) == (size + k - 1) / k, "%d nodes of %d ranks", worker_group_nodes(g), k);
     CHECK(worker_group_node_rank(g) == rank % k, "rank %d is %d of its node", rank, worker_group_node_rank(g));
     CHECK(worker_group_node_size(g) == (rank / k * k + k <= size ? k : size % k), "%d on the node", worker_group_node_size(g));
@@ -140,7 +147,7 @@ static void peers_are_one_a_node(worker_group *g)
 {
     const MPI_Comm peers = worker_group_peers(g);
     const int slots = worker_group_slots(g), nodes = worker_group_nodes(g);
-    const int k = getenv("FW_TEST_NODE_RANKS") != NULL ? atoi(getenv("FW_TEST_NODE_RANKS")) : size;
+    const int k = ranks_a_node();
     CHECK(slots == (size % k == 0 ? FW_MIN(k, size) : size % k), "%d slots", slots);
     CHECK(worker_group_node(g) == rank / k, "rank %d is on node %d", rank, worker_group_node(g));
     CHECK((peers == MPI_COMM_NULL) == (worker_group_node_rank(g) >= slots), "rank %d of the node has peers or has not", worker_group_node_rank(g));
