@@ -28,7 +28,6 @@ struct worker_sums {
     corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
     worker_sums_nodes *between;   /* NULL on a single node */
     worker_fixed_part *parts;     /* scratch: of the active ranks */
-    const int64_t **sums;         /* scratch: the same between nodes, where all are integers */
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
     float *scale;                 /* n_blocks: a float to its integer, */
@@ -104,13 +103,12 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
     s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
-    s->sums = calloc((size_t)s->node_size, sizeof *s->sums);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
     s->scale = calloc(s->n_blocks, sizeof *s->scale);
     s->back = calloc(s->n_blocks, sizeof *s->back);
     s->touched = calloc(s->n_blocks, sizeof *s->touched);
     s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
-    bool memory = s->corners && s->parts && s->sums && s->exponent && s->scale && s->back && s->touched && s->largest;
+    bool memory = s->corners && s->parts && s->exponent && s->scale && s->back && s->touched && s->largest;
     status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
     if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
     if (status == FW_OK) status = reduce->agree(reduce->context, place_corners(s, err), err);
@@ -131,7 +129,6 @@ void worker_sums_release(worker_sums **sums)
     worker_sums_nodes_destroy(&s->between);
     free(s->corners);
     free(s->parts);
-    free(s->sums);
     free(s->exponent);
     free(s->scale);
     free(s->back);
@@ -145,7 +142,7 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
 {
     set_scales(s, factor);
     s->factor = factor;
-    s->single = leaves <= 1 && s->between == NULL;
+    s->single = leaves <= 1;
     memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
     memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
     atomic_store_explicit(&s->corners[s->node_rank].word[0], 0, memory_order_relaxed);
@@ -208,7 +205,6 @@ static void look_around(worker_sums *s)
         const uint32_t brings = atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed);
         if (brings == NOTHING) continue;
         int64_t *sum = s->corners[r].sum;
-        s->sums[s->n_parts] = sum;
         s->parts[s->n_parts++] = brings == FLOATS ? (worker_fixed_part){.leaf = (const float *)(const void *)sum} : (worker_fixed_part){.sum = sum};
         for (size_t b = 0; b < s->n_blocks; b++) s->largest[b] = FW_MAX(s->largest[b], s->corners[r].largest[b]);
     }
@@ -221,7 +217,7 @@ fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *
         if (active && !s->touched[b]) clear(s, b * BLOCK, BLOCK);
     worker_group_meet(s->group, waited_s);
     look_around(s);
-    if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->sums, s->n_parts, s->back, s->largest, &s->flags, waited_s, err));
+    if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->parts, s->n_parts, s->scale, s->back, s->largest, &s->flags, waited_s, err));
     bool grew = false;
     for (size_t b = 0; b < s->n_blocks; b++) {
         if (s->largest[b] >= NOT_FINITE) s->flags |= WORKER_FLAG_NOT_FINITE;

@@ -8,7 +8,6 @@
 #include "common/core/clock.h"
 #include "common/core/size.h"
 #include "worker/group_mpi.h"
-#include "worker/kernels/fixed.h"
 #include "worker/sums.h"
 
 #define BLOCK     WORKER_SUMS_BLOCK
@@ -99,11 +98,10 @@ static fw_status start_words(worker_sums_nodes *m, const uint32_t *largest, uint
 }
 
 /* The node's sum of this rank's slice. It wraps in a step that is redone. */
-static void add_slice(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts)
+static void add_slice(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale)
 {
-    const size_t first = m->first_block * BLOCK;
-    if (n_parts == 0) memset(m->total, 0, m->n_slice * sizeof *m->total);
-    else if (m->n_slice > 0) worker_fixed_total(m->total, parts, n_parts, first, m->n_slice);
+    for (size_t at = 0, block = m->first_block; at < m->n_slice; at += BLOCK, block++)
+        worker_fixed_total(m->total + at, parts, n_parts, block * BLOCK, BLOCK, scale[block]);
 }
 
 /* This rank's part of the slice as floats in the node's memory. A part may begin and end within blocks. */
@@ -119,24 +117,24 @@ static void make_means(worker_sums_nodes *m, const double *back)
     }
 }
 
-static fw_status merge_slice(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, fw_error *err)
+static fw_status merge_slice(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back, fw_error *err)
 {
     float *slice = m->mean + m->first_block * BLOCK;
-    add_slice(m, parts, n_parts);
+    add_slice(m, parts, n_parts, scale);
     FW_TRY(mpi_check(MPI_Reduce_scatter(m->total, m->mine, m->count, MPI_INT64_T, MPI_SUM, m->peers), err));
     make_means(m, back);
     return mpi_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slice, m->count, m->start, MPI_FLOAT, m->peers), err);
 }
 
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, uint32_t *largest,
-                                  uint32_t *flags, double *waited_s, fw_error *err)
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back,
+                                  uint32_t *largest, uint32_t *flags, double *waited_s, fw_error *err)
 {
     fw_status s = FW_OK;
     if (m->peers != MPI_COMM_NULL) {
         MPI_Request words;
         const fw_mono start = fw_mono_now();
         s = start_words(m, largest, *flags, &words, err);
-        if (s == FW_OK) s = merge_slice(m, parts, n_parts, back, err);
+        if (s == FW_OK) s = merge_slice(m, parts, n_parts, scale, back, err);
         if (s == FW_OK) s = mpi_check(MPI_Wait(&words, MPI_STATUS_IGNORE), err);
         if (s != FW_OK) atomic_store(m->failed, 1u);
         if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());

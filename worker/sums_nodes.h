@@ -9,6 +9,7 @@
 #define WORKER_SUMS_NODES_H
 
 #include "worker/group.h"
+#include "worker/kernels/fixed.h"
 
 typedef struct worker_sums_nodes worker_sums_nodes;
 
@@ -19,11 +20,11 @@ fw_status worker_sums_nodes_create(worker_sums_nodes **out, worker_group *g, siz
 void      worker_sums_nodes_destroy(worker_sums_nodes **m);
 
 /** Collective, on several nodes, after the ranks of each node have met; they meet once more in it. In: the node's parts (n_parts of n_blocks * 1,024
- *  integers, n_parts may be 0), back (n_blocks): what turns a block's integers into floats, largest (n_blocks) and flags as found on this node. Out:
+ *  parameters, n_parts may be 0), scale and back (n_blocks): what makes a block's floats integers and their sums floats, largest (n_blocks) and flags as found on this node. Out:
  *  largest and flags over all nodes; the means can be read. FW_ERR_MPI at every rank of a node one of whose ranks failed.
- *  Cost  on N nodes of R ranks, n parameters: reads 8 n bytes a rank, sends and receives 12 n / R (N - 1) / N bytes a rank. *waited_s grows by the time spent waiting. */
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const int64_t *const *parts, size_t n_parts, const double *back, uint32_t *largest,
-                                  uint32_t *flags, double *waited_s, fw_error *err);
+ *  Cost  on N nodes of R ranks, n parameters: reads 8 n bytes a rank (4 n where each rank brings one leaf), sends and receives 12 n / R (N - 1) / N bytes a rank. *waited_s grows by the time spent waiting. */
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back,
+                                  uint32_t *largest, uint32_t *flags, double *waited_s, fw_error *err);
 /** (n_blocks * 1,024), shared by the node: sums times back. Valid until the next merge. */
 const float *worker_sums_nodes_means(const worker_sums_nodes *m);
 

@@ -127,14 +127,6 @@ TARGETS static void add_integers(int64_t *restrict total, const int64_t *restric
 }
 
 #define PIECE 512                     /* a piece of the total stays in the first-level cache */
-void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n)
-{
-    for (size_t done = 0; done < n; done += PIECE) {
-        const size_t piece = n - done < PIECE ? n - done : PIECE;
-        memcpy(total + done, part[0] + at + done, piece * sizeof *total);
-        for (size_t p = 1; p < n_parts; p++) add_integers(total + done, part[p] + at + done, piece);
-    }
-}
 
 /* Adding 1.5 * 2^52 as bits makes a double of an integer below 2^51, adding that many units as a number rounds a double to whole units: both vectorise
  * without AVX-512DQ. Sums of whole units below 2^51 are exact in doubles. */
@@ -195,4 +187,27 @@ void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_part
         two_sums(g, part[0].sum + at, part[1].sum + at, n, unit * factor);
     else
         collect_many(g, part, n_parts, at, n, unit, factor);
+}
+
+/* The integer is what the double's bits are above those of 1.5 * 2^52. */
+TARGETS static void add_leaf_integers(int64_t *restrict total, const float *restrict leaf, size_t n, double scale)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double shifted = (double)leaf[i] * scale + 0x1.8p52;
+        uint64_t bits;
+        memcpy(&bits, &shifted, sizeof bits);
+        total[i] = (int64_t)((uint64_t)total[i] + bits - 0x4338000000000000u);
+    }
+}
+
+void worker_fixed_total(int64_t *total, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale)
+{
+    for (size_t done = 0; done < n; done += PIECE) {
+        const size_t piece = n - done < PIECE ? n - done : PIECE;
+        memset(total + done, 0, piece * sizeof *total);
+        for (size_t p = 0; p < n_parts; p++) {
+            if (part[p].sum != NULL) add_integers(total + done, part[p].sum + at + done, piece);
+            else add_leaf_integers(total + done, part[p].leaf + at + done, piece, (double)scale);
+        }
+    }
 }

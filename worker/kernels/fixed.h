@@ -21,11 +21,11 @@ bool worker_fixed_add_named(const char *kernel, uint32_t *largest, int64_t *sum,
 /** The largest |g[i]| of n, as above. */
 uint32_t worker_fixed_largest(const float *g, size_t n);
 
-/** total[i] (n) = the sum of the parts' integers at + i; n_parts > 0. Wraps. */
-void worker_fixed_total(int64_t *total, const int64_t *const *part, size_t n_parts, size_t at, size_t n);
-
 /** What a rank brings: integers, or (sum NULL) the floats of a single leaf, which stand for the integers round(leaf[i] * scale): half as much to carry. */
 typedef struct worker_fixed_part { const int64_t *sum; const float *leaf; } worker_fixed_part;
+
+/** total[i] (n) = the sum of the parts' integers at + i. Wraps. */
+void worker_fixed_total(int64_t *total, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale);
 
 /** g[i] (n) = (float)(the parts' integers at + i, added up, times factor / scale). scale: a power of two, as when they were added. */
 void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_parts, size_t at, size_t n, float scale, double factor);
