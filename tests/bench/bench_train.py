@@ -143,7 +143,7 @@ def accuracy(a, env):
             mine.append(json.loads(run([a.flywheel, "evaluate", yaml, out, "--format", "json"], env))["metrics"]["accuracy"])
         result = run([a.python, os.path.join(a.peers, "torch_train.py"), "--net", "mlp", "--batch", "128", "--epochs", "10", "--seed", str(seed),
                       "--data", os.path.join(a.data, "fashion-mnist")], env)
-        torch.append(json.loads(result.strip().splitlines()[-1])["test_accuracy"])
+        torch.append(json.loads(result.strip().splitlines()[-1])["test_acc"])
     print(json.dumps({"accuracy": "mlp 784-256-128-10, batch 128, 10 epochs", "flywheel": mine, "torch": torch, "flywheel_mean": round(statistics.mean(mine), 4),
                       "torch_mean": round(statistics.mean(torch), 4), "difference": round(statistics.mean(mine) - statistics.mean(torch), 4)}))
 

@@ -9,6 +9,7 @@
 #include "common/model/elementary.h"
 #include "common/model/gemm.h"
 #include "worker/kernels/layer.h"
+#include "worker/kernels/loss.h"
 
 #define PANEL_FLOATS 8192         /* of dW at a time: they stay in the cache between product and sum, and their sums from leaf to leaf */
 #define PANEL_ROWS   12           /* and come in multiples of this, what the products like */
@@ -30,6 +31,8 @@ struct worker_leaves {
     float *panel;                              /* (panel_rows of a layer, out) of dW */
     uint64_t *row;                             /* (n_leaves * leaf_rows) row of the training split */
     size_t *n_rows;                            /* (n_leaves) */
+    float *loss;                               /* (leaf_rows) of the rows of a leaf, */
+    int32_t *label;                            /* (leaf_rows) and their labels */
     size_t panels, floats, floats_timed;       /* of this step: panels of dW, floats that were added, those of them under the clock */
     double add_s;                              /* what these took */
 };
@@ -70,6 +73,8 @@ fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, con
     FW_TRY(fw_alloc_zeroed((void **)&l->panel, FW_MAX((size_t)PANEL_FLOATS, PANEL_ROWS * widest_out), sizeof(float), "a panel", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->row, rows, sizeof *l->row, "row numbers", err));
     FW_TRY(fw_alloc_zeroed((void **)&l->n_rows, n_leaves, sizeof *l->n_rows, "leaf sizes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->loss, leaf_rows, sizeof *l->loss, "losses", err));
+    FW_TRY(fw_alloc_zeroed((void **)&l->label, leaf_rows, sizeof *l->label, "labels", err));
     *out = l;
     l = NULL;
     return FW_OK;
@@ -90,6 +95,8 @@ void worker_leaves_destroy(worker_leaves **leaves)
     free(l->panel);
     free(l->row);
     free(l->n_rows);
+    free(l->loss);
+    free(l->label);
     free(l);
     *leaves = NULL;
 }
@@ -152,63 +159,55 @@ static void forward(worker_leaves *l, const float *params, size_t n_slots, uint3
 
 /* ---- loss: delta (rows, n_out) of the last layer's input --------------------------------------------------------------------------- */
 
-static double softmax_row(float *delta, const float *z, size_t k, int32_t label, float weight)
-{
-    fw_softmax(delta, z, k);
-    float p = delta[label];
-    double loss = p == p ? -(double)fw_logf(p > 1e-37f ? p : 1e-37f) : (double)NAN;
-    delta[label] -= 1.0f;
-    if (weight != 1.0f)
-        for (size_t j = 0; j < k; j++) delta[j] *= weight;
-    return loss * (double)weight;
-}
-
-static double sigmoid_row(float *delta, float z, int32_t label, float weight)
+static float sigmoid_row(float *delta, float z, int32_t label, float weight)
 {
     float y = (float)label, size = z < 0.0f ? -z : z;
     float loss = (z > 0.0f ? z : 0.0f) - z * y + fw_logf(1.0f + fw_expf(-size));
     delta[0] = (fw_sigmoidf(z) - y) * weight;
-    return (double)loss * (double)weight;
+    return loss * weight;
 }
 
-static double square_row(float *delta, float z, double truth, const worker_task *task)
+static float square_row(float *delta, float z, double truth, const worker_task *task)
 {
     float d = z - (float)((truth - task->target_mean) / task->target_scale);
     delta[0] = d;
-    return (double)d * (double)d;
+    return d * d;
 }
 
-static double row_loss(worker_leaves *l, size_t i)
+/* Loss (leaf_rows) and delta of the rows of a slot. */
+static void slot_losses(worker_leaves *l, size_t slot)
 {
     const worker_task *t = l->task;
-    const size_t k = t->n_out;
-    const float *z = l->out[l->net->n_layers - 1] + i * k;
-    float *delta = l->delta + i * k;
-    const uint64_t row = l->row[i];
+    const size_t k = t->n_out, first = slot * l->leaf_rows, n = l->n_rows[slot];
+    const float *z = l->out[l->net->n_layers - 1] + first * k;
+    const uint64_t *row = l->row + first;
+    float *delta = l->delta + first * k;
     switch (t->link) {
     case FW_LINK_SOFTMAX:
-        return softmax_row(delta, z, k, t->train.label[row], t->class_weight[t->train.label[row]]);
+        for (size_t i = 0; i < n; i++) l->label[i] = t->train.label[row[i]];
+        worker_loss_softmax(delta, l->loss, z, l->label, t->class_weight, n, k);
+        break;
     case FW_LINK_SIGMOID:
-        return sigmoid_row(delta, z[0], t->train.label[row], t->class_weight[t->train.label[row]]);
+        for (size_t i = 0; i < n; i++) l->loss[i] = sigmoid_row(delta + i, z[i], t->train.label[row[i]], t->class_weight[t->train.label[row[i]]]);
+        break;
     case FW_LINK_IDENTITY:
-        return square_row(delta, z[0], t->train.truth[row], t);
+        for (size_t i = 0; i < n; i++) l->loss[i] = square_row(delta + i, z[i], t->train.truth[row[i]], t);
+        break;
     }
-    return 0.0;
+    memset(delta + n * k, 0, (l->leaf_rows - n) * k * sizeof(float));
 }
 
 /* False when a loss is not finite. */
 static bool losses(worker_leaves *l, size_t n_slots, int64_t *loss_fixed)
 {
-    const size_t k = l->task->n_out;
     bool good = true;
     for (size_t s = 0; s < n_slots; s++) {
-        const size_t first = s * l->leaf_rows;
-        for (size_t i = first; i < first + l->n_rows[s]; i++) {
-            double loss = row_loss(l, i);
+        slot_losses(l, s);
+        for (size_t i = 0; i < l->n_rows[s]; i++) {
+            const double loss = (double)l->loss[i];
             if (loss < l->loss_max) *loss_fixed += (int64_t)rint(loss / WORKER_LOSS_UNIT);
             else good = false;                      /* also NaN */
         }
-        memset(l->delta + (first + l->n_rows[s]) * k, 0, (l->leaf_rows - l->n_rows[s]) * k * sizeof(float));
     }
     return good;
 }
