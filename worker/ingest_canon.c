@@ -18,6 +18,11 @@ static bool is_text(const fw_column *column)
     return column->type == FW_CATEGORY || column->type == FW_TEXT;
 }
 
+static bool is_even(const fw_column *column, const ingest_cells *c)
+{
+    return c->missing == NULL && !is_text(column);
+}
+
 static const char *text_of(size_t *len, const fw_column *column, const ingest_cells *c, size_t row)
 {
     if (column->type == FW_TEXT) {
@@ -42,9 +47,15 @@ static void add_lengths(size_t *len, const fw_column *column, const ingest_cells
 /* Cells of 8 bytes, the usual ones, without a call for each. */
 static void put_numbers(char *bytes, size_t *at, const char *cells, const uint8_t *missing, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; missing == NULL && i < n; i++) {
         char *to = bytes + at[i];
-        size_t there = missing == NULL || !missing[i];
+        *to = 0;
+        memcpy(to + 1, cells + 8 * i, 8);
+        at[i] += 9;
+    }
+    for (size_t i = 0; missing != NULL && i < n; i++) {
+        char *to = bytes + at[i];
+        size_t there = !missing[i];
         *to = !there;
         if (there) memcpy(to + 1, cells + 8 * i, 8);
         at[i] += 1 + 8 * there;
@@ -81,8 +92,12 @@ static fw_status lay_out(ingest_canon *c, const ingest *g, const ingest_rows *ro
 {
     FW_TRY(fw_grow((void **)&c->at, &c->at_capacity, n + 1, sizeof *c->at, "a row", err));
     FW_TRY(fw_grow((void **)&c->id_at, &c->id_capacity, n + 1, sizeof *c->id_at, "a row", err));
-    for (size_t i = 0; i < n; i++) c->at[i] = INGEST_CELLS_AT;
-    for (size_t k = 0; k < g->n_stored; k++) add_lengths(c->at, &g->schema->columns[k], &rows->columns[k], first, n);
+    size_t same = INGEST_CELLS_AT;                    /* of columns that take as much in each row */
+    for (size_t k = 0; k < g->n_stored; k++)
+        if (is_even(&g->schema->columns[k], &rows->columns[k])) same += 1 + fw_column_cell_bytes(&g->schema->columns[k]);
+    for (size_t i = 0; i < n; i++) c->at[i] = same;
+    for (size_t k = 0; k < g->n_stored; k++)
+        if (!is_even(&g->schema->columns[k], &rows->columns[k])) add_lengths(c->at, &g->schema->columns[k], &rows->columns[k], first, n);
     size_t end = 0;
     for (size_t i = 0; i < n; i++) {
         size_t len = c->at[i];

@@ -70,16 +70,16 @@ static void say_counts(const ingest *g)
 
 /* ---- the manifest ---- */
 
-static const char *written_type(fw_column_type t)
+static fw_feature_type feature_type(fw_column_type t)
 {
     switch (t) {
-    case FW_NUMBER: return fw_feature_type_name(FW_FEATURE_NUMBER);
-    case FW_CATEGORY: return fw_feature_type_name(FW_FEATURE_CATEGORY);
-    case FW_TEXT: return fw_feature_type_name(FW_FEATURE_TEXT);
-    case FW_TIME: return fw_feature_type_name(FW_FEATURE_TIME);
-    case FW_IMAGE: return fw_feature_type_name(FW_FEATURE_IMAGE);
+    case FW_NUMBER: return FW_FEATURE_NUMBER;
+    case FW_CATEGORY: return FW_FEATURE_CATEGORY;
+    case FW_TEXT: return FW_FEATURE_TEXT;
+    case FW_TIME: return FW_FEATURE_TIME;
+    case FW_IMAGE: return FW_FEATURE_IMAGE;
     }
-    return "auto";
+    return FW_FEATURE_AUTO;
 }
 
 static bool is_feature(const fw_project *p, const char *column)
@@ -115,6 +115,10 @@ static fw_status resolve(char **out, const ingest *g, fw_error *err)
 {
     FW_FREE char *yaml = NULL;
     FW_AUTO(fw_project) *p = NULL;
+    FW_FREE const char **name = calloc(g->n_stored + 1, sizeof *name);
+    FW_FREE fw_feature_type *type = calloc(g->n_stored + 1, sizeof *type);
+    size_t n = 0;
+    if (name == NULL || type == NULL) return fw_fail(err, FW_ERR_NOMEM, "types of %zu columns", g->n_stored);
     FW_TRY(fw_project_resolved(&yaml, g->project, err));
     FW_TRY(fw_project_parse(&p, yaml, g->project->path != NULL ? g->project->path : "project", g->project->dir, err));
     bool plain = star_is_plain(g->project);
@@ -122,11 +126,10 @@ static fw_status resolve(char **out, const ingest *g, fw_error *err)
         const fw_column *c = &g->schema->columns[i];
         if (!plain && !has_entry(g->project, c->name)) continue;
         if (!c->inferred || (int)i == g->target || !is_feature(p, c->name)) continue;
-        FW_AUTO(fw_text) key = {0};
-        fw_text_format(&key, "features.%s.type", c->name);
-        FW_TRY(fw_text_check(&key, err));
-        FW_TRY(fw_project_set(p, key.data, written_type(c->type), err));
+        name[n] = c->name;
+        type[n++] = feature_type(c->type);
     }
+    if (n > 0) FW_TRY(fw_project_set_types(p, name, type, n, err));
     return fw_project_resolved(out, p, err);
 }
 

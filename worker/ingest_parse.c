@@ -8,7 +8,7 @@
 #include "common/core/text.h"
 #include "worker/ingest_parts.h"
 
-#define FIRST_ROWS 4096
+#define FIRST_CELLS ((size_t)1 << 18)      /* of the block; it grows */
 
 /* What stopped a rank: agreed on over the ranks, so that the first bad row of the table is the one that is shown. */
 typedef struct stop { int status; uint64_t chunk, record; fw_error error; } stop;      /* record: UINT64_MAX if the text says where */
@@ -288,7 +288,7 @@ static fw_status allocate(parser *p, fw_error *err)
     FW_TRY(worker_memory_limit(&limit, err));
     FW_TRY(worker_memory_create(&g->memory, limit, err));
     FW_TRY(worker_memory_create(&g->hash_memory, FW_MIN(limit, INGEST_HASH_MEMORY), err));
-    FW_TRY(fw_block_create(&p->block, g->schema, FIRST_ROWS, err));
+    FW_TRY(fw_block_create(&p->block, g->schema, FW_MIN(FIRST_CELLS / g->schema->n_columns + 1, (size_t)4096), err));
     FW_FREE char *rows = NULL;
     FW_FREE char *keys = NULL;
     FW_TRY(ingest_temp_name(&rows, g, "rows", g->reduce->rank, err));

@@ -3,29 +3,77 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/core/targets.h"
 #include "common/core/text.h"
 #include "worker/ingest_parts.h"
 
-/* The values of the rows kept that are present, -0 as 0; how many. */
-static size_t present_values(double *out, const fw_cells *c, const uint8_t *keep, size_t n)
+enum { LANES = 8 };
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef int64_t words __attribute__((vector_size(LANES * sizeof(int64_t))));
+
+/* -0 becomes 0; the range. n: a multiple of LANES, at least LANES. */
+FW_TARGETS static void clean_lanes(double *x, double range[static 2], size_t n)
+{
+    lanes low, high;
+    memcpy(&low, x, sizeof low);
+    low += 0.0;
+    high = low;
+    for (size_t i = 0; i < n; i += LANES) {
+        lanes v;
+        memcpy(&v, x + i, sizeof v);
+        v += 0.0;
+        words here, least, most;
+        const words below = v < low, above = v > high;
+        memcpy(x + i, &v, sizeof v);
+        memcpy(&here, &v, sizeof here);
+        memcpy(&least, &low, sizeof least);
+        memcpy(&most, &high, sizeof most);
+        least = (here & below) | (least & ~below);
+        most = (here & above) | (most & ~above);
+        memcpy(&low, &least, sizeof low);
+        memcpy(&high, &most, sizeof high);
+    }
+    range[0] = low[0];
+    range[1] = high[0];
+    for (int i = 1; i < LANES; i++) {
+        range[0] = low[i] < range[0] ? low[i] : range[0];
+        range[1] = high[i] > range[1] ? high[i] : range[1];
+    }
+}
+
+/* The values of the rows kept that are present; how many. all: every row is. */
+static size_t present_values(double *out, const fw_cells *c, const uint8_t *keep, size_t n, bool all)
 {
     size_t m = 0;
+    if (all) {
+        memcpy(out, c->number, n * sizeof *out);
+        return n;
+    }
     for (size_t i = 0; i < n; i++) {
-        out[m] = c->number[i] + 0.0;
+        out[m] = c->number[i];
         m += (size_t)(keep[i] & (c->missing[i] ^ 1));
     }
     return m;
 }
 
-static fw_status number_stats(ingest_stats *s, const double *x, size_t n, uint64_t *hash, fw_error *err)
+static void widen(ingest_stats *s, double low, double high)
 {
-    double min = s->min, max = s->max;
-    for (size_t i = 0; i < n; i++) {
-        min = x[i] < min ? x[i] : min;
-        max = x[i] > max ? x[i] : max;
+    s->min = low < s->min ? low : s->min;
+    s->max = high > s->max ? high : s->max;
+}
+
+static fw_status number_stats(ingest_stats *s, double *x, size_t n, uint64_t *hash, fw_error *err)
+{
+    const size_t together = n - n % LANES;
+    double range[2];
+    if (together > 0) {
+        clean_lanes(x, range, together);
+        widen(s, range[0], range[1]);
     }
-    s->min = min;
-    s->max = max;
+    for (size_t i = together; i < n; i++) {
+        x[i] += 0.0;
+        widen(s, x[i], x[i]);
+    }
     for (size_t i = 0; s->integral && i < n; i++) s->integral = x[i] == floor(x[i]);
     fw_hash64_words(hash, (const uint64_t *)(const void *)x, n);
     for (size_t i = 0; i < n; i++) FW_TRY(worker_distinct_add(&s->distinct, hash[i], err));
@@ -96,15 +144,16 @@ static fw_status column_stats(ingest *g, const fw_block *block, const uint8_t *k
     const fw_column *about = &g->schema->columns[column];
     ingest_stats *s = &g->stats[column];
     size_t n = block->n_rows;
-    uint64_t missing = 0, present = 0;
-    for (size_t r = 0; r < n; r++) {
+    uint64_t missing = 0, kept = 0;
+    const bool all = memchr(c->missing, 1, n) == NULL && memchr(keep, 0, n) == NULL;
+    for (size_t r = 0; !all && r < n; r++) {
         missing += keep[r] & c->missing[r];
-        present += (uint64_t)(keep[r] & (c->missing[r] ^ 1));
+        kept += keep[r];
     }
     s->missing += missing;
-    s->present += present;
+    s->present += all ? n : kept - missing;
     switch (about->type) {
-    case FW_NUMBER: return number_stats(s, scratch->value, present_values(scratch->value, c, keep, n), scratch->hash, err);
+    case FW_NUMBER: return number_stats(s, scratch->value, present_values(scratch->value, c, keep, n, all), scratch->hash, err);
     case FW_CATEGORY: return category_stats(s, c, keep, n, about->dict, err);
     case FW_TEXT: case FW_TIME: case FW_IMAGE: break;
     }
@@ -134,6 +183,18 @@ fw_status ingest_gather_stats(ingest *g, const fw_block *block, const uint8_t *k
     return FW_OK;
 }
 
+/* n: a multiple of LANES. */
+FW_TARGETS static void square_lanes(double *out, const double *x, size_t n, double unit, double mean)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        lanes v;
+        memcpy(&v, x + i, sizeof v);
+        v = v * unit - mean;
+        v *= v;
+        memcpy(out + i, &v, sizeof v);
+    }
+}
+
 /* (x - mean)^2 in units of 2^(2 exponent): cannot overflow, and the scaling is exact. */
 fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err)
 {
@@ -141,8 +202,9 @@ fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_
     const double unit = ldexp(1.0, -s->exponent);
     const bool plain = isnormal(unit);             /* else all values are below 2^-1022, or some are near 2^1024 */
     double *square = scratch->value;
-    size_t m = 0;
-    for (size_t i = 0; i < n; i++) {
+    size_t m = 0, done = 0;
+    if (plain && missing == NULL) square_lanes(square, number, m = done = n - n % LANES, unit, s->scaled_mean);
+    for (size_t i = done; i < n; i++) {
         double from_mean = (plain ? number[i] * unit : ldexp(number[i], -s->exponent)) - s->scaled_mean;
         square[m] = from_mean * from_mean;
         m += missing == NULL || !missing[i];

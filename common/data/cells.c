@@ -8,7 +8,7 @@
 #include "common/data/numbers.h"
 #include "common/data/time_text.h"
 
-#define FIRST_ROWS 1024
+#define FIRST_ROWS 64
 
 void fw_missing_texts_init(fw_missing_texts *m, const char *const *text, size_t n)
 {
