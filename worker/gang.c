@@ -115,15 +115,13 @@ static void on_note(void *context, const char *phase, uint64_t round, uint64_t s
 {
     gang_rank *r = context;
     if (phase != NULL) r->training = strcmp(phase, "train") == 0;
-    const bool made = phase == NULL && r->training && step != r->step;
+    if (phase == NULL && r->training && step != r->step) r->made++;
     r->step = step;
-    if (made) r->made++;
     if (r->page != NULL) {
         atomic_store_explicit(&r->page->round, round, memory_order_relaxed);
         atomic_store_explicit(&r->page->step, step, memory_order_relaxed);
         atomic_store_explicit(&r->page->made, r->made, memory_order_relaxed);
     }
-    if (made) fw_fault("gang.step", NULL);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #define BEAT_MANY_S   1.0       /* with more ranks than */
 #define MANY_RANKS    256
 #define CLEAN_UP_MS   1000
+#define LINES_TOLD    8u
 #define KILLED_S      30.0      /* until a killed process is gone */
 
 /* ---- what the ranks find ------------------------------------------------------------------------------------------------------------ */
@@ -183,15 +184,16 @@ static size_t tail_of_log(const coord_gang *g, char *out, size_t room)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* The last lines, without the rulers that mpirun draws. */
-static void last_lines(char *out, size_t room, char *text)
+/* A few lines, without the rulers that mpirun draws: the first ones when nothing had begun, since advice follows the reason, else the last. */
+static void some_lines(char *out, size_t room, char *text, bool first)
 {
-    const char *kept[8];
+    const char *kept[LINES_TOLD];
     size_t n = 0, len = 0;
     for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-        if (line[strspn(line, " -\r")] != '\0') kept[n++ % 8] = line;
+        if (line[strspn(line, " -\r")] != '\0' && !(first && n == LINES_TOLD)) kept[n++ % LINES_TOLD] = line;
     out[0] = '\0';
-    for (size_t i = n > 8 ? n - 8 : 0; i < n && len < room; i++) len += (size_t)snprintf(out + len, room - len, "%s  | %s", i == 0 || len == 0 ? "" : "\n", kept[i % 8]);
+    for (size_t i = n > LINES_TOLD ? n - LINES_TOLD : 0; i < n && len < room; i++)
+        len += (size_t)snprintf(out + len, room - len, "%s  | %s", len == 0 ? "" : "\n", kept[i % LINES_TOLD]);
 }
 
 /* The rank of which the launcher, or a rank beside it, says that it died first. */
@@ -222,7 +224,7 @@ void coord_gang_explain(coord_gang *g, coord_loss *l)
             snprintf(l->how, sizeof l->how, "the launcher (pid %ld) was killed by signal %d", (long)g->launched, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
         }
     }
-    last_lines(l->last_lines, sizeof l->last_lines, text);
+    some_lines(l->lines, sizeof l->lines, text, !l->ready);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------ */

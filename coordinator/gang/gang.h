@@ -42,7 +42,7 @@ typedef struct coord_loss {
     uint64_t round, step;              /* where the gang stood */
     int exit_code;                     /* of the launcher, when it ended by itself; else -1 */
     char how[256];                     /* "killed by signal 9" */
-    char last_lines[1024];             /* of what launcher and ranks printed */
+    char lines[1024];                  /* of what launcher and ranks printed: the first when nothing had begun, else the last */
     bool *silent;                      /* by rank: its host was silent while others were heard; (ranks) */
 } coord_loss;
 

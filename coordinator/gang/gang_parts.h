@@ -52,7 +52,7 @@ void *coord_gang_serve(void *gang);
 
 /** Kills and sees to be gone what belongs to this generation on this host; a launcher that still lives is given a second to clean up behind its ranks. */
 fw_status coord_gang_kill(coord_gang *g, fw_error *err);
-/** Fills how, rank, exit code and last lines from the launcher's end and what was printed. */
+/** Fills how, rank, exit code and lines from the launcher's end and what was printed. */
 void coord_gang_explain(coord_gang *g, coord_loss *l);
 /** Whether the launcher has ended; its status is then in launcher_status. */
 bool coord_gang_launcher_ended(coord_gang *g);

@@ -277,23 +277,23 @@ static void judge_hosts(coord_keeper *k, const coord_loss *l)
         coord_host *h = l->silent[i] ? coord_hosts_find(k->hosts, coord_gang_rank(k->gang, i)->host) : NULL;
         if (h != NULL && h->out_until <= k->generation) leave_out(k, h);
     }
-    for (size_t i = 0; !l->ready && i < k->hosts->n; i++) named += strstr(l->last_lines, k->hosts->host[i].name) != NULL;
+    for (size_t i = 0; !l->ready && i < k->hosts->n; i++) named += strstr(l->lines, k->hosts->host[i].name) != NULL;
     for (size_t i = 0; named > 0 && named < k->hosts->n && i < k->hosts->n; i++)
-        if (strstr(l->last_lines, k->hosts->host[i].name) != NULL) leave_out(k, &k->hosts->host[i]);
+        if (strstr(l->lines, k->hosts->host[i].name) != NULL) leave_out(k, &k->hosts->host[i]);
 }
 
 static fw_status give_up(coord_keeper *k, coord_verdict v, const coord_loss *l, fw_error *err)
 {
     const char *from = fw_path_exists(k->opts.from) ? k->opts.from : "none yet";
-    const char *lines = l->last_lines[0] != '\0' ? l->last_lines : "  | nothing";
+    const char *lines = l->lines[0] != '\0' ? l->lines : "  | nothing";
     switch (v.kind) {
     case COORD_REFUSED:
-        return fw_fail(err, l->exit_code == 2 ? FW_ERR_CONFIG : FW_ERR_DATA, "%s; the last lines that it printed (%s/gang.log):\n%s", k->reason, k->opts.folder, lines);
+        return fw_fail(err, l->exit_code == 2 ? FW_ERR_CONFIG : FW_ERR_DATA, "%s; it printed (%s/gang.log):\n%s", k->reason, k->opts.folder, lines);
     case COORD_NEVER_STARTED:
-        return fw_fail(err, FW_ERR_CONFIG, "%s; the last lines that it printed (%s/gang.log):\n%s", k->reason, k->opts.folder, lines);
+        return fw_fail(err, FW_ERR_CONFIG, "%s; it printed (%s/gang.log):\n%s", k->reason, k->opts.folder, lines);
     case COORD_CRASH_LOOP:
-        return fw_fail(err, FW_ERR_LOST, "%s; it was the %dth loss at this step one behind the other, so it is not tried again; the checkpoint is %s; the last lines "
-                       "that launcher and ranks printed (%s/gang.log):\n%s", k->reason, k->policy.crashes, from, k->opts.folder, lines);
+        return fw_fail(err, FW_ERR_LOST, "%s; it was lost at this step %d times one behind the other, so it is not tried again; the checkpoint is %s; the last "
+                       "lines that launcher and ranks printed (%s/gang.log):\n%s", k->reason, k->policy.crashes, from, k->opts.folder, lines);
     case COORD_TOO_OFTEN:
         return fw_fail(err, FW_ERR_LOST, "%s; %d losses without progress, more than --max-restarts %d allows; the checkpoint is %s; the last lines that launcher and "
                        "ranks printed (%s/gang.log):\n%s", k->reason, k->policy.without, k->policy.max_restarts, from, k->opts.folder, lines);

@@ -215,6 +215,67 @@ static void a_given_folder_is_used_and_a_finished_one_refused(void **context)
     assert_null(anew->resume_from);
 }
 
+/* The report comes after the model, and `done` last: what was killed in between is not finished. The end of progress.jsonl, how it is read, where a run stands. */
+static void a_run_is_finished_when_it_is_done(void **context)
+{
+    fixture *f = *context;
+    const struct { const char *progress; bool model, finished; } cases[] = {
+        {"", true, true},
+        {"{\"event\":\"start\"}\n{\"event\":\"done\"}\n", true, true},
+        {"{\"event\":\"done\"}\n{\"event\":\"rou", true, true},
+        {"{\"event\":\"done\"}\n", false, false},
+        {"{\"event\":\"start\"}\n{\"event\":\"round\",\"round\":9}\n", true, false},
+        {"{\"event\":\"done\"}\n{\"event\":\"resume\"}\n", true, false},
+        {"{\"event\":\"start\"}\n{\"event\":\"do", true, false},
+        {"{\"event\":\"done\"}", true, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[32], digest[9];
+        digest_of(digest, f->project);
+        snprintf(name, sizeof name, "202%zu0105T000000Z", i);
+        FW_FREE char *dir = earlier_run(f, name, digest, true, cases[i].model);
+        put(dir, "progress.jsonl", cases[i].progress);
+        FW_AUTO(coord_run) *by_name = NULL;
+        const fw_status s = coord_run_open(&by_name, f->project, DATASET, dir, COORD_RESUME_AUTO, NULL, NULL);
+        assert_int_equal(s, cases[i].finished ? FW_ERR_CONFIG : FW_OK);
+        if (s == FW_OK) assert_string_equal(by_name->resume_from, by_name->checkpoint);
+        coord_run_destroy(&by_name);
+        FW_AUTO(coord_run) *found = open_run(f->project, NULL, COORD_RESUME_AUTO, NULL);
+        assert_int_equal(strcmp(found->dir, dir) == 0, !cases[i].finished);
+        coord_run_destroy(&found);
+        char path[700];
+        snprintf(path, sizeof path, "%s/checkpoint.h5", dir);
+        assert_int_equal(unlink(path), 0);                                      /* out of the way of the next case */
+    }
+}
+
+/* Ranks of a gang may live though no checkpoint was written: they are found by the fence. After a loss the newest checkpoint is taken. */
+static void a_run_of_a_gang_is_found_and_goes_on_from_its_own_checkpoint(void **context)
+{
+    fixture *f = *context;
+    char digest[9];
+    digest_of(digest, f->project);
+    FW_FREE char *dir = earlier_run(f, "20240105T000000Z", digest, false, false);
+    put(dir, "gang.generation", "3\n");
+    FW_AUTO(coord_run) *r = open_run(f->project, NULL, COORD_RESUME_AUTO, NULL);
+    assert_string_equal(r->dir, dir);
+    assert_null(r->resume_from);
+    assert_int_equal(coord_run_again(r, NULL), FW_OK);
+    assert_null(r->resume_from);
+    write_checkpoint(r->checkpoint, NULL);
+    assert_int_equal(coord_run_again(r, NULL), FW_OK);
+    assert_string_equal(r->resume_from, r->checkpoint);
+    write_checkpoint(r->checkpoint, r->previous);
+    put(dir, "checkpoint.h5", "torn");
+    assert_int_equal(coord_run_again(r, NULL), FW_OK);
+    assert_string_equal(r->resume_from, r->previous);
+
+    FW_FREE char *out = strdup(scratch_path(&f->folder, "other"));
+    FW_AUTO(coord_run) *given = open_run(f->project, out, COORD_RESUME_PATH, r->previous);
+    assert_int_equal(coord_run_again(given, NULL), FW_OK);                      /* none of its own yet: again from where it began */
+    assert_string_equal(given->resume_from, r->previous);
+}
+
 static void two_trainings_do_not_share_a_folder(void **context)
 {
     fixture *f = *context;
