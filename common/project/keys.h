@@ -92,7 +92,7 @@ typedef struct fw_key_kind {
 extern const fw_key_kind fw_key_kinds[FW_N_KEY_FORMS];       /* SECTION and MAP have no functions */
 
 /** Whether a key means something, given the other values (its `when`). element: the struct that holds a sibling below "*", or NULL. */
-bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element);
+bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element, bool *failed);      /* *failed: no memory to tell; else untouched */
 /** Rules between keys, after all values are in. */
 void fw_project_rules(fw_fill *f);
 

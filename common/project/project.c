@@ -164,17 +164,19 @@ static fw_status set_type(fw_node *features, const char *column, fw_feature_type
 }
 
 /** Settings copied from "*" that mean nothing for the type found are dropped: "*" spoke of the columns that can have them. */
-static void drop_meaningless(fw_node *entry, fw_feature_type type)
+static fw_status drop_meaningless(fw_node *entry, fw_feature_type type, fw_error *err)
 {
+    bool failed = false;
     fw_feature_spec spec = {.type = type};
     size_t kept = 0;
     for (size_t i = 0; i < entry->n; i++) {
         const fw_key *key = fw_key_below(fw_key_find("features"), entry->child[i]->key);
         bool copied = entry->child[i]->origin == FW_FROM_DATA;
-        if (copied && key != NULL && !fw_key_applies(key, NULL, &spec)) fw_node_destroy(&entry->child[i]);
+        if (copied && key != NULL && !fw_key_applies(key, NULL, &spec, &failed)) fw_node_destroy(&entry->child[i]);
         else entry->child[kept++] = entry->child[i];
     }
     entry->n = kept;
+    return failed ? fw_fail(err, FW_ERR_NOMEM, "project: settings of a column") : FW_OK;
 }
 
 fw_status fw_project_set_types(fw_project *p, const char *const *columns, const fw_feature_type *types, size_t n, fw_error *err)
@@ -192,7 +194,7 @@ fw_status fw_project_set_types(fw_project *p, const char *const *columns, const 
     for (size_t i = 0; i < n; i++) {
         if (!is_open(p, columns[i])) continue;
         FW_TRY(set_type(features, columns[i], types[i], err));
-        drop_meaningless(fw_node_child(features, columns[i]), types[i]);
+        FW_TRY(drop_meaningless(fw_node_child(features, columns[i]), types[i], err));
     }
     return renew(p, &tree, err);
 }

@@ -25,7 +25,7 @@ static void visit_leaf(walk *w, const fw_key *key, const char *path, const fw_no
     if (key->at == 0) {
         if (node == NULL || fw_node_is_null(node)) return;
         fw_yaml_node(&value, node);
-    } else if (!fw_key_applies(key, w->p, element) || !fw_key_kinds[key->form].write(&value, key, element != NULL ? element : (const void *)w->p)) {
+    } else if (!fw_key_applies(key, w->p, element, &w->failed) || !fw_key_kinds[key->form].write(&value, key, element != NULL ? element : (const void *)w->p)) {
         return;
     }
     if (value.failed) w->failed = true;

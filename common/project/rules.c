@@ -44,7 +44,7 @@ bool fw_strings_have(const fw_strings *list, const char *text)
 
 /* ---- keys that mean something only with others ---- */
 
-bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element)
+bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element, bool *failed)
 {
     if (key->when == NULL) return true;
     size_t len = strcspn(key->when, " ");
@@ -52,7 +52,11 @@ bool fw_key_applies(const fw_key *key, const fw_project *p, const void *element)
     snprintf(path, sizeof path, "%.*s", (int)len, key->when);
     const fw_key *other = fw_key_find(path);
     FW_AUTO(fw_text) value = {0};
-    if (!fw_key_kinds[other->form].write(&value, other, strchr(path, '*') != NULL ? element : p) || value.failed) return false;
+    if (!fw_key_kinds[other->form].write(&value, other, strchr(path, '*') != NULL ? element : p)) return false;
+    if (value.failed) {
+        *failed = true;
+        return false;
+    }
     for (const char *w = key->when + len; *w != '\0';) {
         w += strspn(w, " ");
         size_t n = strcspn(w, " ");
@@ -81,7 +85,7 @@ static void check_meaning(fw_fill *f)
         const fw_key *key = &fw_keys[i];
         if (key->when == NULL || strchr(key->path, '*') != NULL) continue;
         const fw_node *node = fw_given(f->p, key->path);
-        if (node != NULL && !fw_key_applies(key, f->p, NULL)) meaningless(f, key, key->path, node, NULL);
+        if (node != NULL && !fw_key_applies(key, f->p, NULL, &f->out_of_memory)) meaningless(f, key, key->path, node, NULL);
     }
     for (size_t i = 0; i < f->p->features.n; i++) {
         const fw_feature_spec *spec = &f->p->features.v[i];
@@ -90,7 +94,7 @@ static void check_meaning(fw_fill *f)
             const fw_key *key = fw_key_below(features, entry->child[j]->key);
             FW_AUTO(fw_text) path = {0};
             fw_text_format(&path, "features.%s.%s", spec->column, entry->child[j]->key);
-            if (key != NULL && !fw_node_is_null(entry->child[j]) && !fw_key_applies(key, f->p, spec))
+            if (key != NULL && !fw_node_is_null(entry->child[j]) && !fw_key_applies(key, f->p, spec, &f->out_of_memory))
                 meaningless(f, key, path.data, entry->child[j], spec);
         }
     }

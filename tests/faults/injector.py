@@ -23,7 +23,7 @@ def library(program_):
 
 def environment(program_, rule, log=None):
     """Of a command in which the call of the rule goes wrong."""
-    env = {"LD_PRELOAD": str(library(program_)), "FW_INJECT": rule, "MALLOC_PERTURB_": "165"}
+    env = {"LD_PRELOAD": str(library(program_)), "FW_INJECT": rule}
     return env if log is None else {**env, "FW_INJECT_LOG": str(log)}
 
 
@@ -32,9 +32,9 @@ def read_log(log):
     calls, hits = [], []
     with contextlib.suppress(FileNotFoundError):
         for line in pathlib.Path(log).read_text().splitlines():
-            rank, number, kind, name, *hit = line.split(" ")
+            rank, number, kind, name, *more = line.split(" ")                   # a name may have "(deleted)" behind it
             calls.append(Call(rank, int(number), kind, name))
-            hits += [calls[-1]] if hit else []
+            hits += [calls[-1]] if "hit" in more else []
         os.unlink(log)
     return calls, hits
 

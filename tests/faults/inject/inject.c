@@ -1,4 +1,4 @@
-/** Preloaded into `flywheel`, and into nothing else: lets one system call or allocation go wrong, once, or only counts them. For tests.
+/** Preloaded into `flywheel` and fw_sweep, and into nothing else: lets one system call or allocation go wrong, once, or only counts them. For tests.
  *
  *  FW_INJECT="rank=0,call=write,path=run/,nth=3,do=EIO"
  *    rank   of the world ("alone": without mpirun); in other processes nothing happens
@@ -20,6 +20,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -45,8 +46,11 @@ static struct {
     int error, log;
     bool on, allocations;
     uintptr_t from, to;                /* allocations: the text they are called from */
+    uintptr_t program, program_end;    /* the program's own */
 } plan = {.log = -1};
 static atomic_ulong counted;
+static atomic_bool was_hit;
+static char last_hit[512];             /* who called */
 
 /* ---- the one place that our own system calls come from ---- */
 
@@ -68,16 +72,15 @@ static void describe_hit(char *out, size_t size)
     size_t len = (size_t)snprintf(out, size, " hit");
     for (int i = 0; i < n && len < size; i++) {
         const uintptr_t at = (uintptr_t)caller[i];
-        if (at >= plan.from && at < plan.to) len += (size_t)snprintf(out + len, size - len, " 0x%zx", (size_t)(at - plan.from));
+        if (at >= plan.program && at < plan.program_end) len += (size_t)snprintf(out + len, size - len, " 0x%zx", (size_t)(at - plan.program));
     }
 }
 
 static void say(unsigned long number, const char *call, const char *name, bool hit)
 {
     if (plan.log < 0) return;
-    char line[PATH_MAX + 1024], callers[512] = "";
-    if (hit) describe_hit(callers, sizeof callers);
-    int n = snprintf(line, sizeof line, "%s %lu %s %s%s\n", plan.rank, number, call, name, callers);
+    char line[PATH_MAX + 1024];
+    int n = snprintf(line, sizeof line, "%s %lu %s %s%s\n", plan.rank, number, call, name, hit ? last_hit : "");
     if (n > 0) inject_syscall(SYS_write, plan.log, (long)line, n < (int)sizeof line ? n : (int)sizeof line, 0, 0, 0);
 }
 
@@ -86,6 +89,10 @@ static bool count(const char *call, const char *name)
 {
     const unsigned long number = atomic_fetch_add(&counted, 1) + 1;
     const bool hit = number == plan.nth;
+    if (hit) {
+        atomic_store(&was_hit, true);
+        describe_hit(last_hit, sizeof last_hit);
+    }
     say(number, call, name, hit);
     if (hit && plan.what == KILL) inject_syscall(SYS_kill, getpid(), SIGKILL, 0, 0, 0, 0);
     return hit;
@@ -287,19 +294,33 @@ int __asprintf_chk(char **out, int flag, const char *format, ...)
     return n;
 }
 
-/* The text of the first object whose name has plan.path in it; the first of all is the program. */
+/* The program is the first object; the text that is meant is its own, or that of the object whose name has plan.path in it. */
 static int find_text(struct dl_phdr_info *object, size_t size, void *context)
 {
     (void)size, (void)context;
-    if (plan.path[0] != '\0' && strstr(object->dlpi_name, plan.path) == NULL) return 0;
+    const bool first = plan.program == 0, meant = plan.path[0] == '\0' ? first : strstr(object->dlpi_name, plan.path) != NULL;
+    uintptr_t end = 0;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &object->dlpi_phdr[i];
-        if (p->p_type != PT_LOAD || (p->p_flags & PF_X) == 0) continue;
-        plan.from = object->dlpi_addr;
-        plan.to = object->dlpi_addr + p->p_vaddr + p->p_memsz;
+        if (p->p_type == PT_LOAD && (p->p_flags & PF_X) != 0) end = object->dlpi_addr + p->p_vaddr + p->p_memsz;
     }
-    return 1;
+    if (first) plan.program = object->dlpi_addr, plan.program_end = end;
+    if (meant) plan.from = object->dlpi_addr, plan.to = end;
+    return 0;
 }
+
+/* ---- for a program that sweeps (sweep/sweep.c) ---- */
+
+void fw_inject_arm(unsigned long nth);
+void fw_inject_arm(unsigned long nth)
+{
+    plan.nth = nth;
+    atomic_store(&counted, 0);
+    if (nth > 0) atomic_store(&was_hit, false);
+}
+
+const char *fw_inject_hit(void);
+const char *fw_inject_hit(void) { return atomic_load(&was_hit) ? last_hit : NULL; }
 
 /* ---- the schedule ---- */
 
@@ -336,7 +357,7 @@ static bool read_rule(const char *text)
 __attribute__((constructor)) static void start(void)
 {
     const char *rule = getenv("FW_INJECT"), *log = getenv("FW_INJECT_LOG"), *rank = getenv("OMPI_COMM_WORLD_RANK");
-    if (rule == NULL || strcmp(program_invocation_short_name, "flywheel") != 0) return;
+    if (rule == NULL || (strcmp(program_invocation_short_name, "flywheel") != 0 && strcmp(program_invocation_short_name, "fw_sweep") != 0)) return;
     if (!read_rule(rule)) {
         fprintf(stderr, "inject: FW_INJECT=%s is not understood\n", rule);
         _exit(99);
@@ -347,6 +368,10 @@ __attribute__((constructor)) static void start(void)
     backtrace(none, 1);                /* loads what it needs, now */
     plan.on = true;
     plan.allocations = strcmp(plan.call, "alloc") == 0;
-    if (plan.allocations) dl_iterate_phdr(find_text, NULL);
-    else catch_calls();
+    if (plan.allocations) {
+        mallopt(M_PERTURB, 165);       /* what is freed or not yet set shows */
+        dl_iterate_phdr(find_text, NULL);
+    } else {
+        catch_calls();
+    }
 }
