@@ -28,7 +28,7 @@ draw = random.Random(SEED)
 
 def cases_of(calls):
     cases = [(f"{call.kind} {call.number} of {call.name} on rank {call.rank}: {way}",
-              f"rank={call.rank},call=io,path=faulty,nth={call.number},do={way}", call, way)
+              f"rank={call.rank},call=io,path=faulty,nth={call.number},do={way}", way)
              for call in calls for way in WAYS.get(call.kind, ["EIO", "kill"])]
     sample = injector.Sample(cases, draw, None if HOW_MANY == "all" else int(HOW_MANY))
     print(f"        {sample}", flush=True)
@@ -44,19 +44,21 @@ class Example:
     def inspect(self, name):
         self.program("inspect", self.faulty / name, cwd=self.folder, may_die=True).expect(DONE)
 
-    def disturbed(self, rule, call, way, *args):
-        """The command with one call that goes wrong, and what may come of it."""
+    def disturbed(self, rule, way, *args):
+        """The command with one call that goes wrong, and what may come of it. (A thread writes checkpoints beside the training: the N-th call need not
+        be the one that was counted, and the last ones may not come.)"""
         log = self.folder / "hits.log"
         result = self.program(*args, cwd=self.folder, ranks=2, env=injector.environment(self.program, rule, log), may_die=True)
         _calls, hits = injector.read_log(log)
-        assert len(hits) == 1, f"{len(hits)} calls went wrong: {result}"
-        assert hits[0].kind == call.kind, f"{hits} went wrong instead of {call}: {result}"
+        assert len(hits) == 1 or (not hits and result.code == DONE), f"{len(hits)} calls went wrong: {result}"
+        if not hits:
+            return result
         if way == "kill":
             assert result.code in KILLED and result.err.count("a rank was lost") == 1, result
         elif result.code == DONE:
             assert way == "short" or hits[0].kind in NO_LOSS, f"{hits[0].kind} failed and nobody says so: {result}"
         else:
-            result.expect(FAILED, "faulty", *(["No space left on device"] if way == "ENOSPC" else []))
+            result.expect(FAILED, "faulty", *(["No space left on device"] if way == "ENOSPC" and hits[0].kind in WAYS else []))
         if way != "kill" and hits[0].kind != "unlink":
             program.assert_nothing_half_written(self.folder, result)
         return result
@@ -66,9 +68,9 @@ def training_goes_on_in_the_same_bytes(program_, _folder, example):
     run = example.faulty
     calls = injector.calls_of(program_, example.folder, "rank=0,call=io,path=faulty", *TRAIN, "-o", "faulty", ranks=2)
 
-    def check(_name, rule, call, way):
+    def check(_name, rule, way):
         shutil.rmtree(run, ignore_errors=True)
-        result = example.disturbed(rule, call, way, *TRAIN, "-o", "faulty")
+        result = example.disturbed(rule, way, *TRAIN, "-o", "faulty")
         for name in ("checkpoint.h5", "checkpoint.h5.previous", "model.h5"):
             if (run / name).exists():
                 example.inspect(name)
@@ -85,10 +87,10 @@ def ingest_leaves_no_dataset_or_the_whole_one(program_, _folder, example):
     example.faulty.mkdir(exist_ok=True)
     calls = [call for rank in "01" for call in injector.calls_of(program_, example.folder, f"rank={rank},call=io,path=faulty", *command, ranks=2)]
 
-    def check(_name, rule, call, way):
+    def check(_name, rule, way):
         shutil.rmtree(example.faulty, ignore_errors=True)
         example.faulty.mkdir()
-        result = example.disturbed(rule, call, way, *command)
+        result = example.disturbed(rule, way, *command)
         if (example.faulty / "d.h5").exists():
             example.inspect("d.h5")
         program_(*command, cwd=example.folder).expect(DONE)

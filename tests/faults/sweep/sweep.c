@@ -184,7 +184,7 @@ static bool try_one(operation *run, const place *at, unsigned long nth, fw_diges
     fw_hasher_destroy(&h);
     if (nth == 0) *good = found;
     if (s == FW_OK && fw_digest_equal(found, *good)) return true;
-    if (s < 0 && hit != NULL && err.text[0] != '\0') return true;
+    if (s == FW_ERR_NOMEM && hit != NULL && err.text[0] != '\0') return true;
     printf("allocation %lu fails (%s): %s, %s%s\n", nth, hit != NULL ? hit : "", fw_status_name(s), s == FW_OK ? "another result" : "said: ", err.text);
     fflush(stdout);
     return false;
