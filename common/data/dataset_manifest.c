@@ -1,5 +1,6 @@
 #include "common/data/dataset_manifest.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,6 +319,7 @@ static fw_status read_fields(fw_manifest *m, const json_t *j, fw_error *err)
         return fw_fail(err, FW_ERR_VERSION, "the dataset is of format version %llu, this program reads %d; ingest the tables again",
                        (unsigned long long)format, FW_DATASET_VERSION);
     FW_TRY(fw_schema_from_json(&m->schema, json_object_get(j, "schema"), err));
+    errno = 0;                         /* the parts below tell a lack of memory by it */
     if (!get_text(&m->project, j, "project")) wrong = "project";
     else if (!get_digest(m->project_digest, j, "project_digest")) wrong = "project_digest";
     else if (!get_digest(m->digest, j, "digest")) wrong = "digest";
@@ -329,6 +331,7 @@ static fw_status read_fields(fw_manifest *m, const json_t *j, fw_error *err)
     else if (!get_count(&m->bad, j, "bad_rows") || !get_count(&m->excluded, j, "excluded_rows") || !get_count(&m->duplicates, j, "duplicate_rows"))
         wrong = "counts";
     else if (!get_text(&m->resolved, j, "resolved")) wrong = "resolved";
+    if (wrong != NULL && errno == ENOMEM) return fw_fail(err, FW_ERR_NOMEM, "dataset manifest: '%s'", wrong);
     if (wrong != NULL) return fw_fail(err, FW_ERR_FORMAT, "dataset manifest: '%s' is missing or wrong", wrong);
     return FW_OK;
 }
