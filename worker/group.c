@@ -194,7 +194,9 @@ static fw_status split_nodes(worker_group *g, fw_error *err)
 static fw_status start_board(worker_group *g, fw_error *err)
 {
     size_t bytes = sizeof(worker_board) + (size_t)g->node_size * sizeof(worker_board_slot);
-    FW_TRY(worker_shared_create(&g->board_memory, g, bytes, "the board", err));
+    fw_status s = worker_shared_create(&g->board_memory, g, bytes, "the board", err);
+    if (s != FW_OK && g->rank != 0 && err != NULL) err->text[0] = '\0';      /* all fail together, and one speaks */
+    if (s != FW_OK) return s;
     g->board = worker_shared_base(g->board_memory);
     g->board->slot[g->node_rank].rank = g->rank;
     atomic_store(&g->board->slot[g->node_rank].pid, (int32_t)getpid());

@@ -72,7 +72,7 @@ static fw_status start_coordinator(pthread_t *thread, coordinator *c, fw_bus **b
 
 static int fail(const fw_error *err)
 {
-    fw_log_error("%s", err->text);
+    if (err->text[0] != '\0') fw_log_error("%s", err->text);
     return fw_status_exit_code(err->status);
 }
 
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     if (command == NULL) return unknown_command(name);
     fw_status s = coord_call_parse(&call, command, argc - 2, argv + 2, &err);
     if (s < 0) {
-        if (is_first()) fail(&err);
+        if (is_first() || s == FW_ERR_NOMEM) fail(&err);      /* each process reads the same words, but has its own memory */
         exit_code = fw_status_exit_code(s);
     } else if (s == FW_END) {
         exit_code = print_help(command);
