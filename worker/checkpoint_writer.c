@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
+
+#define NICER 10
 
 enum { IDLE, RUNS, ENDED, LEAVE };      /* of the thread; IDLE -> RUNS and ENDED -> IDLE by the owner, RUNS -> ENDED by the thread */
 
@@ -43,9 +47,20 @@ static int next_task(worker_checkpoint_writer *w)
     return state;
 }
 
+/* Behind the ranks, which may fill all cores: it takes no core away when it wakes, and about a tenth of one while they compute. Where that can't be had
+ * it writes all the same. */
+static void step_back(void)
+{
+    const struct sched_param usual = {0};
+    const id_t thread = (id_t)gettid();
+    (void)sched_setscheduler((pid_t)thread, SCHED_BATCH, &usual);
+    (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICER);
+}
+
 static void *write_on_demand(void *argument)
 {
     worker_checkpoint_writer *w = argument;
+    step_back();
     while (next_task(w) == RUNS) {
         w->error = (fw_error){0};
         w->status = w->job(w->context, &w->error);

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "common/core/size.h"
 
@@ -113,15 +116,29 @@ int worker_snapshot_leader(const worker_snapshot *s) { return s->head->leader; }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------------------------- */
 
-static fw_digest take_block(const worker_snapshot *s, const fw_array *a, size_t number, size_t block, bool copy)
+/* Past the caches: the copy is not read here again, and what training needs stays where it is. `to` is aligned to FW_ALIGN. */
+static void copy_past(void *to, const void *from, size_t bytes)
+{
+    size_t at = 0;
+#if defined(__SSE2__)
+    for (; at + FW_ALIGN <= bytes; at += FW_ALIGN)
+        for (size_t i = at; i < at + FW_ALIGN; i += sizeof(__m128i))
+            _mm_stream_si128((__m128i *)(void *)((char *)to + i), _mm_loadu_si128((const __m128i *)(const void *)((const char *)from + i)));
+    _mm_sfence();
+#endif
+    memcpy((char *)to + at, (const char *)from + at, bytes - at);
+}
+
+static fw_digest take_block(const worker_snapshot *s, const fw_array *a, size_t number, size_t block, bool hash, bool copy)
 {
     const size_t at = block * BLOCK;
-    if (copy) memcpy((char *)s->copy[number].data + at, (const char *)a->data + at, FW_MIN(BLOCK, worker_array_bytes(a) - at));
-    return block_digest(a, number, block);
+    const fw_digest d = hash ? block_digest(a, number, block) : (fw_digest){0};
+    if (copy) copy_past((char *)s->copy[number].data + at, (const char *)a->data + at, FW_MIN(BLOCK, worker_array_bytes(a) - at));
+    return d;
 }
 
 /* This rank's blocks: of all floats' blocks, one behind the other, as many as each other rank of the node, give or take one. */
-static fw_digest take_share(const worker_snapshot *s, const fw_array *arrays, bool copy)
+static fw_digest take_share(const worker_snapshot *s, const fw_array *arrays, bool hash, bool copy)
 {
     size_t all = 0, before = 0;
     fw_digest sum = {0};
@@ -131,7 +148,7 @@ static fw_digest take_share(const worker_snapshot *s, const fw_array *arrays, bo
         if (!is_shared(&arrays[i])) continue;
         const size_t blocks = blocks_of(&arrays[i]);
         for (size_t b = FW_MAX(first, before); b < FW_MIN(end, before + blocks); b++)
-            sum = fw_digest_add(sum, take_block(s, &arrays[i], i, b - before, copy));
+            sum = fw_digest_add(sum, take_block(s, &arrays[i], i, b - before, hash, copy));
         before += blocks;
     }
     return sum;
@@ -148,13 +165,15 @@ static fw_digest take_own(const worker_snapshot *s, const fw_array *arrays, bool
     return sum;
 }
 
-void worker_snapshot_take(worker_snapshot *s, const fw_array *arrays, bool copy, worker_seal *seal)
+void worker_snapshot_take(worker_snapshot *s, const fw_array *arrays, bool hash, bool copy, worker_seal *seal)
 {
     fw_digest *share = s->head->share + (s->turn++ % 2) * s->node_size;      /* the other half may still be read */
     const bool copies = copy && s->copies;
-    seal->share = share[s->node_rank] = take_share(s, arrays, copies);
+    if (hash || copies) share[s->node_rank] = take_share(s, arrays, hash, copies);
     seal->own = take_own(s, arrays, copies);
     worker_group_meet(s->group, NULL);
+    if (!hash) return;
+    seal->share = share[s->node_rank];
     seal->node = (fw_digest){0};
     for (size_t r = 0; r < s->node_size; r++) seal->node = fw_digest_add(seal->node, share[r]);
 }

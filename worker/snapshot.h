@@ -16,9 +16,9 @@ typedef struct worker_snapshot worker_snapshot;
 fw_status worker_snapshot_create(worker_snapshot **out, worker_group *g, const fw_array *arrays, size_t n, bool copies, fw_error *err);
 void      worker_snapshot_release(worker_snapshot **s);       /* Collective */
 
-/** Collective over the ranks of a node, after a step: the state as it stands. copy: it is copied where there is room. No allocation.
- *  Cost: the state is read once; a copy is written in the same pass. */
-void worker_snapshot_take(worker_snapshot *s, const fw_array *arrays, bool copy, worker_seal *seal);
+/** Collective over the ranks of a node, after a step: the state as it stands. hash: seal->share and ->node are found (else left as they are; ->own always
+ *  is found). copy: it is copied where there is room. No allocation. Cost: the state is read once; a copy is written in the same pass, past the caches. */
+void worker_snapshot_take(worker_snapshot *s, const fw_array *arrays, bool hash, bool copy, worker_seal *seal);
 
 int worker_snapshot_leader(const worker_snapshot *s);         /* this node's leader, as a rank of the group */
 

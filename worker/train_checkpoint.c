@@ -37,7 +37,7 @@ static json_t *manifest_of(const worker_train *t, const worker_written *c)
 /* The copies are still what the ranks agreed on. */
 static fw_status check_copies(const worker_train *t, const worker_written *c, fw_error *err)
 {
-    if (!worker_snapshot_holds(t->snapshot, &c->seal))
+    if (c->sealed && !worker_snapshot_holds(t->snapshot, &c->seal))
         return fw_fail(err, FW_ERR_LOST,
                        "silent corruption: the copy of the state from which checkpoint %s was to be written changed in the memory of rank 0 (host %s); it "
                        "was not written, the one before it stands; start the same command again, and have that memory tested",
@@ -63,6 +63,7 @@ static fw_status write_copy(void *train, fw_error *err)
     if (manifest == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint %s: its manifest; the one before it stands", t->checkpoint);
     const fw_status s = fw_checkpoint_write(t->checkpoint, t->previous_checkpoint, manifest, arrays, n, err);
     json_decref(manifest);
+    if (s == FW_OK) worker_group_note_checkpoint(t->task->group, t->checkpoint);      /* this node's watchers may speak of it before the next step */
     return s;
 }
 
@@ -73,9 +74,11 @@ fw_status worker_train_seal(worker_train *t, bool copy, fw_error *err)
     worker_group *g = t->task->group;
     const fw_reduce *reduce = worker_group_reduce(g);
     fw_array arrays[WORKER_MAX_ARRAYS];
-    worker_seal now;
+    worker_seal now = t->seal;
+    /* A copy alone is quicker: of a state that is sealed already, to which the thread holds it, or that is the only one there is. */
+    const bool hash = !copy || !(t->sealed || worker_group_nodes(g) == 1);
     t->kind->arrays(t->learner, arrays);
-    worker_snapshot_take(t->snapshot, arrays, copy, &now);
+    worker_snapshot_take(t->snapshot, arrays, hash, copy, &now);
     const bool same = !t->sealed || (fw_digest_equal(now.share, t->seal.share) && fw_digest_equal(now.own, t->seal.own));
     const fw_status s = same ? FW_OK
                              : fw_fail(err, FW_ERR_LOST,
@@ -85,7 +88,7 @@ fw_status worker_train_seal(worker_train *t, bool copy, fw_error *err)
     FW_TRY(reduce->agree(reduce->context, s, err));
     FW_TRY(worker_vote(g, &now, worker_snapshot_leader(t->snapshot), err));
     t->seal = now;
-    t->sealed = true;
+    t->sealed = t->sealed || hash;
     return FW_OK;
 }
 
@@ -192,6 +195,7 @@ static fw_status begin(worker_train *t, fw_error *err)
         size_t n = 0;
         worker_array_flip("weights.flip_copy", worker_snapshot_arrays(t->snapshot, &n));
         t->written.seal = t->seal;
+        t->written.sealed = t->sealed;
         worker_checkpoint_writer_begin(t->writer);
     }
     t->writing = true;
@@ -210,7 +214,7 @@ static fw_status tell(worker_train *t, fw_error *err)
 {
     const fw_reduce *reduce = worker_group_reduce(t->task->group);
     t->writing = false;
-    worker_group_note_checkpoint(t->task->group, t->checkpoint);
+    if (t->writer == NULL) worker_group_note_checkpoint(t->task->group, t->checkpoint);
     say_durable(t);
     return reduce->agree(reduce->context, fw_fault("train.after_checkpoint", err), err);
 }
@@ -262,9 +266,6 @@ fw_status worker_train_settle(worker_train *t, fw_error *err)
 void worker_train_end_writing(worker_train *t)
 {
     if (t->writer != NULL) worker_checkpoint_writer_wait(t->writer);
-    if (t->writing && t->writer != NULL && worker_checkpoint_writer_take(t->writer, NULL) == FW_OK) {
-        worker_group_note_checkpoint(t->task->group, t->checkpoint);
-        say_durable(t);
-    }
+    if (t->writing && t->writer != NULL && worker_checkpoint_writer_take(t->writer, NULL) == FW_OK) say_durable(t);
     t->writing = t->checkpoint_due = false;
 }

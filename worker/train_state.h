@@ -23,6 +23,7 @@ typedef struct worker_written {
     worker_round *history;                       /* grows with the training's */
     size_t n_history, history_capacity;
     worker_seal seal;
+    bool sealed;                                 /* the state was hashed too, not only copied */
 } worker_written;
 
 struct worker_train {
@@ -77,7 +78,7 @@ fw_status worker_train_meet_checkpoint(worker_train *t, fw_error *err);
 /** Local: the checkpoint at hand is waited for, so that what an error says about the last one is true. */
 void      worker_train_end_writing(worker_train *t);
 
-/** Collective: hashes the state and copies it (copy) where checkpoints are written. FW_ERR_LOST: the copies of nodes or ranks differ, or the state has
+/** Collective: hashes the state, or copies it where checkpoints are written (and hashes it when no seal and no other node vouch for it). FW_ERR_LOST: the copies of nodes or ranks differ, or the state has
  *  changed though no step was made. */
 fw_status worker_train_seal(worker_train *t, bool copy, fw_error *err);
 

@@ -2,14 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL             /* short inputs: the call costs more than the hash */
 #include <xxhash.h>
 
+#include "common/core/hash_long.h"
 #include "common/core/targets.h"
 
-struct fw_hasher { XXH3_state_t *state; };
+#define SHORT 240                  /* bytes up to which XXH3 uses no vectors */
 
 uint64_t fw_hash64(const void *bytes, size_t len, uint64_t seed)
 {
@@ -50,7 +50,7 @@ static fw_digest digest(XXH128_hash_t h)
 
 fw_digest fw_hash128(const void *bytes, size_t len, uint64_t seed)
 {
-    return digest(XXH3_128bits_withSeed(bytes, len, seed));
+    return len <= SHORT ? digest(XXH3_128bits_withSeed(bytes, len, seed)) : fw_hash128_long(bytes, len, seed);
 }
 
 fw_digest fw_digest_add(fw_digest a, fw_digest b)
@@ -67,31 +67,4 @@ int fw_digest_equal(fw_digest a, fw_digest b)
 void fw_digest_text(char out[static FW_DIGEST_TEXT], fw_digest d)
 {
     snprintf(out, FW_DIGEST_TEXT, "%016" PRIx64 "%016" PRIx64, d.hi, d.lo);
-}
-
-fw_hasher *fw_hasher_create(uint64_t seed)
-{
-    fw_hasher *h = calloc(1, sizeof *h);
-    if (h == NULL) return NULL;
-    h->state = XXH3_createState();
-    if (h->state == NULL || XXH3_128bits_reset_withSeed(h->state, seed) != XXH_OK) fw_hasher_destroy(&h);
-    return h;
-}
-
-void fw_hasher_destroy(fw_hasher **h)
-{
-    if (*h == NULL) return;
-    XXH3_freeState((*h)->state);
-    free(*h);
-    *h = NULL;
-}
-
-void fw_hasher_add(fw_hasher *h, const void *bytes, size_t len)
-{
-    if (len > 0) XXH3_128bits_update(h->state, bytes, len);
-}
-
-fw_digest fw_hasher_value(const fw_hasher *h)
-{
-    return digest(XXH3_128bits_digest(h->state));
 }
