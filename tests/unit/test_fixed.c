@@ -254,6 +254,9 @@ static void floats_of_a_leaf_stand_for_their_integers(void **state)
     for (uint32_t floats = 0; floats < 1u << PARTS; floats++)
         for (size_t at = 0; at < 5; at++) {
             for (size_t p = 0; p < PARTS; p++) mixed[p] = floats >> p & 1u ? (worker_fixed_part){.leaf = g[p]} : integers[p];
+            static int64_t total[MOST];
+            worker_fixed_total(total, mixed, PARTS, at, MOST - at, scale);
+            for (size_t i = 0; i < MOST - at; i++) assert_int_equal(total[i], sum[0][at + i] + sum[1][at + i] + sum[2][at + i]);
             for (size_t parts = 1; parts <= PARTS; parts++) {
                 worker_fixed_collect(expected, integers, parts, at, MOST - at, scale, 1.0 / 300.0);
                 worker_fixed_collect(got, mixed, parts, at, MOST - at, scale, 1.0 / 300.0);
