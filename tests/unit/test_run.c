@@ -453,6 +453,8 @@ int main(void)
         CASE(a_run_with_only_the_previous_checkpoint_is_gone_on_with),
         CASE(a_damaged_checkpoint_gives_way_to_the_one_before),
         CASE(a_given_folder_is_used_and_a_finished_one_refused),
+        CASE(a_run_is_finished_when_it_is_done),
+        CASE(a_run_of_a_gang_is_found_and_goes_on_from_its_own_checkpoint),
         CASE(two_trainings_do_not_share_a_folder),
         CASE(a_new_start_removes_what_an_earlier_run_left),
         CASE(a_path_to_resume_is_a_folder_or_a_file),
