@@ -36,7 +36,19 @@ static void look_at_binding(coord_finding *f, const coord_doctor *d, const coord
 
 void coord_look_binding(coord_finding *f, const coord_doctor *d)
 {
-    for (size_t i = 0; i < d->n_hosts && f->verdict < COORD_WARN; i++) look_at_binding(f, d, &d->host[i]);
+    size_t others = 0;
+    for (size_t i = 0; i < d->n_hosts; i++) {                 /* the worst host speaks */
+        coord_finding one = {0};
+        look_at_binding(&one, d, &d->host[i]);
+        others += one.value.len > 0 && f->value.len > 0;
+        if (one.verdict > f->verdict) {
+            coord_finding_release(f);
+            *f = one;
+        } else {
+            coord_finding_release(&one);
+        }
+    }
+    if (others > 0) coord_found(f, f->verdict, "alike on %zu more host%s", others, others == 1 ? "" : "s");
     if (f->value.len > 0) return;
     if (d->n_ranks == 1) coord_found(f, COORD_GOOD, "one rank on cores %s", coord_fact_word(d, 0, "cpus"));
     else coord_found(f, COORD_GOOD, "each rank has cores of its own (rank 0: %s)", coord_fact_word(d, 0, "cpus"));

@@ -85,6 +85,8 @@ static const struct { const char *check, *ranks; coord_verdict verdict; const ch
      "ranks 0 and 1 share core 0", "--bind-to core"},
     {"binding", "host=a node=0 cpus=0 cpus.n=1 host.cpus=4\nhost=a node=0 cpus=0 cpus.n=1", COORD_WARN, "oversubscribed: 2 ranks share 1 core of a", "at most 1 rank "},
     {"binding", TWO_HOSTS("cpus=0 cpus.n=1 host.cpus=1", "cpus=0 cpus.n=1 host.cpus=1"), COORD_GOOD, "cores of its own", ""},
+    {"binding", "host=a node=0 cpus=0-3 cpus.n=4 host.cpus=4\nhost=a node=0 cpus=0-3 cpus.n=4\nhost=b node=2 cpus=0 cpus.n=1 host.cpus=1\nhost=b node=2 cpus=0 cpus.n=1",
+     COORD_WARN, "oversubscribed: 2 ranks share 1 core of b, and a rank that waits takes the core from one that works; alike on 1 more host", "at most 1 rank"},
     {"threads", "host=a node=0 cpus=0-3 cpus.n=4 cpus.cores=2 host.cpus=4", COORD_NOTE, "4 processors are 2 cores", "2 ranks"},
     {"threads", "host=a node=0 cpus=0-3 cpus.n=4 cpus.cores=4 host.cpus=4", COORD_GOOD, "no two", ""},
     {"NUMA", "host=a node=0 cpus.numa_nodes=2\nhost=a node=0 cpus.numa_nodes=1", COORD_NOTE, "2 memory nodes", "--bind-to"},
@@ -188,7 +190,7 @@ static void the_lines_to_start_with_count_cores(void **state)
     static const struct { const char *ranks, *mpirun, *srun, *supervised; } rows[] = {
         {"host=a node=0 uid=1000 cpus=0-7 cpus.n=8 cpus.cores=4 host.cpus=8", "mpirun -n 4 --map-by core --bind-to core flywheel train p.yaml", "-n 4 --ntasks-per-node=4", "flywheel train p.yaml --ranks 4"},
         {TWO_HOSTS("uid=0 cpus=0-1 cpus.n=2 cpus.cores=2 host.cpus=2", "cpus=0-3 cpus.n=4 cpus.cores=4 host.cpus=4"),
-         "mpirun -n 6 --map-by ppr:4:node --bind-to core --allow-run-as-root flywheel train p.yaml", "-n 6", "flywheel train p.yaml --hosts a:2,b:4"},
+         "mpirun -n 6 --host a:2,b:4 --map-by core --bind-to core --allow-run-as-root flywheel train p.yaml", "-n 6", "flywheel train p.yaml --hosts a:2,b:4"},
         {"host=a node=0 uid=1000 cpus=0 cpus.n=1 host.cpus=1", "mpirun -n 1 flywheel train p.yaml", "-n 1", "flywheel train p.yaml --ranks 1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -4,6 +4,7 @@ Usage: test_hosts.py BIN_FOLDER [TEST...]
 Skipped (77) where hosts can't be made: they need root and a kernel that gives namespaces."""
 
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
@@ -121,6 +122,18 @@ def three_hosts_are_three_nodes(program_, folder, _example):
     assert result.code == 0, result
 
 
+def doctor_sees_three_hosts(program_, folder, _example):
+    process = HOSTS.start("mpirun", "--host", "h1:2,h2:2,h3:2", "-n", 6, program_.bin / "flywheel", "doctor", "--format", "json", cwd=folder)
+    found = json.loads(program_.finish(process).expect(DONE).out)
+    checks = {check["check"]: check for check in found["checks"]}
+    assert found["hosts"] == 3 and {rank["host"] for rank in found["by_rank"]} == set(ALL)
+    for rank in found["by_rank"][2::2]:                               # one clock, in truth
+        assert abs(rank["clock.ahead_s"]) <= rank["clock.bound_s"] + 1e-6, rank
+    assert checks["clocks"]["verdict"] == "ok" and "on every host" in checks["locks"]["value"], checks
+    assert checks["all hosts"]["verdict"] == "ok" and "between hosts only TCP" in checks["transport"]["remedy"], checks
+    assert "--hosts h1:" in found["launch"]["supervised"] and not list(folder.glob(".flywheel-doctor*"))
+
+
 def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", order=None):
     """Soon, with Open MPI's own exit code; nobody is left on the host when it is back, and the others go on to the same bytes."""
     name = f"cut_{lost}_{(order or ALL)[0]}"
@@ -152,7 +165,7 @@ def the_host_of_rank_0_cut_off(program_, folder, example):
     a_host_cut_off_ends_the_job(program_, folder, example, "h2", ["h2", "h1", "h3"])
 
 
-TESTS = [three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off]
+TESTS = [three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, doctor_sees_three_hosts, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off]
 CHOSEN = [test for test in TESTS if test.__name__ in sys.argv[2:] or not sys.argv[2:]]
 with three_hosts() as HOSTS:
     program.main(CHOSEN, prepare=Example)
