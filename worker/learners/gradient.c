@@ -29,13 +29,13 @@ typedef struct gradient {
     double rate_override;
 } gradient;
 
-/* Leaves of 64 to 256 rows, up to 16 a batch: long enough for the products, many enough for the ranks. */
+/* Leaves of 64 to 256 rows, as long as there are 16 of them: long enough for the products, many enough for the ranks. */
 static size_t leaf_rows_of(const fw_project *p)
 {
     size_t batch = (size_t)p->train.global_batch_size;
     if (p->train.leaf_rows > 0) return FW_MIN((size_t)p->train.leaf_rows, batch);
     size_t rows = 64;
-    while (rows < 256 && rows * 8 < batch) rows *= 2;
+    while (rows < 256 && rows * 32 <= batch) rows *= 2;
     return FW_MIN(rows, batch);
 }
 
