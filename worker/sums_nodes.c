@@ -87,14 +87,13 @@ static fw_status mpi_check(int rc, fw_error *err)
     return rc == MPI_SUCCESS ? FW_OK : fw_fail(err, FW_ERR_MPI, "summing over nodes failed");
 }
 
-/* Starts the maximum over the nodes; one slice's peers do it for all. */
-static fw_status start_words(worker_sums_nodes *m, const uint32_t *largest, uint32_t flags, MPI_Request *request, fw_error *err)
+/* The maximum over the nodes; one slice's peers do it for all. */
+static fw_status merge_words(worker_sums_nodes *m, const uint32_t *largest, uint32_t flags, fw_error *err)
 {
-    *request = MPI_REQUEST_NULL;
     if (worker_group_node_rank(m->group) != 0) return FW_OK;
     memcpy(m->words, largest, m->n_blocks * sizeof *m->words);
     for (uint32_t i = 0; i < FLAG_BITS; i++) m->words[m->n_blocks + i] = (flags >> i) & 1u;
-    return mpi_check(MPI_Iallreduce(m->words, m->agreed, (int)(m->n_blocks + FLAG_BITS), MPI_UINT32_T, MPI_MAX, m->peers, request), err);
+    return mpi_check(MPI_Allreduce(m->words, m->agreed, (int)(m->n_blocks + FLAG_BITS), MPI_UINT32_T, MPI_MAX, m->peers), err);
 }
 
 /* The node's sum of this rank's slice. It wraps in a step that is redone. */
@@ -131,11 +130,9 @@ fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_fixed_part 
 {
     fw_status s = FW_OK;
     if (m->peers != MPI_COMM_NULL) {
-        MPI_Request words;
         const fw_mono start = fw_mono_now();
-        s = start_words(m, largest, *flags, &words, err);
+        s = merge_words(m, largest, *flags, err);
         if (s == FW_OK) s = merge_slice(m, parts, n_parts, scale, back, err);
-        if (s == FW_OK) s = mpi_check(MPI_Wait(&words, MPI_STATUS_IGNORE), err);
         if (s != FW_OK) atomic_store(m->failed, 1u);
         if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());
     }
