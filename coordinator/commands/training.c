@@ -95,10 +95,13 @@ static fw_status on_progress(void *context, const fw_answer *a, fw_error *err)
         coord_progress_end(t->line);
         return coord_print_notes(NULL, a, err);
     }
+    const fw_position before = t->at;
     t->at = a->position;
     if (strcmp(a->kind, "checkpoint") == 0) {
         if (t->keeper != NULL) coord_keeper_progress(t->keeper, t->at.step);
-        return coord_training_event(t, "checkpoint", NULL, err);
+        const fw_status s = coord_training_event(t, "checkpoint", NULL, err);
+        if (before.step > t->at.step) t->at = before;          /* training went on while it was written */
+        return s;
     }
     if (!t->stepped) FW_TRY(first_step(t, err));
     coord_progress_step(t->line, a);
@@ -207,7 +210,7 @@ static fw_status save_model(coord_training *t, fw_error *err)
     FW_AUTO(fw_answer) *a = NULL;
     fw_order save = {.kind = FW_ORDER_SAVE, .path = t->run->model, .best = best, .values = r != NULL ? r->validation : NULL,
                      .n_values = r != NULL ? r->n_validation : 0};
-    return coord_group_order(t->call->group, &save, coord_print_notes, NULL, &a, err);
+    return coord_group_order(t->call->group, &save, on_progress, t, &a, err);
 }
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------------------------------- */

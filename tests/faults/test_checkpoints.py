@@ -116,6 +116,25 @@ def a_flipped_bit_in_the_best_weights_is_found(program_, _folder, example):
     example.goes_on(first, whole="first")
 
 
+def a_supervised_training_goes_back_by_itself(program_, _folder, example):
+    """The bit flips in each start anew, at its 16th step: each gets further, nobody acts, and the last one ends."""
+    shutil.rmtree(example.run, ignore_errors=True)
+    env = {"FW_FAULTS": "weights.flip@rank=1,hit=16,fail", "FW_TEST_NODE_RANKS": "1"}
+    result = program_(*TRAIN, "--ranks", "3", "-o", "run", cwd=example.folder, env=env)
+    assert result.code == DONE and "silent corruption: " in result.err and "state of rank 1 (host " in result.err, result
+    assert example.events("restart"), result
+    program.assert_same_bytes(example.folder / "whole/model.h5", example.run / "model.h5")
+
+
+def every_checkpoint_is_told(program_, _folder, example):
+    """Also the one that is written while the model waits to be saved: of the last step."""
+    shutil.rmtree(example.run, ignore_errors=True)
+    program_(*TRAIN, "-o", "run", cwd=example.folder, ranks=2).expect(DONE)
+    told = [event["step"] for event in example.events("checkpoint")]
+    assert len(told) >= 2 and told == sorted(set(told)) and told[-1] == example.events("done")[0]["step"], told
+
+
 program.main([a_rank_dies_while_the_thread_writes, a_write_that_fails_late_is_told_and_the_one_before_stands,
               a_stop_waits_for_the_checkpoint_at_hand_and_its_own, a_checkpoint_that_never_ends_is_given_up,
-              a_flipped_bit_is_found_and_nothing_wrong_is_written, a_flipped_bit_in_the_best_weights_is_found], prepare=Example)
+              a_flipped_bit_is_found_and_nothing_wrong_is_written, a_flipped_bit_in_the_best_weights_is_found,
+              a_supervised_training_goes_back_by_itself, every_checkpoint_is_told], prepare=Example)
