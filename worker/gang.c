@@ -126,10 +126,10 @@ static void on_note(void *context, const char *phase, uint64_t round, uint64_t s
 
 /* ---- life ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* FW_TEST_HOST makes several hosts of one, for tests. */
+/* FW_TEST_GANG_HOST makes several hosts of one, for tests. */
 static const char *own_name(const gang_rank *r)
 {
-    const char *host = getenv("FW_TEST_HOST");
+    const char *host = getenv("FW_TEST_GANG_HOST");
     return host != NULL ? host : worker_group_host(r->group);
 }
 

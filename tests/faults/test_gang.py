@@ -198,7 +198,7 @@ def a_host_that_falls_silent_is_left_out(_program, _folder, example):
     hosts = example.script("hosts.sh", """\
 hosts=$1; shift
 line=()
-for host in ${hosts//,/ }; do line+=(: -n ${host#*:} env FW_TEST_HOST=${host%:*} "$@"); done
+for host in ${hosts//,/ }; do line+=(: -n ${host#*:} env FW_TEST_GANG_HOST=${host%:*} "$@"); done
 exec mpirun "${line[@]:1}"
 # {ranks} is the sum of the slots
 """)
