@@ -133,6 +133,23 @@ def a_coordinator_that_was_stopped_for_a_while_blames_nobody(_program, _folder, 
     assert "lost" not in result.err and not run.events("restart"), result
 
 
+def ranks_end_when_nobody_listens(_program, _folder, example):
+    """Their lease runs out after 15 s. The coordinator, awake again, starts others."""
+    run = example.run("train.epochs=300", "train.early_stopping.patience=300").start()
+    run.wait_for_steps(steps=20)
+    run.process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    while ranks_of(run.folder):
+        assert time.monotonic() - stopped < 25, ranks_of(run.folder)
+        time.sleep(0.05)
+    assert time.monotonic() - stopped > 10
+    assert "nothing was heard from the coordinator" in run.log()
+    run.process.send_signal(signal.SIGCONT)
+    run.wait_for_steps(after=1)
+    run.process.send_signal(signal.SIGINT)
+    run.finish().expect(STOPPED)
+
+
 def signals_stop_it_with_a_checkpoint(_program, _folder, example):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         run = example.run().start()
@@ -282,7 +299,7 @@ if os.environ.get("FW_ONLY"):
 else:
     program.main([undisturbed_it_is_the_same_as_under_mpirun, a_rank_is_killed, the_launcher_is_killed, a_rank_is_stopped,
                   the_coordinator_is_killed_and_started_again, what_outlived_its_coordinator_is_ended, a_coordinator_that_was_stopped_for_a_while_blames_nobody,
-                  signals_stop_it_with_a_checkpoint, a_second_signal_ends_it_at_once, a_signal_before_the_ranks_are_there_ends_it,
+                  ranks_end_when_nobody_listens, signals_stop_it_with_a_checkpoint, a_second_signal_ends_it_at_once, a_signal_before_the_ranks_are_there_ends_it,
                   a_step_that_always_breaks_is_reported, restarts_are_limited, a_step_that_never_ends_is_a_loss, a_host_that_falls_silent_is_left_out,
                   who_has_no_token_is_dropped_and_counted, what_cannot_be_started_is_said_at_once, under_mpirun_it_is_refused,
                   without_a_name_it_finds_its_run_again], prepare=Example)
