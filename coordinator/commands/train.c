@@ -43,7 +43,8 @@ const coord_command coord_command_train = {
                    "a checkpoint and ends it with 75; a second one ends it at once. What launcher and ranks print is in gang.log in the run folder.\n\n"
                    "  mpirun -n 4 flywheel train callcenter.yaml\n"
                    "  flywheel train callcenter.yaml --ranks 4\n"
-                   "  flywheel train callcenter.yaml --hosts n1:16,n2:16 --launch \"srun -w {hosts} -n {ranks}\"\n"
+                   "  flywheel train callcenter.yaml --hosts n1:16,n2:16\n"
+                   "  flywheel train callcenter.yaml --ranks 32 --launch \"srun --exact -n {ranks}\"\n"
                    "  flywheel train callcenter.yaml train.epochs=5 model.hidden=[128,64] -o runs/wide\n"
                    "  flywheel train callcenter.yaml --find-learning-rate\n",
     .min_positional = 1, .max_positional = 1, .needs_group = true, .starts_ranks = coord_supervised,

@@ -240,7 +240,7 @@ def who_has_no_token_is_dropped_and_counted(program_, _folder, example):
     forged = example.folder / "forged.json"
     forged.write_text(json.dumps(card))
     stranger = program_.start("worker", "--gang", forged, "--generation", str(card["generation"]), cwd=example.folder,
-                              env={"OMPI_MCA_ess_singleton_isolated": "1", "OMPI_MCA_orte_create_session_dirs": "0"})
+                              env={"OMPI_MCA_ess_singleton_isolated": "1", "OMPI_MCA_orte_create_session_dirs": "0", "OMPI_MCA_osc_sm_backing_directory": "/dev/shm"})
     result = run.finish().expect(DONE, "were not of this gang's ranks and were dropped")
     assert "lost" not in result.err, result
     stranger.kill()
