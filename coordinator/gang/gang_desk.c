@@ -179,7 +179,7 @@ static void note_hosts(coord_gang *g, coord_loss *l)
 {
     for (uint32_t i = 0; i < g->opts.ranks; i++) {
         const coord_watched *r = coord_watch_rank(g->watch, i);
-        l->silent[i] = r->heard && coord_watch_host_silent(g->watch, r->host, l->at);
+        l->silent[i] = r->heard && coord_watch_host_silent(g->watch, r->host);
     }
     l->unseen = l->silent[0] && atomic_load(&g->elsewhere);
 }

@@ -8,7 +8,6 @@
 #define SAMPLES       64        /* of the time of a step; the median is of the latest */
 #define GAP_S         2.0       /* between two judgements: longer ones are the coordinator's own absence */
 #define HOST_SILENT_S 2.5
-#define HOST_HEARD_S  1.0
 
 struct coord_watch {
     coord_watch_limits limits;
@@ -171,15 +170,13 @@ double coord_watch_median_step(const coord_watch *w)
     return sorted[n / 2];
 }
 
-bool coord_watch_host_silent(const coord_watch *w, const char *host, fw_mono now)
+bool coord_watch_host_silent(const coord_watch *w, const char *host)
 {
-    bool others = false;
+    fw_mono here = {0}, elsewhere = {0};
     for (uint32_t i = 0; i < w->ranks; i++) {
         const coord_watched *r = &w->rank[i];
-        const double s = fw_mono_seconds(r->last, now);
-        if (!r->heard) continue;
-        if (strcmp(r->host, host) != 0) others = others || s <= HOST_HEARD_S;
-        else if (s <= HOST_SILENT_S) return false;
+        fw_mono *latest = strcmp(r->host, host) == 0 ? &here : &elsewhere;
+        if (r->heard && r->last.ns > latest->ns) *latest = r->last;
     }
-    return others;
+    return here.ns != 0 && elsewhere.ns != 0 && fw_mono_seconds(here, elsewhere) > HOST_SILENT_S;
 }

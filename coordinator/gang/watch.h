@@ -43,7 +43,8 @@ coord_watch_finding coord_watch_judge(coord_watch *w, fw_mono now, int *rank, do
 uint32_t             coord_watch_ranks(const coord_watch *w);
 const coord_watched *coord_watch_rank(const coord_watch *w, uint32_t rank);
 double               coord_watch_median_step(const coord_watch *w);        /* seconds; 0: not known yet */
-/** Nobody on this host was heard for 2.5 s, while somebody on another one was in the last second. */
-bool                 coord_watch_host_silent(const coord_watch *w, const char *host, fw_mono now);
+/** Somebody on another host was heard 2.5 s after the last one on this host. How long ago does not matter: a launcher that notices the loss of a host
+ *  ends the ranks of the others first, and itself seconds later. */
+bool                 coord_watch_host_silent(const coord_watch *w, const char *host);
 
 #endif

@@ -207,12 +207,17 @@ static void a_silent_host_is_told_from_a_silent_gang(void **state)
 {
     (void)state;
     coord_watch *w = fresh();
+    assert_false(coord_watch_host_silent(w, "b"));                         /* nobody was ever heard */
+    beat(w, 0, "train", 1, 9.0);
+    assert_false(coord_watch_host_silent(w, "b"));
     for (uint32_t r = 0; r < RANKS; r++) beat(w, r, "train", 1, 10.0);
-    assert_false(coord_watch_host_silent(w, "b", at(10.5)));
+    beat(w, 0, "train", 1, 12.4);
+    assert_false(coord_watch_host_silent(w, "b"));
     beat(w, 0, "train", 1, 13.0);
-    assert_true(coord_watch_host_silent(w, "b", at(13.1)));
-    assert_false(coord_watch_host_silent(w, "a", at(13.1)));               /* one of its two ranks was heard */
-    assert_false(coord_watch_host_silent(w, "b", at(20.0)));               /* nobody was heard: it is not the host */
+    assert_true(coord_watch_host_silent(w, "b"));
+    assert_false(coord_watch_host_silent(w, "a"));                         /* one of its two ranks was heard */
+    beat(w, 2, "train", 1, 13.0);
+    assert_false(coord_watch_host_silent(w, "b"));
     coord_watch_destroy(&w);
 }
 

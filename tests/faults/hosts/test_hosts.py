@@ -4,6 +4,7 @@ Usage: test_hosts.py BIN_FOLDER [TEST...]
 Skipped (77) where hosts can't be made: they need root and a kernel that gives namespaces."""
 
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import program  # noqa: E402
 from program import DONE  # noqa: E402
 
 ALL = ["h1", "h2", "h3"]
+WITHOUT_OURS = ["h2", "h3"]                                         # started from h1; mpirun gives its own host the first ranks when it has any
 ROUNDS = 40
 SETTINGS = [f"train.epochs={ROUNDS}", f"train.early_stopping.patience={ROUNDS}", "train.checkpoint=1 rounds", "model.dropout=0.1"]
 SLOWLY = {"FW_FAULTS": "train.after_checkpoint@delay=150"}         # there is time to cut a host off
@@ -53,7 +55,7 @@ class Hosts:
                 if not entry.name.isdigit() or not os.readlink(entry / "exe").endswith("/flywheel"):
                     continue
                 env = dict(pair.split("=", 1) for pair in (entry / "environ").read_bytes().decode(errors="replace").split("\0") if "=" in pair)
-                if env.get("FW_TEST_HOST") == f"{self.folder}/{host}" and "OMPI_COMM_WORLD_RANK" in env:
+                if env.get("FW_TEST_PLACE") == f"{self.folder}/{host}" and "OMPI_COMM_WORLD_RANK" in env:
                     found[int(entry.name)] = env
         return found
 
@@ -79,7 +81,7 @@ class Example:
         program_("train", "callcenter.yaml", "-o", "whole", *SETTINGS, cwd=self.folder, ranks=2).expect(DONE)
 
     def start(self, hosts, name, on, env=None):
-        """Under mpirun on the first host, two ranks each on these, rank 0 on the first of them."""
+        """Under mpirun on the first host, two ranks each on these."""
         return hosts.start("mpirun", "-x", "FW_FAULTS", "--host", ",".join(f"{host}:2" for host in on), "-n", 2 * len(on), self.program.bin / "flywheel", "train",
                            "callcenter.yaml", "-o", name, *SETTINGS, cwd=self.folder, env={"FW_FAULTS": "", **(env or {})})
 
@@ -134,10 +136,10 @@ def doctor_sees_three_hosts(program_, folder, _example):
     assert "--hosts h1:" in found["launch"]["supervised"] and not list(folder.glob(".flywheel-doctor*"))
 
 
-def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", order=None):
+def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", on=ALL):
     """Soon, with Open MPI's own exit code; nobody is left on the host when it is back, and the others go on to the same bytes."""
-    name = f"cut_{lost}_{(order or ALL)[0]}"
-    process = example.start(HOSTS, name, order or ALL, SLOWLY)
+    name = f"cut_{len(on)}"
+    process = example.start(HOSTS, name, on, SLOWLY)
     example.wait_for_rounds(process, name, 5)
     HOSTS.link(lost, "down")
     cut = time.monotonic()
@@ -152,7 +154,7 @@ def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", order=Non
         assert result.code == LOST_DAEMON and seconds < NOTICED_WITHIN_S, f"after {seconds} s: {result}"
         assert "lost communication" in result.err and not (example.folder / name / "model.h5").exists(), result
         rest = [host for host in ALL if host != lost]
-        program_.finish(example.start(HOSTS, name, rest)).expect(DONE, "going on from", "4 ranks")
+        program_.finish(example.start(HOSTS, name, rest)).expect(DONE, "going on from", f"{2 * len(rest)} ranks")
         example.same_bytes(name)
         files = {path.name: path.read_bytes() for path in (example.folder / name).iterdir()}
     finally:
@@ -162,10 +164,49 @@ def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", order=Non
 
 
 def the_host_of_rank_0_cut_off(program_, folder, example):
-    a_host_cut_off_ends_the_job(program_, folder, example, "h2", ["h2", "h1", "h3"])
+    a_host_cut_off_ends_the_job(program_, folder, example, on=WITHOUT_OURS)
 
 
-TESTS = [three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, doctor_sees_three_hosts, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off]
+# --- the supervised start
+
+def utc(path, event):
+    """When an event of this name stands first in a file of JSON objects: seconds since 1970."""
+    for line in path.read_text().splitlines():
+        entry = json.loads(line[line.index("{"):])
+        if entry["event"] == event:
+            return datetime.datetime.fromisoformat(entry["time"].replace("Z", "+00:00")).timestamp()
+    raise AssertionError(f"{path}: no {event}: {path.read_text()}")
+
+
+def a_host_cut_off_is_left_out(program_, _folder, example, lost="h2", on=ALL):
+    """The coordinator, on the first host, starts the ranks again on the others. When the host is back it has nobody, and nothing was written by it."""
+    name = f"kept_{len(on)}"
+    run = example.folder / name
+    process = HOSTS.start(program_.bin / "flywheel", "train", "callcenter.yaml", "-o", name, *SETTINGS, "--ranks", 2 * len(on), "--hosts", ",".join(f"{h}:2" for h in on),
+                          cwd=example.folder, env={**SLOWLY, "OMPI_MCA_mca_base_env_list": "FW_FAULTS"})
+    example.wait_for_rounds(process, name, 5)
+    HOSTS.link(lost, "down")
+    cut = time.time()
+    try:
+        result = program_.finish(process).expect(DONE, f"host {lost} is left out", f"{2 * len(on) - 2} ranks", "going on from")
+        noticed, going = utc(run / "gang.journal", "lost") - cut, utc(run / "progress.jsonl", "restart") - cut
+        print(f"        {lost} cut off: noticed after {noticed:.1f} s, the next step after {going:.1f} s", flush=True)
+        assert noticed < NOTICED_WITHIN_S, result
+        example.same_bytes(name)
+        files = {path.name: path.read_bytes() for path in run.iterdir()}
+    finally:
+        HOSTS.link(lost, "up")
+    settle("ranks are left on the host that was cut off", lambda: not HOSTS.ranks(lost))
+    assert files == {path.name: path.read_bytes() for path in run.iterdir()}, "the host that was cut off has written"
+
+
+def the_leader_s_host_cut_off_is_left_out(program_, folder, example):
+    """Its lease runs out before anybody else may write."""
+    a_host_cut_off_is_left_out(program_, folder, example, on=WITHOUT_OURS)
+
+
+TESTS = [three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, doctor_sees_three_hosts, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off,
+         a_host_cut_off_is_left_out, the_leader_s_host_cut_off_is_left_out]
 CHOSEN = [test for test in TESTS if test.__name__ in sys.argv[2:] or not sys.argv[2:]]
 with three_hosts() as HOSTS:
     program.main(CHOSEN, prepare=Example)

@@ -18,7 +18,7 @@ unshare --net --uts --ipc --mount mount -t tmpfs tmpfs /mnt 2>/dev/null || canno
 unshare --net sh -c 'ip link add br0 type bridge && ip link add v1 type veth peer name w1' 2>/dev/null || cannot "this kernel has no bridges or no veth links"
 
 holder() {      # holder NAME NAMESPACES: a process that holds them; its number stands in NAME.pid
-    FW_TEST_HOST="$folder/$1" setsid unshare $2 sleep infinity </dev/null >/dev/null 2>&1 &
+    FW_TEST_PLACE="$folder/$1" setsid unshare $2 sleep infinity </dev/null >/dev/null 2>&1 &
     echo $! >"$folder/$1.pid"
     until [ "$(readlink /proc/$!/exe)" != "$(command -v unshare)" ] && [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
 }
