@@ -17,7 +17,7 @@ from program import BAD_DATA, DONE, FAILED  # noqa: E402
 N = sys.argv[2] if len(sys.argv) > 2 else "1000"
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else time.time_ns() % 1000000
 ROWS = 600
-TRAIN = ["train", "callcenter.yaml", "train.epochs=3", "train.early_stopping.patience=3", "train.checkpoint=1 rounds"]
+TRAIN = ["train", "callcenter.yaml", "train.epochs=8", "train.early_stopping.patience=8", "train.checkpoint=1 rounds"]
 
 draw = random.Random(SEED)
 
@@ -65,7 +65,7 @@ def commands_refuse_a_damaged_model(program_, _folder, example):
 def training_falls_back_to_the_checkpoint_before(program_, _folder, example):
     """The newest is damaged: the one before it is taken, which is said; both damaged: the training is refused."""
     run = example.folder / "cut"
-    fault = {"FW_FAULTS": "train.after_checkpoint@hit=3,fail"}
+    fault = {"FW_FAULTS": "checkpoint.after_rename@hit=2,fail"}
     program_(*TRAIN, "-o", "cut", cwd=example.folder, env=fault).expect(FAILED)
     before = (run / "checkpoint.h5.previous").read_bytes()
     flip(run / "checkpoint.h5")
