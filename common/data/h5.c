@@ -145,9 +145,11 @@ static void lift_limit(struct rlimit *before, bool *lifted)
     if (*lifted) setrlimit(RLIMIT_FSIZE, &wide);
 }
 
-/* Of a file that was only read nothing can be lost, and its close can't be allowed to fail. */
+/* Of a file that was only read nothing can be lost, and its close can't be allowed to fail. The library has one descriptor for all openings of a
+ * file in a process: it serves the others until the last one closes. */
 static void divert_if_only_read(hid_t file)
 {
+    if (H5Fget_obj_count(file, H5F_OBJ_FILE) != 1) return;
     const int fd = descriptor_of(file), flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
     if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) fw_h5_divert(file);
 }

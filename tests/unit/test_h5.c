@@ -58,6 +58,25 @@ static void write_sample(const char *at)
     assert_true(file < 0);
 }
 
+/* The library opens a file once for all who have it open in a process. */
+static void who_closes_a_file_takes_it_from_nobody_else(void **state)
+{
+    (void)state;
+    hid_t first = -1, second = -1, rows = -1;
+    fw_error err = {0};
+    double v[2] = {0.0, 0.0};
+    hsize_t dims[2] = {3, 2};
+    write_sample(path);
+    assert_int_equal(fw_h5_open(&first, path, &err), FW_OK);
+    assert_int_equal(fw_h5_open(&second, path, &err), FW_OK);
+    assert_int_equal(fw_h5_dataset(&rows, second, "rows", H5T_NATIVE_DOUBLE, 2, dims, &err), FW_OK);
+    assert_int_equal(fw_h5_close(&first, &err), FW_OK);
+    assert_int_equal(fw_h5_read_rows(rows, H5T_NATIVE_DOUBLE, 1, 1, v, &err), FW_OK);
+    assert_true(v[0] == 1.0 && v[1] == 2.0);
+    fw_h5_dataset_close(&rows);
+    assert_int_equal(fw_h5_close(&second, &err), FW_OK);
+}
+
 static void reads_back_what_was_written(void **state)
 {
     (void)state;
@@ -202,6 +221,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_plain),
         cmocka_unit_test(says_why_a_file_cannot_be_opened_or_made),
         cmocka_unit_test(a_full_disk_is_an_error),
+        cmocka_unit_test(who_closes_a_file_takes_it_from_nobody_else),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
