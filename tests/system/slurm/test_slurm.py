@@ -122,8 +122,9 @@ class Job:
 # --- what may happen to a job
 
 def time_limit(slurm, folder):
-    """Slurm looks every 30 s which jobs come near their limit: it asks this one to stop within the first 30 s of each start."""
-    job = Job(slurm, folder, "time_limit", 800, "--time=1", "--signal=B:USR1@30")
+    """Slurm looks every 30 s which jobs come near their limit: it asks this one to stop within the first 30 s of each start; it lasts
+    about a minute (a checkpoint that finds the one before still being written is put off, so it is less than 45 delays)."""
+    job = Job(slurm, folder, "time_limit", 1600, "--time=1", "--signal=B:USR1@30")
     job.ends_in_the_same_bytes(range(1, 4), "asked to stop", "queued again")
 
 
