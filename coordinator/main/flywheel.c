@@ -126,7 +126,8 @@ static void prepare_singleton(void)
     setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
 }
 
-/* What needs no MPI, and errors before MPI starts, are every process's; the launcher's first one does and says them. */
+/* What needs no MPI, and errors before MPI starts, are every process's; the launcher's first one does and says them, and it alone ends with their exit
+ * code: at the first other than 0 a launcher kills the rest, perhaps before they have spoken. */
 static bool is_first(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
@@ -151,8 +152,8 @@ static int unknown_command(const char *name)
     size_t n = 0;
     for (; coord_commands[n] != NULL; n++) names[n] = coord_commands[n]->name;
     const char *near = fw_did_you_mean(name, names, n);
-    if (is_first())
-        fw_log_error("there is no command \"%s\"%s%s%s; `flywheel --help` lists them", name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+    if (!is_first()) return 0;
+    fw_log_error("there is no command \"%s\"%s%s%s; `flywheel --help` lists them", name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
     return 2;
 }
 
@@ -200,8 +201,7 @@ int main(int argc, char **argv)
     if (command == NULL) return unknown_command(name);
     fw_status s = coord_call_parse(&call, command, argc - 2, argv + 2, &err);
     if (s < 0) {
-        if (is_first() || s == FW_ERR_NOMEM) fail(&err);      /* each process reads the same words, but has its own memory */
-        exit_code = fw_status_exit_code(s);
+        if (is_first() || s == FW_ERR_NOMEM) exit_code = fail(&err);      /* each process reads the same words, but has its own memory */
     } else if (s == FW_END) {
         exit_code = print_help(command);
     } else if (command->needs_group && !(command->starts_ranks != NULL && command->starts_ranks(&call))) {
