@@ -54,7 +54,7 @@ bool          fw_key_is_child(const fw_key *key, const fw_key *parent);
 const char   *fw_key_name(const fw_key *key);      /* the last part of its path */
 /** Cuts "features.sepal.length.type" into {"features", "sepal.length", "type"}; double quotes protect dots. separator "." or "__" (environment:
  *  names of keys in any case). Parts are malloc'ed into out (at most 8); returns their number, 0 when the text can't be cut. */
-size_t        fw_key_split(char *out[8], const char *path, const char *separator);
+size_t        fw_key_split(char *out[8], const char *path, const char *separator);      /* errno ENOMEM with 0: no memory */
 
 /* ---- errors, collected ---- */
 typedef struct fw_problems {

@@ -1,5 +1,6 @@
 /** The command line and the environment, put into the tree before it is read. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +128,9 @@ static fw_status override(fw_node *root, const char *path, const char *separator
 {
     char *parts[8];
     fw_node here = {.origin = origin};
+    errno = 0;
     size_t n = fw_key_split(parts, path, separator);
+    if (n == 0 && errno == ENOMEM) return fw_fail(err, FW_ERR_NOMEM, "the key %.60s", path);
     if (n == 0) {
         fw_problem(problems, &here, false, path, "is no path of a key such as train%sepochs", separator);
         return FW_OK;

@@ -1,5 +1,6 @@
 #include "common/project/project.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,7 +227,9 @@ static fw_status set_parts(fw_project *p, char *const *parts, size_t n, const ch
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err)
 {
     char *parts[8];
+    errno = 0;
     size_t n = fw_key_split(parts, key, ".");
+    if (n == 0 && errno == ENOMEM) return fw_fail(err, FW_ERR_NOMEM, "project: the key %.60s", key);
     if (n == 0) return fw_fail(err, FW_ERR_ARG, "project: '%s' is no path of a key", key);
     fw_status s = set_parts(p, parts, n, value_yaml, err);
     while (n > 0) free(parts[--n]);
