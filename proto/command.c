@@ -11,8 +11,10 @@
 #define STATUS_LOWEST FW_ERR_INTERNAL
 
 /* What protobuf-c may take to unpack n bytes. Honest messages need at most about 13 n (rounds of a rate search: 232 bytes from 24, and the list of what
- * was scanned); two bytes on the wire can ask for 200. Our own copy is no larger than the message it is taken from. */
-#define BUDGET(n) (16 * (n) + ((size_t)64 << 10))
+ * was scanned); two bytes on the wire can ask for 200. A short message may unfold further: nothing that is packed here, rounds of zeros either (50 n), is
+ * refused when it comes back. Our own copy is no larger than the message it is taken from. */
+#define SHORT_MESSAGE ((size_t)64 << 10)
+#define BUDGET(n)     (16 * (n) + 48 * FW_MIN((size_t)(n), SHORT_MESSAGE) + SHORT_MESSAGE)
 
 /* ---- fields: the members that a struct of ours and a message share, as tables ----------------------------------------------------------- */
 
