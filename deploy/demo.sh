@@ -9,8 +9,6 @@ here=$PWD
 bin=$here/build/release/bin
 demo=$here/build/demo
 log=$demo/log
-: "${OPENBLAS_NUM_THREADS:=1}"
-export OPENBLAS_NUM_THREADS
 export OMPI_MCA_rmaps_base_oversubscribe=1
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -68,7 +68,7 @@ look() {
     want 'protobuf-c'                     libprotobuf-c-dev       protobuf-c protobuf-c has_library libprotobuf-c
     want 'the protobuf-c compiler'        protobuf-c-compiler     protobuf-c protobuf-c has_command protoc-c
     want 'the protobuf compiler (protoc)' protobuf-compiler       protobuf   protobuf has_command protoc
-    want 'OpenBLAS'                       "$(openblas_package)"   openblas   openblas has_library openblas
+    want 'OpenBLAS (for the tests)'       "$(openblas_package)"   openblas   openblas has_library openblas
     want 'libyaml'                        libyaml-dev             libyaml    libyaml  has_library yaml-0.1
     want 'jansson'                        libjansson-dev          jansson    jansson  has_library jansson
     want 'zlib'                           zlib1g-dev              zlib       zlib     has_library zlib

@@ -185,6 +185,7 @@ static int serve(gang_rank *r, const char *card_path, uint64_t generation, pid_t
     fw_error err = {0};
     int exit_code = 1;
     fw_status s = fw_fault_init(worker_group_rank(r->group), &err);      /* the same at every rank */
+    if (s == FW_OK) s = worker_choose_kernels(r->group, &err);
     if (s == FW_OK) s = come(r, card_path, generation, parent, &err);
     if (s != FW_OK) {
         if (is_leader(r)) fw_log_error("%s", err.text);

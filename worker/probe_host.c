@@ -1,4 +1,4 @@
-/** Facts of this process and of its host, from the kernel and from OpenBLAS. */
+/** Facts of this process and of its host, from the kernel. */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +8,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "common/core/kernels.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/core/fs.h"
-#include "common/model/gemm.h"
-#include "worker/kernels/product.h"
 #include "worker/machine.h"
 #include "worker/probe.h"
 
@@ -43,11 +42,8 @@ void worker_probe_process(worker_facts *f)
     add_cores(f);
     worker_facts_value(f, "pid", getpid());
     worker_facts_value(f, "uid", geteuid());
-    worker_facts_word(f, "blas.core", worker_product_core());
-    worker_facts_word(f, "blas.library", worker_product_library());
-    worker_facts_value(f, "blas.threads", worker_product_threads());
-    worker_facts_word(f, "blas.asked_core", getenv("OPENBLAS_CORETYPE"));
-    worker_facts_word(f, "kernels", fw_gemm_kernel());
+    worker_facts_word(f, "kernels", fw_kernels_name(fw_kernels_now()));
+    worker_facts_word(f, "kernels.asked", getenv("FW_KERNELS"));
     add_limit(f, "limit.files", RLIMIT_NOFILE);
     add_limit(f, "limit.core", RLIMIT_CORE);
     add_limit(f, "limit.locked", RLIMIT_MEMLOCK);

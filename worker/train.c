@@ -37,7 +37,6 @@ fw_status worker_train_create(worker_train **out, worker_task *task, const worke
         return s;
     }
     t->task = task;
-    t->blas_core = opts->blas_core;
     t->checkpoint_every_s = opts->checkpoint_every_s;
     t->checkpoint_every_rounds = opts->checkpoint_every_rounds;
     t->last_checkpoint = fw_mono_now();                      /* and the first step is said at once: start-up ends with it */

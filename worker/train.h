@@ -23,7 +23,6 @@ typedef struct worker_train_opts {
     const char *checkpoint;        /* path; NULL: none are written */
     double checkpoint_every_s;     /* 0: not by time */
     uint64_t checkpoint_every_rounds;   /* 0: not by rounds */
-    const char *blas_core;
 } worker_train_opts;
 
 /** Told at rank 0 while it runs: "step" (fraction of the round done, loss so far, rows/s), "checkpoint" (path; it is on the disk, `at` is where the
@@ -37,8 +36,8 @@ fw_status worker_train_create(worker_train **out, worker_task *task, const worke
 void      worker_train_release(worker_train **t);
 void      worker_train_listen(worker_train *t, worker_train_say say, void *context);
 
-/** Collective: goes on from a checkpoint. FW_ERR_FORMAT: damaged; FW_ERR_CONFIG: of other settings or another core type; FW_ERR_DATA: of another
- *  dataset. */
+/** Collective: goes on from a checkpoint. FW_ERR_FORMAT: damaged; FW_ERR_CONFIG: of other settings; FW_ERR_DATA: of another dataset;
+ *  FW_ERR_VERSION: of another format. */
 fw_status worker_train_restore(worker_train *t, const char *path, fw_error *err);
 
 /** Collective: to the end of the next round. mark_best: the weights as they are now are the best so far.

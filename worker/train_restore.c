@@ -9,17 +9,12 @@
 static fw_status check_belongs(const worker_train *t, const json_t *m, const char *path, fw_error *err)
 {
     const char *theirs = json_string_value(json_object_get(m, "project")), *dataset = json_string_value(json_object_get(m, "dataset"));
-    const char *core = json_string_value(json_object_get(m, "blas_core"));
     if (!fw_text_equal(theirs, t->project_digest))
         return fw_fail(err, FW_ERR_CONFIG,
                        "%s: it was written with other settings (problem, features, model or train); start a new run, or go back to those settings", path);
     if (!fw_text_equal(dataset, fw_dataset_digest(t->task->dataset)))
         return fw_fail(err, FW_ERR_DATA, "%s: it was written for dataset %s, this one is %s; ingest the same data again, or start a new run", path,
                        dataset != NULL ? dataset : "?", fw_dataset_digest(t->task->dataset));
-    if (!fw_text_equal(core, t->blas_core))
-        return fw_fail(err, FW_ERR_CONFIG,
-                       "%s: it was written on CPUs where OpenBLAS runs as %s, here it runs as %s: other bits would come out; "
-                       "set OPENBLAS_CORETYPE=%s on every rank", path, core != NULL ? core : "?", t->blas_core, core != NULL ? core : "?");
     return FW_OK;
 }
 

@@ -50,7 +50,6 @@ static fw_status build_model(worker_train *t, fw_model *m, bool best, const fw_n
     FW_TRY(fw_project_model_part(&m->project_yaml, task->project, err));
     FW_TRY(fw_copy_text(&m->dataset_digest, fw_dataset_digest(task->dataset), err));
     FW_TRY(fw_copy_text(&m->program_version, FW_VERSION, err));
-    FW_TRY(fw_copy_text(&m->blas_core, t->blas_core, err));
     FW_TRY(fw_schema_copy(&m->schema, fw_dataset_schema(task->dataset), err));
     FW_TRY(copy_pipeline(m, task, err));
     FW_TRY(copy_metrics(m, metrics, n, err));

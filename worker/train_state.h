@@ -33,7 +33,6 @@ struct worker_train {
     char *checkpoint, *previous_checkpoint;      /* paths; NULL: none */
     double checkpoint_every_s;
     uint64_t checkpoint_every_rounds;
-    const char *blas_core;
     char project_digest[FW_DIGEST_TEXT];         /* rank 0: of what shapes the model */
     worker_train_say say;
     void *say_context;

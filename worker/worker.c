@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/clock.h"
+#include "common/core/kernels.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
@@ -12,7 +13,6 @@
 #include "worker/evaluate.h"
 #include "worker/group_mpi.h"
 #include "worker/ingest.h"
-#include "worker/kernels/product.h"
 #include "worker/probe.h"
 #include "worker/score.h"
 #include "worker/train.h"
@@ -27,7 +27,6 @@ typedef struct worker {
     worker_task *task;
     worker_train *train;
     fw_model *model;
-    char core[64];                 /* OpenBLAS core type of all ranks */
     uint64_t number;               /* of the order at hand */
     fw_value values[MAX_VALUES];   /* figures of the answer; names are literals */
     size_t n_values;
@@ -121,30 +120,11 @@ static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
     return FW_OK;
 }
 
-/* All ranks must run the same OpenBLAS kernels: other kernels give other bits. */
-static fw_status agree_on_core(worker *w, fw_error *err)
-{
-    FW_FREE char *all = NULL;
-    FW_FREE size_t *offset = NULL;
-    snprintf(w->core, sizeof w->core, "%s", worker_product_core());
-    fw_status s = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(w->group) + 1, sizeof *offset, "offsets", err);
-    FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
-    FW_TRY(reduce_of(w)->gather_all(reduce_of(w)->context, w->core, sizeof w->core, &all, offset, err));
-    for (int r = 1; r < worker_group_size(w->group); r++)
-        if (strcmp(all, all + offset[r]) != 0)
-            return fw_fail(err, FW_ERR_CONFIG,
-                           "the ranks run on different CPUs: OpenBLAS runs as %s on rank 0 and as %s on rank %d, which gives other bits; "
-                           "set OPENBLAS_CORETYPE to the lesser of them on every rank (mpirun -x OPENBLAS_CORETYPE=Haswell ...)",
-                           all, all + offset[r], r);
-    return FW_OK;
-}
-
 static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
 {
     FW_FREE char *notes = NULL;
     worker_train_release(&w->train);                   /* it reads the task, which reads the project */
     worker_task_close(&w->task);
-    FW_TRY(agree_on_core(w, err));
     FW_TRY(parse_project(&w->project, w, o, err));
     worker_group_note(w->group, "open", 0, 0);
     FW_TRY(worker_task_open(&w->task, w->group, w->project, o->dataset, &notes, err));
@@ -190,7 +170,7 @@ static fw_status do_create(worker *w, const fw_order *o, fw_error *err)
 {
     if (w->task == NULL) return fw_fail(err, FW_ERR_ARG, "order: create before open");
     worker_train_opts opts = {.checkpoint = o->path[0] != '\0' ? o->path : NULL, .checkpoint_every_s = o->checkpoint_every_s,
-                              .checkpoint_every_rounds = o->checkpoint_every_rounds, .blas_core = w->core};
+                              .checkpoint_every_rounds = o->checkpoint_every_rounds};
     worker_train_release(&w->train);
     FW_TRY(worker_train_create(&w->train, w->task, &opts, err));
     worker_train_listen(w->train, say_train, w);
@@ -376,12 +356,19 @@ static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *er
     return reduce_of(w)->agree(reduce_of(w)->context, s, err);
 }
 
+fw_status worker_choose_kernels(worker_group *g, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_status s = fw_kernels_choose(err);
+    if (s != FW_OK) s = fw_wrap(err, s, "rank %d (%s)", worker_group_rank(g), worker_group_host(g));
+    return reduce->agree(reduce->context, s, err);
+}
+
 fw_status worker_serve(worker_group *g, fw_line *line, int *exit_code, fw_error *err)
 {
     worker w = {.group = g, .line = line};
     bool closed = false;
     fw_status s = FW_OK;
-    worker_product_init();
     while (s == FW_OK && !closed) s = serve_one(&w, &closed, exit_code, err);
     worker_train_release(&w.train);
     worker_task_close(&w.task);

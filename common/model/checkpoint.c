@@ -209,6 +209,9 @@ fw_status fw_checkpoint_open(fw_checkpoint **out, const char *path, fw_error *er
 {
     fw_envelope envelope;
     FW_TRY(fw_envelope_check(&envelope, path, KIND, FW_CHECKPOINT_VERSION, 1, err));      /* names the file itself */
+    if (envelope.version < FW_CHECKPOINT_VERSION)
+        return fw_fail(err, FW_ERR_VERSION, "%s is of format version %u: its training added up products in another order, so this program, which reads %d, "
+                       "would go on to other bits; start a new run", path, (unsigned)envelope.version, FW_CHECKPOINT_VERSION);
     FW_AUTO(fw_checkpoint) *c = calloc(1, sizeof *c);
     if (c == NULL) return fw_fail(err, FW_ERR_NOMEM, "checkpoint %s", path);
     hid_t file = -1;

@@ -8,7 +8,7 @@
 
 #include "common/core/status.h"
 
-#define FW_CHECKPOINT_VERSION 1
+#define FW_CHECKPOINT_VERSION 2       /* 1 came from products in another order: it is refused */
 
 typedef enum fw_array_type { FW_F32, FW_F64, FW_I64 } fw_array_type;
 typedef struct fw_array { const char *name; fw_array_type type; size_t n; void *data; } fw_array;
@@ -19,7 +19,7 @@ typedef struct fw_array { const char *name; fw_array_type type; size_t n; void *
 fw_status fw_checkpoint_write(const char *path, const char *previous_path, const json_t *manifest, const fw_array *arrays, size_t n, fw_error *err);
 
 typedef struct fw_checkpoint fw_checkpoint;
-fw_status     fw_checkpoint_open(fw_checkpoint **out, const char *path, fw_error *err);    /* everything checked and in memory */
+fw_status     fw_checkpoint_open(fw_checkpoint **out, const char *path, fw_error *err);    /* everything checked and in memory; FW_ERR_VERSION */
 void          fw_checkpoint_destroy(fw_checkpoint **c);
 const json_t *fw_checkpoint_manifest(const fw_checkpoint *c);
 size_t          fw_checkpoint_n_arrays(const fw_checkpoint *c);

@@ -16,7 +16,7 @@ extern const fw_elementary_kernels fw_elementary_portable;
 extern const fw_elementary_kernels fw_elementary_avx2, fw_elementary_avx512;
 #endif
 
-/** By name, or the fastest on this CPU (NULL). NULL: not on this CPU. */
+/** For tests, by name. NULL: not on this CPU. */
 const fw_elementary_kernels *fw_elementary_find(const char *name);
 
 #endif

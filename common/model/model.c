@@ -20,7 +20,7 @@ void fw_model_destroy(fw_model **m)
     if (*m == NULL) return;
     fw_model *dead = *m;
     for (size_t i = 0; dead->metrics != NULL && i < dead->n_metrics; i++) free(dead->metrics[i].name);
-    char *texts[] = {dead->name, dead->project_yaml, dead->learner, dead->dataset_digest, dead->program_version, dead->blas_core};
+    char *texts[] = {dead->name, dead->project_yaml, dead->learner, dead->dataset_digest, dead->program_version};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free(texts[i]);
     free(dead->metrics);
     free(dead->params);

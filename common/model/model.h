@@ -16,7 +16,7 @@
 #include "common/model/dense.h"
 #include "common/stats/metrics.h"
 
-#define FW_MODEL_VERSION 1
+#define FW_MODEL_VERSION 2            /* 1, which is read too, had a name of no use in its lineage, "blas_core" */
 #define FW_MODEL_SAMPLES 16
 
 typedef struct fw_named_value { char *name; double value; } fw_named_value;
@@ -33,7 +33,7 @@ typedef struct fw_model {
     double target_mean, target_scale;  /* regression: prediction = mean + scale * output; else 0, 1 */
     fw_named_value *metrics;           /* on the validation split */
     size_t n_metrics;
-    char *dataset_digest, *program_version, *blas_core;   /* lineage; blas_core: the OpenBLAS core type it was trained with */
+    char *dataset_digest, *program_version;   /* lineage */
     uint64_t seed, train_rows;
     uint64_t rounds, steps;            /* after which the weights were taken: of the best round with early stopping, else of the last */
     fw_block *samples;                 /* over schema; raw rows */

@@ -36,19 +36,18 @@ static fw_status take_metrics(fw_model *m, const json_t *list, fw_error *err)
 
 static fw_status take_lineage(fw_model *m, json_t *lineage, fw_error *err)
 {
-    const char *dataset = NULL, *program = NULL, *blas_core = NULL;
+    const char *dataset = NULL, *program = NULL;
     json_int_t seed = 0, rounds = 0, steps = 0, train_rows = 0;
     json_error_t why;
-    if (json_unpack_ex(lineage, &why, 0, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", &dataset, "program", &program, "blas_core", &blas_core,
-                       "seed", &seed, "rounds", &rounds, "steps", &steps, "train_rows", &train_rows) != 0)
+    if (json_unpack_ex(lineage, &why, 0, "{s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", &dataset, "program", &program, "seed", &seed, "rounds", &rounds,
+                       "steps", &steps, "train_rows", &train_rows) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "model: lineage: %s", why.text);
     m->seed = (uint64_t)seed;
     m->rounds = (uint64_t)rounds;
     m->steps = (uint64_t)steps;
     m->train_rows = (uint64_t)train_rows;
     FW_TRY(fw_copy_text(&m->dataset_digest, dataset, err));
-    FW_TRY(fw_copy_text(&m->program_version, program, err));
-    return fw_copy_text(&m->blas_core, blas_core, err);
+    return fw_copy_text(&m->program_version, program, err);
 }
 
 static fw_status take_manifest(fw_model *m, json_t *j, fw_error *err)

@@ -20,8 +20,8 @@ static json_t *metrics_to_json(const fw_model *m)
 
 static json_t *lineage_to_json(const fw_model *m)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", m->dataset_digest, "program", m->program_version, "blas_core", m->blas_core, "seed",
-                     (json_int_t)m->seed, "rounds", (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "train_rows", (json_int_t)m->train_rows);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "dataset", m->dataset_digest, "program", m->program_version, "seed", (json_int_t)m->seed, "rounds",
+                     (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "train_rows", (json_int_t)m->train_rows);
 }
 
 /* Takes over the three parts, whatever happens. */
@@ -151,7 +151,7 @@ static fw_status write_file(fw_atomic_file *f, const fw_model *m, fw_error *err)
 
 fw_status fw_model_save(fw_model *m, const char *path, fw_error *err)
 {
-    const char *texts[] = {m->name, m->project_yaml, m->learner, m->dataset_digest, m->program_version, m->blas_core};
+    const char *texts[] = {m->name, m->project_yaml, m->learner, m->dataset_digest, m->program_version};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i] == NULL) return fw_fail(err, FW_ERR_ARG, "model: name, project, learner or lineage is not set");
     FW_TRY(fw_model_check_parts(m, FW_ERR_ARG, err));

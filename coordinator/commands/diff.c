@@ -158,7 +158,6 @@ static void compare_facts(differences *d, const fw_model *a, const fw_model *b)
     add_row(rows, "fact", "rounds", json_integer((json_int_t)a->rounds), json_integer((json_int_t)b->rounds));
     add_row(rows, "fact", "steps", json_integer((json_int_t)a->steps), json_integer((json_int_t)b->steps));
     add_row(rows, "fact", "program", json_string(a->program_version), json_string(b->program_version));
-    add_row(rows, "fact", "blas core", json_string(a->blas_core), json_string(b->blas_core));
     add_row(rows, "fact", "target mean", json_real(a->target_mean), json_real(b->target_mean));
     add_row(rows, "fact", "target scale", json_real(a->target_scale), json_real(b->target_scale));
     add_group(d, "facts", rows);

@@ -133,7 +133,7 @@ const coord_command coord_command_doctor = {
     .name = "doctor",
     .arguments = "[PROJECT] [key=value ...]",
     .summary = "look at machine, MPI, memory and file system, and say what to do",
-    .description = "Start it as you would start the training. Every rank is asked: cores and binding, BLAS, MPI, memory, clocks; the folder of runs is tried\n"
+    .description = "Start it as you would start the training. Every rank is asked: cores and binding, kernels, MPI, memory, clocks; the folder of runs is tried\n"
                    "out. Each line is ok, note, warn or fail, with what to do. Exit 3 when a check fails, else 0. With PROJECT its dataset's need is\n"
                    "compared with what is there. Takes a few seconds, and leaves nothing behind.\n\n"
                    "  flywheel doctor\n"

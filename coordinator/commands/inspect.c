@@ -79,9 +79,8 @@ static fw_status describe_model(json_t **out, const char *path, fw_error *err)
     FW_TRY(fw_model_load(&m, path, err));
     json_t *features = NULL;
     FW_TRY(describe_features(&features, m, err));
-    json_t *lineage = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s}", "dataset", m->dataset_digest, "train_rows", (json_int_t)m->train_rows, "seed",
-                                (json_int_t)m->seed, "rounds", (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "program", m->program_version,
-                                "blas_core", m->blas_core);
+    json_t *lineage = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "dataset", m->dataset_digest, "train_rows", (json_int_t)m->train_rows, "seed",
+                                (json_int_t)m->seed, "rounds", (json_int_t)m->rounds, "steps", (json_int_t)m->steps, "program", m->program_version);
     const fw_column *target = &m->schema->columns[m->schema->target];
     *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "what", "model", "digest", m->digest, "name", m->name,
                      "task", m->task == FW_TASK_REGRESSION ? "regression" : "classification", "target", target->name, "learner", m->learner,

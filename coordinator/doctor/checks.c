@@ -10,8 +10,6 @@ const coord_check coord_checks[] = {
     {"cores", "NUMA", coord_look_numa},
     {"cores", "frequency", coord_look_governor},
     {"cores", "load", coord_look_load},
-    {"arithmetic", "BLAS", coord_look_blas},
-    {"arithmetic", "core type", coord_look_core_type},
     {"arithmetic", "kernels", coord_look_kernels},
     {"MPI", "library", coord_look_mpi},
     {"MPI", "transport", coord_look_transport},

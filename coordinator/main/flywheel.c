@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/core/fault.h"
+#include "common/core/kernels.h"
 #include "common/core/log.h"
 #include "common/core/text.h"
 #include "coordinator/commands/command.h"
@@ -111,6 +112,7 @@ static int run_on_ranks(coord_call *call, int argc, char **argv)
     if (s != FW_OK) return fail(&err);
     fw_log_init(worker_group_rank(g), 1);
     s = fw_fault_init(worker_group_rank(g), &err);      /* the same at every rank */
+    if (s == FW_OK) s = worker_choose_kernels(g, &err);
     if (s != FW_OK && worker_group_rank(g) == 0) fail(&err);
     int exit_code = s == FW_OK ? serve(g, call) : fw_status_exit_code(s);
     worker_group_stop(&g, false);
@@ -208,7 +210,8 @@ int main(int argc, char **argv)
         prepare_singleton();
         exit_code = run_on_ranks(&call, argc, argv);
     } else if (is_first()) {
-        exit_code = run_command(&call);
+        s = fw_kernels_choose(&err);
+        exit_code = s == FW_OK ? run_command(&call) : fail(&err);
     }
     coord_call_release(&call);
     return exit_code;

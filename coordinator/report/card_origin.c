@@ -121,7 +121,6 @@ void coord_card_lineage(fw_text *out, const coord_report *r)
     digest_item(out, "Data it was trained on", r->model->dataset_digest);
     digest_item(out, "Data it is judged on", r->dataset_digest);
     item(out, "Program", r->model->program_version);
-    item(out, "BLAS core type", r->model->blas_core);
     open_item(out, "Seed");
     fw_text_format(out, "%" PRIu64 "</dd></dl>", r->model->seed);
     if (r->dataset_digest != NULL && r->model->dataset_digest != NULL && strcmp(r->dataset_digest, r->model->dataset_digest) != 0)

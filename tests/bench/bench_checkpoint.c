@@ -15,7 +15,6 @@
 #include "tests/ranks/checks.h"
 #include "worker/group_mpi.h"
 #include "worker/ingest.h"
-#include "worker/kernels/product.h"
 #include "worker/train_state.h"
 
 enum { WIDTH = 16, ROWS = 80, CYCLES = 15, MOST = 256 };
@@ -124,7 +123,7 @@ static fw_status bench(worker_group *g, const char *dir, double mib, fw_error *e
     worker_train *t = NULL;
     char path[600];
     snprintf(path, sizeof path, "%s/checkpoint.h5", dir);
-    const worker_train_opts opts = {.checkpoint = path, .checkpoint_every_rounds = 4, .blas_core = worker_product_core()};
+    const worker_train_opts opts = {.checkpoint = path, .checkpoint_every_rounds = 4};
     fw_status s = open_task(&task, &project, g, dir, mib, err);
     if (s == FW_OK) s = worker_train_create(&t, task, &opts, err);
     if (s == FW_OK) s = measure(t, &f, err);
@@ -150,7 +149,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    worker_product_init();
     const char *folder = getenv("TMPDIR");
     snprintf(dir, sizeof dir, "%s/fw-bench-checkpoint", folder != NULL ? folder : "/tmp");
     if (worker_group_rank(g) == 0) {

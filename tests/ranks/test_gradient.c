@@ -11,7 +11,6 @@
 #include "common/core/size.h"
 #include "tests/ranks/checks.h"
 #include "worker/kernels/layer.h"
-#include "worker/kernels/product.h"
 #include "worker/learners/leaves.h"
 
 enum { ROWS = 37, WIDTH = 6, LD = 16, LEAF = 16, LEAVES = 3, CLASSES = 4, EPOCH = 3, MOST_PARAMS = 400, MOST_WIDTH = 16 };
@@ -258,7 +257,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    worker_product_init();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_case(g, &cases[i]);
     check_divergence(g);
     return checks_end(g);

@@ -25,7 +25,7 @@ DONE, FAILED, USAGE, CHECK_SAYS_NO, BAD_DATA, RANK_LOST, STOPPED = 0, 1, 2, 3, 4
 def environment(more):
     """What mpirun needs on a small machine; tests/run.sh sets the same."""
     env = {name: value for name, value in os.environ.items() if name != "FW_FAULTS" and not name.startswith("FLYWHEEL_")}
-    env.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", OPENBLAS_NUM_THREADS="1")
+    env.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
     if os.geteuid() == 0:
         env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     env.update(more or {})

@@ -74,7 +74,7 @@ static inline fw_model *make_model(size_t kind, unsigned seed)
     char text[2000];
     assert_int_equal(fw_model_create(&m, NULL), FW_OK);
     m->name = copy("Grüße"), m->project_yaml = copy("project: example\n"), m->learner = copy("mlp");
-    m->dataset_digest = copy("0123456789abcdef0123456789abcdef"), m->program_version = copy("0.1.0"), m->blas_core = copy("SkylakeX");
+    m->dataset_digest = copy("0123456789abcdef0123456789abcdef"), m->program_version = copy("0.1.0");
     m->seed = UINT64_MAX - 5, m->rounds = 3, m->steps = 300, m->train_rows = 1ull << 40;
     m->task = kinds[kind].task;
     if (m->task == FW_TASK_REGRESSION) m->target_mean = 1.0 / 3.0, m->target_scale = 17.123456789;

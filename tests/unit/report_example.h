@@ -124,7 +124,6 @@ static inline int example_make(example *e, const char *const *classes, size_t k,
     e->model.name = (char *)"callcenter";
     e->model.learner = (char *)(k > 0 ? "mlp" : "linear");
     e->model.program_version = (char *)"0.1.0";
-    e->model.blas_core = (char *)"SkylakeX";
     e->model.dataset_digest = (char *)"9f2c61d07e5b4a8390ce1d2f3a4b5c6d";
     snprintf(e->model.digest, sizeof e->model.digest, "%s", "41d0a7c2b9e8f65300112233445566aa");
     e->model.seed = 1;

@@ -181,7 +181,7 @@ static void every_flipped_bit_is_found(void **context)
     free(bytes);
 }
 
-static void a_newer_format_and_another_kind_are_named(void **context)
+static void other_formats_and_another_kind_are_named(void **context)
 {
     const fixture *f = *context;
     fw_error err = {0};
@@ -190,6 +190,9 @@ static void a_newer_format_and_another_kind_are_named(void **context)
     assert_int_equal(fw_envelope_seal(f->path, "checkpt", FW_CHECKPOINT_VERSION + 1, NULL, NULL), FW_OK);
     assert_int_equal(fw_checkpoint_open(&c, f->path, &err), FW_ERR_VERSION);
     assert_non_null(strstr(err.text, "newer"));
+    assert_int_equal(fw_envelope_seal(f->path, "checkpt", FW_CHECKPOINT_VERSION - 1, NULL, NULL), FW_OK);
+    assert_int_equal(fw_checkpoint_open(&c, f->path, &err), FW_ERR_VERSION);
+    assert_non_null(strstr(err.text, "start a new run"));
     assert_int_equal(fw_envelope_seal(f->path, "model", 1, NULL, NULL), FW_OK);
     assert_int_equal(fw_checkpoint_open(&c, f->path, &err), FW_ERR_FORMAT);
     assert_int_equal(fw_checkpoint_open(&c, "/nonexistent", &err), FW_ERR_IO);
@@ -355,7 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(round_trip_is_exact_and_two_generations_are_kept), EACH(a_wrong_name_type_or_length_is_refused),
         EACH(impossible_arguments_are_refused),                 EACH(every_cut_is_found),
-        EACH(every_flipped_bit_is_found),                       EACH(a_newer_format_and_another_kind_are_named),
+        EACH(every_flipped_bit_is_found),                       EACH(other_formats_and_another_kind_are_named),
         EACH(lies_of_a_sealed_file_are_refused),                EACH(death_at_any_point_leaves_a_good_one),
         EACH(failure_at_any_point_is_reported_and_leaves_a_good_one), EACH(a_damaged_file_does_not_push_out_the_older_good_one),
         EACH(a_full_disk_leaves_the_last_good_one),             EACH(a_really_full_disk_leaves_the_last_good_one),

@@ -234,6 +234,17 @@ static void a_newer_format_says_what_reads_it(void **context)
     assert_null(back);
 }
 
+/* Version 1 differs by a name in its lineage alone. */
+static void the_format_before_is_read(void **context)
+{
+    fixture *f = *context;
+    FW_AUTO(fw_model) *m = make_model(0, 1), *back = NULL;
+    save(m, f->path);
+    assert_int_equal(fw_envelope_seal(f->path, "model", 1, NULL, NULL), FW_OK);
+    assert_int_equal(fw_model_load(&back, f->path, NULL), FW_OK);
+    assert_string_equal(back->program_version, m->program_version);
+}
+
 /* Sealed anew after a change of one thing, so that only the checks behind the envelope can find it. */
 static fw_status load_after(const char *path, const char *dataset, hid_t type, hsize_t row, const void *value, fw_error *err)
 {
@@ -327,7 +338,7 @@ int main(void)
         EACH(unseen_and_missing_are_counted_and_bad_rows_refused),
         EACH(every_cut_is_found),
         EACH(every_flipped_bit_is_found),
-        EACH(a_newer_format_says_what_reads_it),
+        EACH(a_newer_format_says_what_reads_it), EACH(the_format_before_is_read),
         EACH(lies_of_a_sealed_file_are_refused),
         EACH(links_out_of_the_file_are_refused),
         EACH(an_impossible_model_is_not_saved),

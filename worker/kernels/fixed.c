@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#include "common/core/kernels.h"
 #include "worker/kernels/targets.h"
 
 static uint32_t bits_of(float x)
@@ -78,32 +79,24 @@ static uint32_t add_avx2(int64_t *sum, const float *g, size_t n, float scale, bo
 }
 #endif
 
+typedef uint32_t add_function(int64_t *sum, const float *g, size_t n, float scale, bool first);
+
+static add_function *const add[FW_N_KERNELS] = {
+    [FW_KERNELS_PORTABLE] = add_portable,
+#if defined(__x86_64__)
+    [FW_KERNELS_AVX2] = add_avx2,
+    [FW_KERNELS_AVX512] = add_avx512,
+#endif
+};
+
+uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, bool first) { return add[fw_kernels_now()](sum, g, n, scale, first); }
+
 bool worker_fixed_add_named(const char *kernel, uint32_t *largest, int64_t *sum, const float *g, size_t n, float scale, bool first)
 {
-#if defined(__x86_64__)
-    if (strcmp(kernel, "avx512") == 0) {
-        if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return false;
-        *largest = add_avx512(sum, g, n, scale, first);
-        return true;
-    }
-    if (strcmp(kernel, "avx2") == 0) {
-        if (!__builtin_cpu_supports("avx2")) return false;
-        *largest = add_avx2(sum, g, n, scale, first);
-        return true;
-    }
-#endif
-    if (strcmp(kernel, "portable") != 0) return false;
-    *largest = add_portable(sum, g, n, scale, first);
+    fw_kernels k;
+    if (!fw_kernels_find(&k, kernel)) return false;
+    *largest = add[k](sum, g, n, scale, first);
     return true;
-}
-
-uint32_t worker_fixed_add(int64_t *sum, const float *g, size_t n, float scale, bool first)
-{
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return add_avx512(sum, g, n, scale, first);
-    if (__builtin_cpu_supports("avx2")) return add_avx2(sum, g, n, scale, first);
-#endif
-    return add_portable(sum, g, n, scale, first);
 }
 
 TARGETS static uint32_t largest_of(const float *g, size_t n)

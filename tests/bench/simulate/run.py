@@ -40,12 +40,6 @@ def arguments():
     return p.parse_args()
 
 
-def blas(module):
-    """SimGrid brings a slow libgslcblas along, whose cblas_sgemm would be taken: the library that the program was linked with comes first."""
-    lines = subprocess.run(["ldd", module], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    return next((x.split()[2] for x in lines if "libopenblas" in x), "")
-
-
 def simulate(a, folder, ranks, words):
     nodes = (ranks + a.cores - 1) // a.cores
     platform, hosts = os.path.join(folder, "platform.xml"), os.path.join(folder, "hosts")
@@ -54,10 +48,7 @@ def simulate(a, folder, ranks, words):
     with open(hosts, "w") as f:
         f.writelines("n%d\n" % (r // a.cores) for r in range(ranks))
     command = ["smpirun", "-no-privatize", "-np", str(ranks), "-platform", platform, "-hostfile", hosts] + ["--cfg=" + c for c in CONFIG]
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", LD_PRELOAD=blas(a.module))
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-        env.pop(name, None)
-    r = subprocess.run(command + ["--log=root.thres:warning", a.module] + [str(w) for w in words], env=env, stdout=subprocess.PIPE,
+    r = subprocess.run(command + ["--log=root.thres:warning", a.module] + [str(w) for w in words], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=a.timeout)
     lines = [x for x in r.stdout.splitlines() if x.startswith("{")]
     if r.returncode != 0 or not lines:
