@@ -12,6 +12,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/core/size.h"
 
 #define NICER 10
 
@@ -109,7 +110,7 @@ void worker_checkpoint_writer_destroy(worker_checkpoint_writer **writer)
 {
     worker_checkpoint_writer *w = *writer;
     if (w == NULL) return;
-    worker_checkpoint_writer_wait(w);
+    worker_checkpoint_writer_wait(w, w->limit_s);
     if (worker_checkpoint_writer_state(w) == WORKER_WRITE_STUCK) {
         fw_log_error("a checkpoint has been in writing for more than %g s: the file system does not answer; the one before it stands", w->limit_s);
         _exit(fw_status_exit_code(FW_ERR_TIMEOUT));
@@ -137,9 +138,10 @@ void worker_checkpoint_writer_begin(worker_checkpoint_writer *w)
     set_state(w, RUNS);
 }
 
-void worker_checkpoint_writer_wait(worker_checkpoint_writer *w)
+void worker_checkpoint_writer_wait(worker_checkpoint_writer *w, double at_most_s)
 {
-    const int64_t at = fw_mono_after(w->began, w->limit_s).ns;
+    const int64_t limit = fw_mono_after(w->began, w->limit_s).ns, enough = fw_mono_after(fw_mono_now(), at_most_s).ns;
+    const int64_t at = FW_MIN(limit, enough);
     const struct timespec until = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)};
     int rc = 0;
     pthread_mutex_lock(&w->mutex);

@@ -21,8 +21,8 @@ typedef enum worker_write_state { WORKER_WRITE_NONE, WORKER_WRITE_RUNS, WORKER_W
 worker_write_state worker_checkpoint_writer_state(const worker_checkpoint_writer *w);      /* does not wait */
 
 void      worker_checkpoint_writer_begin(worker_checkpoint_writer *w);        /* state: NONE */
-/** Until the job has ended or is stuck. */
-void      worker_checkpoint_writer_wait(worker_checkpoint_writer *w);
+/** Until the job has ended or is stuck, or so many seconds are over. */
+void      worker_checkpoint_writer_wait(worker_checkpoint_writer *w, double at_most_s);
 /** ENDED: what came of the job; the state is NONE again. STUCK: FW_ERR_TIMEOUT. */
 fw_status worker_checkpoint_writer_take(worker_checkpoint_writer *w, fw_error *err);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/fault.h"
 #include "common/core/size.h"
 #include "worker/view.h"
 
@@ -89,6 +90,7 @@ static fw_status one_part(worker_group *g, bundle *b, worker_view *view, fw_spli
     FW_FREE size_t *offset = NULL;
     fw_status s = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(g) + 1, sizeof *offset, "offsets", err);
     bundle_lay(b, b->bytes, n);
+    if (s == FW_OK) s = fw_fault("evaluate.part", err);
     if (s == FW_OK) s = predict_rows(b, view, split, first, n, block, counts, err);
     FW_TRY(reduce->agree(reduce->context, s, err));
     FW_TRY(worker_group_gather(g, b->bytes, (bundle_bytes(n, b->n_out, regression) + 7) / 8 * 8, &all, offset, err));
@@ -120,7 +122,6 @@ fw_status worker_evaluate(worker_group *g, const fw_model *m, const char *datase
     FW_AUTO(worker_view) *view = NULL;
     FW_FREE fw_apply_counts *counts = NULL;
     const size_t n_inputs = fw_pipeline_n_inputs(m->pipeline);
-    worker_group_note(g, "evaluate", 0, 0);
     fw_status s = fw_dataset_open(&d, dataset, err);
     if (s == FW_OK) s = worker_view_create(&view, m, d, true, err);
     if (s == FW_OK && fw_dataset_rows(d, split) == 0)

@@ -38,7 +38,8 @@ struct worker_group {
     fw_reduce reduce;
     worker_shared *board_memory;
     worker_board *board;
-    uint32_t generation;
+    uint32_t generation;          /* of worker_group_meet */
+    uint32_t meetings;            /* of all kinds */
     int spins;
     worker_watcher watcher;
     worker_note_listener listener;
@@ -51,6 +52,28 @@ struct worker_group {
 #define CLEAR_UNIT 65536u
 
 struct worker_shared { MPI_Win window; void *base; };
+
+/* This process's place on the board; until there is one, a place that nobody looks at. */
+static worker_board_slot no_slot;
+static worker_board_slot *own_slot = &no_slot;
+
+void worker_tick(void) { worker_slot_sign(own_slot); }
+
+/* A meeting begins: all ranks come to the same ones in the same order. */
+static void begin_meeting(worker_group *g)
+{
+    worker_slot_sign(own_slot);
+    atomic_store_explicit(&own_slot->waiting, ++g->meetings, memory_order_relaxed);
+}
+
+static int end_meeting(int rc)
+{
+    atomic_store_explicit(&own_slot->waiting, 0, memory_order_relaxed);
+    return rc;
+}
+
+/* An MPI call in which ranks wait for each other. */
+#define MEETING(g, call) (begin_meeting(g), end_meeting(call))
 
 static fw_status mpi_check(int rc, const char *what, fw_error *err)
 {
@@ -68,7 +91,7 @@ static fw_status all_reduce(worker_group *g, void *v, size_t n, size_t element, 
     char *at = v;
     while (n > 0) {
         int piece = (int)FW_MIN(n, (size_t)MPI_PIECE / element);
-        FW_TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, at, piece, type, op, g->all), "merging over ranks", err));
+        FW_TRY(mpi_check(MEETING(g, MPI_Allreduce(MPI_IN_PLACE, at, piece, type, op, g->all)), "merging over ranks", err));
         at += (size_t)piece * element;
         n -= (size_t)piece;
     }
@@ -94,7 +117,7 @@ static fw_status reduce_min_f64(void *context, double *v, size_t n, fw_error *er
 static fw_status lay_out_parts(worker_group *g, size_t len, fw_error *err)
 {
     const uint64_t mine = len;
-    FW_TRY(mpi_check(MPI_Allgather(&mine, 1, MPI_UINT64_T, g->part_len, 1, MPI_UINT64_T, g->all), "gathering lengths", err));
+    FW_TRY(mpi_check(MEETING(g, MPI_Allgather(&mine, 1, MPI_UINT64_T, g->part_len, 1, MPI_UINT64_T, g->all)), "gathering lengths", err));
     uint64_t sum = 0;
     for (int r = 0; r < g->size; r++) {
         g->part_offset[r] = (size_t)sum;
@@ -115,7 +138,7 @@ static fw_status reduce_gather_all(void *context, const void *bytes, size_t len,
     char *all = malloc(sum + 1);
     fw_status s = g->reduce.agree(g, all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", sum) : FW_OK, err);
     if (s == FW_OK)
-        s = mpi_check(MPI_Allgatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, g->all), "gathering", err);
+        s = mpi_check(MEETING(g, MPI_Allgatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, g->all)), "gathering", err);
     if (s != FW_OK) {
         free(all);
         return s;
@@ -130,12 +153,12 @@ static fw_status reduce_agree(void *context, fw_status mine, fw_error *err)
 {
     worker_group *g = context;
     int failing = mine < 0 ? g->rank : g->size, first = 0;
-    FW_TRY(mpi_check(MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, g->all), "agreeing", err));
+    FW_TRY(mpi_check(MEETING(g, MPI_Allreduce(&failing, &first, 1, MPI_INT, MPI_MIN, g->all)), "agreeing", err));
     if (first == g->size) return mine;                         /* nobody failed */
     fw_error told = {.status = mine};
     if (err != NULL && g->rank == first) told = *err;
     told.status = mine;
-    FW_TRY(mpi_check(MPI_Bcast(&told, sizeof told, MPI_BYTE, first, g->all), "agreeing", err));
+    FW_TRY(mpi_check(MEETING(g, MPI_Bcast(&told, sizeof told, MPI_BYTE, first, g->all)), "agreeing", err));
     if (err != NULL) *err = told;
     return told.status;
 }
@@ -198,12 +221,14 @@ static fw_status start_board(worker_group *g, fw_error *err)
     if (s != FW_OK && g->rank != 0 && err != NULL) err->text[0] = '\0';      /* all fail together, and one speaks */
     if (s != FW_OK) return s;
     g->board = worker_shared_base(g->board_memory);
-    g->board->slot[g->node_rank].rank = g->rank;
-    atomic_store(&g->board->slot[g->node_rank].pid, (int32_t)getpid());
+    own_slot = &g->board->slot[g->node_rank];
+    own_slot->rank = g->rank;
+    atomic_store(&own_slot->pid, (int32_t)getpid());
     worker_group_note(g, "start", 0, 0);
     FW_TRY(worker_group_barrier(g, err));
     if (SIMULATED) return FW_OK;                       /* no rank dies there */
-    if (worker_watcher_start(&g->watcher, g->board, g->node_rank, g->node_size, g->host) != 0)
+    g->watcher = (worker_watcher){.board = g->board, .node_rank = g->node_rank, .node_size = g->node_size, .alone = g->nodes == 1, .host = g->host};
+    if (worker_watcher_start(&g->watcher) != 0)
         return fw_fail(err, FW_ERR_NOMEM, "the watcher thread did not start");
     return FW_OK;
 }
@@ -247,6 +272,7 @@ void worker_group_stop(worker_group **group, bool lost)
         MPI_Barrier(g->all);                           /* nobody watches a rank that has begun to leave */
         worker_watcher_stop(&g->watcher);
         atomic_store(&g->board->slot[g->node_rank].pid, -1);
+        own_slot = &no_slot;
         worker_shared_release(&g->board_memory);
         if (g->peers != MPI_COMM_NULL) MPI_Comm_free(&g->peers);
         MPI_Comm_free(&g->node);
@@ -278,12 +304,12 @@ MPI_Comm worker_group_peers(const worker_group *g) { return g->peers; }
 fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_error *err)
 {
     uint64_t n = *len;
-    FW_TRY(mpi_check(MPI_Bcast(&n, 1, MPI_UINT64_T, 0, g->all), "broadcasting", err));
+    FW_TRY(mpi_check(MEETING(g, MPI_Bcast(&n, 1, MPI_UINT64_T, 0, g->all)), "broadcasting", err));
     char *all = g->rank == 0 ? *bytes : malloc(n + 1);
     bool lacking = g->rank != 0 && all == NULL;
     fw_status s = g->reduce.agree(g, lacking ? fw_fail(err, FW_ERR_NOMEM, "broadcast of %llu bytes", (unsigned long long)n) : FW_OK, err);
     for (size_t at = 0; s == FW_OK && at < n; at += MPI_PIECE)
-        s = mpi_check(MPI_Bcast(all + at, (int)FW_MIN(n - at, (size_t)MPI_PIECE), MPI_BYTE, 0, g->all), "broadcasting", err);
+        s = mpi_check(MEETING(g, MPI_Bcast(all + at, (int)FW_MIN(n - at, (size_t)MPI_PIECE), MPI_BYTE, 0, g->all)), "broadcasting", err);
     if (g->rank == 0) return s;
     if (s != FW_OK) {
         free(all);
@@ -300,7 +326,7 @@ fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, ch
     const size_t sum = g->part_offset[g->size];
     char *all = g->rank == 0 ? malloc(sum + 1) : NULL;
     fw_status s = g->reduce.agree(g, g->rank == 0 && all == NULL ? fw_fail(err, FW_ERR_NOMEM, "gathering %zu bytes", sum) : FW_OK, err);
-    if (s == FW_OK) s = mpi_check(MPI_Gatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, 0, g->all), "gathering", err);
+    if (s == FW_OK) s = mpi_check(MEETING(g, MPI_Gatherv(bytes, (int)len, MPI_BYTE, all, g->part_count, g->part_start, MPI_BYTE, 0, g->all)), "gathering", err);
     if (s != FW_OK) {
         free(all);
         return s;
@@ -315,7 +341,7 @@ fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, ch
 
 fw_status worker_group_barrier(worker_group *g, fw_error *err)
 {
-    return mpi_check(MPI_Barrier(g->all), "barrier", err);
+    return mpi_check(MEETING(g, MPI_Barrier(g->all)), "barrier", err);
 }
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------------- */
@@ -396,20 +422,21 @@ void worker_group_meet(worker_group *g, double *waited_s)
     }
     worker_board *b = g->board;
     uint32_t now = g->generation++;
+    begin_meeting(g);
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == (uint32_t)g->node_size) {
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&b->generation, now + 1, memory_order_release);
+        end_meeting(0);
         return;
     }
     fw_mono start = fw_mono_now();
-    atomic_store_explicit(&b->slot[g->node_rank].waiting, now + 1, memory_order_relaxed);
     for (int spin = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == now; spin++) {
         if (spin < g->spins)
             fw_pause();
         else
             sched_yield();                             /* a dead rank: the watcher ends the process */
     }
-    atomic_store_explicit(&b->slot[g->node_rank].waiting, 0, memory_order_relaxed);
+    end_meeting(0);
     if (waited_s != NULL) *waited_s += fw_mono_seconds(start, fw_mono_now());
 }
 
@@ -421,6 +448,7 @@ void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint6
     if (phase != NULL) worker_slot_set_phase(s, phase);
     atomic_store_explicit(&s->round, round, memory_order_relaxed);
     atomic_store_explicit(&s->step, step, memory_order_relaxed);
+    worker_slot_sign(s);
     if (g->listener != NULL) g->listener(g->listener_context, phase, round, step);
 }
 

@@ -46,6 +46,8 @@ void worker_group_meet(worker_group *g, double *waited_s);
 
 /** What each rank is doing, where its node's watcher can see it. */
 void worker_group_note(worker_group *g, const char *phase, uint64_t round, uint64_t step);
+/** A sign of progress between notes and meetings: in loops over rows and blocks, and where a wait has a deadline of its own. A few ns; main thread. */
+void worker_tick(void);
 /** Text about the checkpoint to go on from, for the error block when a rank is lost. */
 void worker_group_note_checkpoint(worker_group *g, const char *path);
 

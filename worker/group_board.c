@@ -12,6 +12,11 @@
 #include "common/core/status.h"
 
 #define WATCH_PERIOD_MS 100
+#define WATCH_GAP_S     1.0       /* of one look: what the watcher itself was away for longer (a suspended job) is nobody's stall */
+#define ELSEWHERE       6.0       /* so many times longer where all ranks wait for another node, which has a watcher of its own */
+
+/* How long the node has been without a sign of progress. */
+typedef struct quiet { uint64_t signs; double for_s; fw_mono looked; } quiet;
 
 static bool alive(int32_t pid)
 {
@@ -60,9 +65,9 @@ static void report_lost(const worker_watcher *w, int lost, const char *how)
                  (unsigned long long)atomic_load(&s->round), checkpoint[0] != '\0' ? checkpoint : "none yet");
 }
 
-static void leave(const worker_watcher *w, int lost, const char *how)
+static _Noreturn void leave(const worker_watcher *w, bool speak, int lost, const char *how)
 {
-    if (speaks(w) && atomic_exchange(&w->board->told, 1) == 0) report_lost(w, lost, how);
+    if (speak && atomic_exchange(&w->board->told, 1) == 0) report_lost(w, lost, how);
     _exit(fw_status_exit_code(FW_ERR_LOST));
 }
 
@@ -72,52 +77,64 @@ static void look_for_dead(const worker_watcher *w)
         int32_t pid = atomic_load(&w->board->slot[i].pid);
         if (i == w->node_rank || pid <= 0 || alive(pid)) continue;
         if (atomic_load(&w->board->slot[i].pid) == -1 || atomic_load(&w->stop)) continue;   /* it left meanwhile */
-        leave(w, i, "its process is gone");
+        leave(w, speaks(w), i, "its process is gone");
     }
 }
 
-/* All ranks of a group step together: when nobody's step moves while they train, the one that
- * does not wait, or that still stands at an earlier meeting, holds them up. */
-static void look_for_stall(const worker_watcher *w, uint64_t *seen, fw_mono *since)
+/* What the node's ranks do, taken together. */
+typedef struct view {
+    uint64_t signs;
+    bool busy, training;          /* an order is at hand; all train */
+    bool all_wait;                /* at the same meeting: for another node */
+    int holds_up;                 /* the one that does not wait, or still stands at an earlier meeting */
+} view;
+
+static view look_at_board(const worker_watcher *w)
 {
-    uint64_t sum = 0;
-    int holds_up = 0;
-    bool training = true;
+    const worker_board_slot *slot = w->board->slot;
+    view v = {.training = true, .all_wait = true};
     for (int i = 0; i < w->node_size; i++) {
-        const worker_board_slot *s = &w->board->slot[i];
+        const uint32_t waiting = atomic_load(&slot[i].waiting);
         char phase[WORKER_PHASE_TEXT];
-        worker_slot_phase(phase, s);
-        sum += atomic_load(&s->step);
-        if (atomic_load(&s->waiting) < atomic_load(&w->board->slot[holds_up].waiting)) holds_up = i;
-        training = training && strcmp(phase, "train") == 0;
+        worker_slot_phase(phase, &slot[i]);
+        v.signs += atomic_load(&slot[i].signs);
+        v.busy = v.busy || !(strcmp(phase, "idle") == 0 || strcmp(phase, "start") == 0);
+        v.training = v.training && strcmp(phase, "train") == 0;
+        v.all_wait = v.all_wait && waiting != 0 && waiting == atomic_load(&slot[0].waiting);
+        if (waiting < atomic_load(&slot[v.holds_up].waiting)) v.holds_up = i;
     }
-    if (!training || sum != *seen) {
-        *seen = sum;
-        *since = fw_mono_now();
-    } else if (fw_mono_seconds(*since, fw_mono_now()) > w->stall_s) {
-        leave(w, holds_up, "no step was made for too long");
-    }
+    return v;
+}
+
+/* Ranks that train step together. In other phases one node may be done long before another. */
+static void look_for_stall(const worker_watcher *w, quiet *q)
+{
+    const view v = look_at_board(w);
+    const fw_mono now = fw_mono_now();
+    const double passed = fw_mono_seconds(q->looked, now);
+    q->for_s = v.busy && v.signs == q->signs ? q->for_s + (passed < WATCH_GAP_S ? passed : WATCH_GAP_S) : 0.0;
+    q->signs = v.signs;
+    q->looked = now;
+    if (q->for_s <= (v.all_wait && !v.training && !w->alone ? ELSEWHERE * w->stall_s : w->stall_s)) return;
+    char how[64];
+    snprintf(how, sizeof how, "no sign of progress for %.0f s", q->for_s);
+    leave(w, true, v.holds_up, how);       /* the lowest rank may be the one that is stopped: whoever finds it speaks */
 }
 
 static void *watch(void *argument)
 {
     worker_watcher *w = argument;
-    uint64_t seen = 0;
-    fw_mono since = fw_mono_now();
+    quiet q = {.looked = fw_mono_now()};
     while (!atomic_load(&w->stop)) {
         look_for_dead(w);
-        look_for_stall(w, &seen, &since);
+        look_for_stall(w, &q);
         fw_sleep_ms(WATCH_PERIOD_MS);
     }
     return NULL;
 }
 
-int worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, int node_size, const char *host)
+int worker_watcher_start(worker_watcher *w)
 {
-    w->board = board;
-    w->node_rank = node_rank;
-    w->node_size = node_size;
-    w->host = host;
     const char *stall = getenv("FW_STALL_SECONDS");
     w->stall_s = stall != NULL && atof(stall) > 0.0 ? atof(stall) : WORKER_STALL_S;
     atomic_store(&w->stop, false);

@@ -1,7 +1,8 @@
 /** The board: a page a node on which each rank writes what it does, and the watcher thread that looks whether the ranks still live.
  *  A rank that dies under Open MPI 4.1 leaves the others hanging in a collective until mpirun kills them a second later: the watcher
  *  says in that second which rank was lost, where, and which checkpoint is valid (one block, by the lowest living rank of the node).
- *  A rank that lives but makes no step for WORKER_STALL_S while it trains is as good as lost: stopped, swapped out, or stuck in a file system. */
+ *  When an order is at hand and no rank of the node shows a sign of progress for WORKER_STALL_S, a rank that lives is as good as lost: stopped, swapped
+ *  out, or stuck in a file system. Signs are notes, steps, meetings, and ticks in loops over rows. A rank without an order waits for the coordinator, which may take its time. */
 #ifndef WORKER_GROUP_BOARD_H
 #define WORKER_GROUP_BOARD_H
 
@@ -11,10 +12,11 @@
 #include <stdint.h>
 
 typedef struct worker_board_slot {
-    _Atomic int32_t pid;              /* 0: not there yet; -1: left in good order */
+    _Alignas(64) _Atomic int32_t pid;              /* 0: not there yet; -1: left in good order */
     int32_t rank;
     _Atomic uint64_t round, step;
     _Atomic uint32_t waiting;         /* number of the meeting at which it waits for others; 0: it does not wait */
+    _Atomic uint64_t signs;           /* of progress, counted; one thread writes */
     _Atomic uint64_t phase[2];        /* its text, 16 bytes: two words, so that the watcher may read while it changes */
 } worker_board_slot;
 
@@ -28,7 +30,7 @@ typedef struct worker_board {
     worker_board_slot slot[];                  /* node_size */
 } worker_board;
 
-/** Seconds without a step after which a training rank counts as lost; FW_STALL_SECONDS in the environment overrides it. */
+/** Seconds without a sign of progress after which a rank counts as lost; FW_STALL_SECONDS in the environment overrides it. */
 #define WORKER_STALL_S 600.0
 
 typedef struct worker_watcher {
@@ -37,6 +39,7 @@ typedef struct worker_watcher {
     bool running;
     worker_board *board;
     int node_size, node_rank;
+    bool alone;                   /* the group has no other node */
     const char *host;
     double stall_s;
 } worker_watcher;
@@ -45,7 +48,14 @@ typedef struct worker_watcher {
 void worker_slot_set_phase(worker_board_slot *s, const char *phase);
 void worker_slot_phase(char out[static WORKER_PHASE_TEXT], const worker_board_slot *s);
 
-int  worker_watcher_start(worker_watcher *w, worker_board *board, int node_rank, int node_size, const char *host);   /* 0: running */
+/** One more sign of progress. */
+static inline void worker_slot_sign(worker_board_slot *s)
+{
+    atomic_store_explicit(&s->signs, atomic_load_explicit(&s->signs, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/** w: board, node_rank, node_size, alone, host are set. 0: running. */
+int  worker_watcher_start(worker_watcher *w);
 void worker_watcher_stop(worker_watcher *w);
 
 #endif

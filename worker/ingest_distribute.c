@@ -202,6 +202,7 @@ static fw_status place_all(distributor *d, fw_error *err)
     for (size_t k = 0; k < g->n_chunks; k++) {
         const ingest_chunk *c = &g->chunks[k];
         uint64_t row_base = (uint64_t)g->records[c->index];
+        worker_tick();
         FW_TRY(fw_fault("ingest.distribute", err));
         if (c->n_rows == 0) continue;
         FW_TRY(read_chunk(d, c, err));
@@ -351,8 +352,10 @@ static fw_status count_duplicates(ingest *g, size_t n_partitions, fw_error *err)
 {
     uint64_t mine = 0;
     fw_status s = FW_OK;
-    for (size_t i = (size_t)g->reduce->rank; s == FW_OK && i < n_partitions; i += (size_t)g->reduce->size)
+    for (size_t i = (size_t)g->reduce->rank; s == FW_OK && i < n_partitions; i += (size_t)g->reduce->size) {
+        worker_tick();
         s = count_partition(&mine, g, n_partitions, i, err);
+    }
     FW_TRY(ingest_agree(g, s, err));
     int64_t all = (int64_t)mine;
     FW_TRY(g->reduce->sum_i64(g->reduce->context, &all, 1, err));

@@ -147,6 +147,7 @@ fw_status ingest_output_create(ingest_output **out, const ingest *g, fw_error *e
 
 fw_status ingest_output_write(ingest_output *o, uint64_t at, const void *bytes, size_t len, fw_error *err)
 {
+    worker_tick();
     for (size_t done = 0; done < len;) {
         ssize_t n = pwrite(o->fd, (const char *)bytes + done, len - done, (off_t)(at + done));
         if (n < 0 && errno == EINTR) continue;

@@ -211,6 +211,7 @@ static fw_status parse_chunks(parser *p, fw_error *err)
     for (;;) {
         uint64_t chunk = 0, n_records = 0;
         p->stop.record = UINT64_MAX;
+        worker_tick();
         fw_status s = fw_table_read(g->tables[p->table], &how, p->block, &chunk, &n_records, err);
         if (s == FW_END) return FW_OK;
         FW_TRY(s);

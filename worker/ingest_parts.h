@@ -14,6 +14,7 @@
 #include "common/data/split.h"
 #include "common/data/table.h"
 #include "common/stats/exact_sum.h"
+#include "worker/group.h"
 #include "worker/ingest.h"
 #include "worker/ingest_buckets.h"
 #include "worker/ingest_distinct.h"

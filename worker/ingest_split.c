@@ -157,6 +157,7 @@ static fw_status split_plainly(ingest *g, fw_error *err)
     __attribute__((cleanup(piece_clear))) piece p = {0};
     FW_TRY(worker_spool_rewind(g->keys, err));
     for (size_t c = 0; c < g->n_chunks; c++) {
+        worker_tick();
         FW_TRY(load_chunk(&p, g, &g->chunks[c], err));
         for (size_t i = 0; i < p.n; i++) p.splits[i] = (uint8_t)split_of(g, &g->chunks[c], &p.keys[i]);
         FW_TRY(store_splits(g, &g->chunks[c], &p, err));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/clock.h"
+#include "common/core/fault.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/data/table.h"
@@ -142,8 +143,10 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
     FW_AUTO(fw_text) store = {0};
     FW_FREE size_t *at = NULL;
     FW_TRY(fw_alloc_zeroed((void **)&at, s->piece, sizeof *at, "ids", err));
+    FW_TRY(fw_fault("score.block", err));
     for (size_t first = 0; first < block->n_rows; first += s->piece) {
         size_t n = FW_MIN(s->piece, block->n_rows - first);
+        worker_tick();
         FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
         for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
         if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));

@@ -8,6 +8,9 @@
 #include "common/core/size.h"
 #include "common/model/predictions_file.h"
 #include "proto/telemetry.h"
+#include "worker/group.h"
+
+#define LOOK_EVERY_S 0.5       /* at readers that are waited for */
 
 #define BATCH_ROWS 1000          /* predictions in a telemetry batch */
 #define LINGER_MS  30000
@@ -190,6 +193,20 @@ static fw_status open_csv(worker_outputs *o, const char *id_name, fw_error *err)
     return FW_OK;
 }
 
+/* As long as the user has said. */
+static fw_status wait_for_readers(worker_outputs *o, fw_error *err)
+{
+    const fw_mono deadline = fw_mono_after(fw_mono_now(), o->opts->wait_s);
+    fw_status s = FW_ERR_TIMEOUT;
+    for (bool last = false; s == FW_ERR_TIMEOUT && !last;) {
+        const fw_mono soon = fw_mono_after(fw_mono_now(), LOOK_EVERY_S);
+        last = deadline.ns <= soon.ns;
+        worker_tick();
+        s = fw_publisher_wait(o->publisher, (int)o->opts->wait_readers, last ? deadline : soon, err);
+    }
+    return s;
+}
+
 static fw_status open_bus(worker_outputs *o, fw_error *err)
 {
     FW_TRY(fw_bus_create(&o->bus, err));
@@ -197,8 +214,7 @@ static fw_status open_bus(worker_outputs *o, fw_error *err)
     FW_TRY(fw_telemetry_create(&o->telemetry, err));
     fw_text_format(&o->topic, FW_TOPIC_PREDICTION "%s", o->model->name);
     FW_TRY(fw_text_check(&o->topic, err));
-    if (o->opts->wait_readers == 0) return FW_OK;
-    return fw_publisher_wait(o->publisher, (int)o->opts->wait_readers, fw_mono_after(fw_mono_now(), o->opts->wait_s), err);
+    return o->opts->wait_readers > 0 ? wait_for_readers(o, err) : FW_OK;
 }
 
 fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const worker_score_opts *opts, const char *id_name, fw_error *err)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/fault.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/stats/exact_sum.h"
@@ -41,8 +42,10 @@ static fw_status fill_rows(const worker_task *t, worker_rows *rows, fw_split spl
     FW_AUTO(fw_block) *block = NULL;
     FW_TRY(columns_to_read(&wanted, t, err));
     FW_TRY(fw_block_create(&block, fw_dataset_schema(t->dataset), READ_ROWS, err));
+    FW_TRY(fw_fault("open.rows", err));
     for (uint64_t first = mine * step; first < rows->n; first += all * step) {
         size_t n = (size_t)FW_MIN(step, rows->n - first);
+        worker_tick();
         FW_TRY(fw_dataset_read(t->dataset, split, first, n, wanted, block, err));
         for (uint64_t i = first; i < first + n; i++) memset(rows->x + i * rows->ld + t->width, 0, (rows->ld - t->width) * sizeof *rows->x);
         FW_TRY(fw_pipeline_apply(t->pipeline, block, 0, n, rows->x + first * rows->ld, rows->ld, counts, err));
@@ -187,6 +190,7 @@ static fw_status set_up_target(worker_task *t, fw_error *err)
 
 static fw_status read_train(void *context, uint64_t first, size_t n, const bool *wanted, fw_block *block, fw_error *err)
 {
+    worker_tick();
     return fw_dataset_read(context, FW_TRAIN, first, n, wanted, block, err);
 }
 

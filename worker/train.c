@@ -334,9 +334,9 @@ static fw_status one_round(worker_train *t, bool best, worker_round *out, fw_err
 {
     const uint64_t steps = t->kind->steps(t->learner);
     const bool at_start = t->position.step_in_round == 0;      /* resumed within a round: what was best then is in the checkpoint */
+    worker_group_note(t->task->group, "train", t->position.round + 1, t->position.step);
     FW_TRY(worker_train_seal(t, false, err));
     if (best && at_start) FW_TRY(reduce_of(t)->agree(reduce_of(t)->context, mark_best(t, err), err));
-    worker_group_note(t->task->group, "train", t->position.round + 1, t->position.step);
     while (t->position.step_in_round < steps) FW_TRY(one_step(t, steps, err));
     worker_round r;
     FW_TRY(finish_round(t, &r, err));

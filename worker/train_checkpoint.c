@@ -7,6 +7,8 @@
 #include "common/core/text.h"
 #include "worker/train_state.h"
 
+#define LOOK_EVERY_S 0.5       /* at a checkpoint that is waited for */
+
 /* ---- the thread: reads what was written down for it, the copy of the state, and what never changes -------------------------------------- */
 
 static json_t *history_to_json(const worker_round *history, size_t n)
@@ -186,7 +188,6 @@ static fw_status begin(worker_train *t, fw_error *err)
 {
     worker_group *g = t->task->group;
     const fw_reduce *reduce = worker_group_reduce(g);
-    worker_group_note(g, "checkpoint", t->position.round + 1, t->position.step);
     FW_TRY(worker_loss_merge(&t->loss, reduce, err));
     if (worker_group_rank(g) != 0) t->loss = (worker_loss_sum){0};
     FW_TRY(reduce->agree(reduce->context, t->writer != NULL ? write_down(t, err) : FW_OK, err));
@@ -200,7 +201,6 @@ static fw_status begin(worker_train *t, fw_error *err)
     }
     t->writing = true;
     t->checkpoint_due = false;
-    worker_group_note(g, "train", t->position.round + 1, t->position.step);
     return FW_OK;
 }
 
@@ -253,11 +253,20 @@ fw_status worker_train_meet_checkpoint(worker_train *t, fw_error *err)
     return s;
 }
 
+/* The write has a deadline of its own. */
+static void wait_for_writer(const worker_train *t)
+{
+    while (t->writer != NULL && worker_checkpoint_writer_state(t->writer) == WORKER_WRITE_RUNS) {
+        worker_tick();
+        worker_checkpoint_writer_wait(t->writer, LOOK_EVERY_S);
+    }
+}
+
 fw_status worker_train_settle(worker_train *t, fw_error *err)
 {
     while (t->writing || t->checkpoint_due) {
         worker_group_note(t->task->group, "checkpoint", t->position.round + 1, t->position.step);
-        if (t->writer != NULL) worker_checkpoint_writer_wait(t->writer);
+        wait_for_writer(t);
         FW_TRY(worker_train_meet_checkpoint(t, err));
     }
     return FW_OK;
@@ -265,7 +274,7 @@ fw_status worker_train_settle(worker_train *t, fw_error *err)
 
 void worker_train_end_writing(worker_train *t)
 {
-    if (t->writer != NULL) worker_checkpoint_writer_wait(t->writer);
+    wait_for_writer(t);
     if (t->writing && t->writer != NULL && worker_checkpoint_writer_take(t->writer, NULL) == FW_OK) say_durable(t);
     t->writing = t->checkpoint_due = false;
 }

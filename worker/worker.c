@@ -106,7 +106,6 @@ static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
     FW_AUTO(fw_project) *project = NULL;
     worker_ingest_result r;
     FW_TRY(parse_project(&project, w, o, err));
-    worker_group_note(w->group, "ingest", 0, 0);
     FW_TRY(worker_ingest(project, o->output, reduce_of(w), worker_group_comm(w->group), say_line, w, &r, err));
     memcpy(w->digest, r.digest, sizeof w->digest);
     figure(w, "rows", (double)r.rows);
@@ -126,7 +125,6 @@ static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
     worker_train_release(&w->train);                   /* it reads the task, which reads the project */
     worker_task_close(&w->task);
     FW_TRY(parse_project(&w->project, w, o, err));
-    worker_group_note(w->group, "open", 0, 0);
     FW_TRY(worker_task_open(&w->task, w->group, w->project, o->dataset, &notes, err));
     say_lines(w, notes);
     snprintf(w->digest, sizeof w->digest, "%s", fw_dataset_digest(w->task->dataset));
@@ -233,7 +231,6 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     worker_score_opts opts = {.project = project, .dataset = o->dataset[0] != '\0' ? o->dataset : NULL, .split = o->split, .output = o->output,
                               .format = o->format, .bus = o->bus, .wait_readers = o->wait_readers, .wait_s = o->wait_s, .skip_bad_rows = o->skip_bad_rows,
                               .piece_rows = (size_t)o->piece_rows, .model_digest = w->model->digest};
-    worker_group_note(w->group, "score", 0, 0);
     FW_TRY(worker_score(w->group, w->model, &opts, say_line, w, &r, err));
     figure(w, "rows", (double)r.rows);
     figure(w, "bad", (double)r.bad);
@@ -268,13 +265,26 @@ static fw_status send_bytes(void *context, const void *bytes, size_t len, fw_err
 static fw_status do_probe(worker *w, const fw_order *o, fw_error *err)
 {
     const worker_probe_opts opts = {.number = w->number, .path = o->path, .deadline_s = o->deadline_s};
-    worker_group_note(w->group, "probe", 0, 0);
     return worker_probe(w->group, &opts, send_bytes, w, err);
+}
+
+/* What the watcher and the heartbeats say of an order. Without one: "advance" tells its own, and nobody has to be told of "close". */
+static const char *const phase_of[] = {
+    [FW_ORDER_INGEST] = "ingest",       [FW_ORDER_OPEN] = "open",         [FW_ORDER_CREATE] = "create", [FW_ORDER_RESTORE] = "restore",
+    [FW_ORDER_SAVE] = "save",           [FW_ORDER_LOAD_MODEL] = "load",   [FW_ORDER_EVALUATE] = "evaluate", [FW_ORDER_SCORE] = "score",
+    [FW_ORDER_FIND_RATE] = "find rate", [FW_ORDER_PROBE] = "probe",       [FW_ORDER_CLOSE] = NULL,
+};
+
+static void note(worker *w, const char *phase)
+{
+    const worker_position at = w->train != NULL ? worker_train_position(w->train) : (worker_position){0};
+    worker_group_note(w->group, phase, at.round, at.step);
 }
 
 static fw_status obey(worker *w, const fw_order *o, fw_error *err)
 {
     if (w->train != NULL && o->kind != FW_ORDER_ADVANCE) FW_TRY(worker_train_settle(w->train, err));      /* a thread of rank 0 may be using HDF5 */
+    if (phase_of[o->kind] != NULL) note(w, phase_of[o->kind]);
     switch (o->kind) {
     case FW_ORDER_INGEST: return do_ingest(w, o, err);
     case FW_ORDER_OPEN: return do_open(w, o, err);
@@ -349,8 +359,7 @@ static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *er
         *exit_code = o->exit_code;
         return FW_OK;
     }
-    worker_position at = w->train != NULL ? worker_train_position(w->train) : (worker_position){0};
-    worker_group_note(w->group, "idle", at.round, at.step);
+    note(w, "idle");
     s = answer_order(w, s, &failure, err);
     clear_answer(w);
     return reduce_of(w)->agree(reduce_of(w)->context, s, err);

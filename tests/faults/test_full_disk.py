@@ -96,11 +96,13 @@ def ingest_leaves_nothing_on_a_full_disk(program_, _folder, example):
             if there is None:
                 break
             for ranks in (None, 2):
+                before = {path.name: path.read_bytes() for path in there.iterdir()}      # the dataset, when the first had room
                 result = program_("ingest", "callcenter.yaml", "-o", "small/d.h5", cwd=example.folder, ranks=ranks)
                 assert result.code == FAILED or share > 1 and result.code == DONE, result
                 if result.code == FAILED:
                     result.expect(FAILED, "small/d.h5")
-                    assert not list(there.iterdir()), list(there.iterdir())
+                    assert before == {path.name: path.read_bytes() for path in there.iterdir()}, list(there.iterdir())
+                    assert not before or share > 1, before.keys()
     (example.folder / "limit").mkdir()
     program_("ingest", "callcenter.yaml", "-o", "limit/d.h5", cwd=example.folder, file_limit=kib * 512).expect(FAILED, "limit/d.h5")
     assert not list((example.folder / "limit").iterdir())

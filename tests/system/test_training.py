@@ -29,16 +29,33 @@ def ingested(program, folder):
     program("ingest", "p.yaml", cwd=folder).expect(DONE)
 
 
+def killed_behind(program, folder, out, step):
+    """A training that is killed when the checkpoint after this step, its only one, is on the disk. Its thread writes beside the training, so that the place
+    is held: the process stops in front of the step, is asked for a checkpoint meanwhile, and goes on."""
+    place = f"train.step@hit={step - 1}" if step > 1 else "fs.after_rename@hit=1"      # of resolved.yaml, before the training begins
+    faults = {"FW_FAULTS": f"{place},stop;train.after_checkpoint@hit=1,kill"}
+    process = program.start("train", "p.yaml", "-o", out, *SETTINGS, cwd=folder, env=faults)
+    deadline = time.monotonic() + 60
+    while os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        assert time.monotonic() < deadline, f"it never came to {place}"
+        time.sleep(0.001)
+    process.send_signal(signal.SIGUSR1)
+    process.send_signal(signal.SIGCONT)
+    ended = program.finish(process)
+    assert ended.code == -signal.SIGKILL, ended
+    assert not (folder / out / "model.h5").exists(), ended
+
+
 def events_have_their_fields_and_count_rows_of_the_whole_run(program, folder):
     ingested(program, folder)
-    stop = {"FW_FAULTS": f"train.after_checkpoint@hit={STEPS + 1},kill"}
-    program("train", "p.yaml", "-o", "run", *SETTINGS, EACH_STEP, cwd=folder, env=stop, may_die=True)
+    killed_behind(program, folder, "run", STEPS + 1)
     program("train", "p.yaml", "-o", "run", *SETTINGS, EACH_ROUND, cwd=folder, ranks=2).expect(DONE)
     seen = events(folder / "run")
     for event in seen:
         assert set(event) == (OF_A_ROUND if event["event"] == "round" else ALWAYS), event
-    assert [e["event"] for e in seen if e["event"] != "checkpoint"] == ["start", "step", "round", "resume", "step", "round",
-                                                                                  "round", "done"], seen
+    assert [e["event"] for e in seen if e["event"] not in ("checkpoint", "step")] == ["start", "round", "resume", "round", "round", "done"], seen
+    kinds = [e["event"] for e in seen]
+    assert all(kinds[kinds.index(beginning) + 1] == "step" for beginning in ("start", "resume")), seen
     assert [e["rows"] for e in seen if e["event"] == "round"] == [ROWS, 2 * ROWS, 3 * ROWS], seen
     (resume,) = [e for e in seen if e["event"] == "resume"]
     assert (resume["round"], resume["step"], resume["rows"], resume["ranks"]) == (1, STEPS + 1, ROWS + 16, 2), resume
@@ -46,26 +63,42 @@ def events_have_their_fields_and_count_rows_of_the_whole_run(program, folder):
 
 
 def resumed_after_any_step_nothing_differs(program, folder):
-    """Killed behind each checkpoint in turn, one a step: the model and the last checkpoint (losses, learning rates, metrics of all rounds) are the same bytes."""
+    """Killed behind a checkpoint after each step in turn: the model and the last checkpoint (losses, learning rates, metrics of all rounds) are the same bytes."""
     ingested(program, folder)
     program("train", "p.yaml", "-o", "whole", *SETTINGS, EACH_ROUND, cwd=folder).expect(DONE)
     for step in range(1, STEPS * ROUNDS + 1):
         out = f"part{step}"
-        kill = {"FW_FAULTS": f"train.after_checkpoint@hit={step},kill"}
-        program("train", "p.yaml", "-o", out, *SETTINGS, EACH_STEP, cwd=folder, env=kill, may_die=True)
-        assert not (folder / out / "model.h5").exists()
+        killed_behind(program, folder, out, step)
         program("train", "p.yaml", "-o", out, *SETTINGS, EACH_ROUND, cwd=folder, ranks=None if step % 3 else 3).expect(DONE, "going on from")
+        (resume,) = [event for event in events(folder / out) if event["event"] == "resume"]
+        assert resume["step"] == step, resume
         for name in ("model.h5", "checkpoint.h5"):
             assert_same_bytes(folder / "whole" / name, folder / out / name)
 
 
+def a_round_longer_than_a_write_has_its_checkpoint(program, folder):
+    """Every round's checkpoint is at its end when the one before is on the disk by then; one that falls due at each step waits for the one at hand."""
+    ingested(program, folder)
+    longer = {"FW_FAULTS": ";".join(f"train.step@hit={STEPS * r},delay=700" for r in range(1, ROUNDS + 1))}
+    for out, every in (("rounds", EACH_ROUND), ("steps", EACH_STEP)):
+        program("train", "p.yaml", "-o", out, *SETTINGS, every, cwd=folder, env=longer).expect(DONE)
+    at = {out: [e["step"] for e in events(folder / out) if e["event"] == "checkpoint"] for out in ("rounds", "steps")}
+    assert at["rounds"] == [STEPS * r for r in range(1, ROUNDS + 1)], at
+    assert len(at["steps"]) >= 3 and at["steps"] == sorted(set(at["steps"])), at
+    assert_same_bytes(folder / "rounds/model.h5", folder / "steps/model.h5")
+
+
 def all_rounds_done_and_no_model(program, folder):
-    """Killed when the last checkpoint was written: what is left to do is done."""
+    """Killed when the last checkpoint, after the last round, was written: what is left to do is done."""
     ingested(program, folder)
     program("train", "p.yaml", "-o", "whole", *SETTINGS, EACH_ROUND, cwd=folder).expect(DONE)
-    kill = {"FW_FAULTS": f"train.after_checkpoint@hit={ROUNDS},kill"}
-    program("train", "p.yaml", "-o", "part", *SETTINGS, EACH_ROUND, cwd=folder, env=kill, may_die=True)
-    program("train", "p.yaml", "-o", "part", *SETTINGS, EACH_ROUND, "--profile", cwd=folder, ranks=2).expect(DONE, "going on from")
+    kill = {"FW_FAULTS": "train.after_checkpoint@hit=1,kill"}
+    last = f"train.checkpoint.every={ROUNDS} rounds"
+    killed = program("train", "p.yaml", "-o", "part", *SETTINGS, last, cwd=folder, env=kill, may_die=True)
+    assert killed.code == -signal.SIGKILL and not (folder / "part/model.h5").exists(), killed
+    program("train", "p.yaml", "-o", "part", *SETTINGS, last, "--profile", cwd=folder, ranks=2).expect(DONE, "going on from")
+    (resume,) = [event for event in events(folder / "part") if event["event"] == "resume"]
+    assert resume["step"] == STEPS * ROUNDS, resume
     assert_same_bytes(folder / "whole/model.h5", folder / "part/model.h5")
 
 
@@ -143,6 +176,7 @@ def the_line_on_a_terminal(program, folder):
 
 
 if __name__ == "__main__":
-    main([events_have_their_fields_and_count_rows_of_the_whole_run, resumed_after_any_step_nothing_differs, all_rounds_done_and_no_model,
+    main([events_have_their_fields_and_count_rows_of_the_whole_run, resumed_after_any_step_nothing_differs,
+          a_round_longer_than_a_write_has_its_checkpoint, all_rounds_done_and_no_model,
           a_signal_before_the_first_step_is_remembered, a_signal_ends_a_range_test,
           without_validation_nothing_is_said_of_it, weights_are_of_classes_that_are_there, a_range_test_leaves_nothing, the_line_on_a_terminal])

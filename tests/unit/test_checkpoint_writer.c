@@ -51,7 +51,7 @@ static void jobs_run_one_after_the_other(void **context)
         assert_int_equal(worker_checkpoint_writer_state(writer), WORKER_WRITE_NONE);
         w.payload = i;
         worker_checkpoint_writer_begin(writer);
-        worker_checkpoint_writer_wait(writer);
+        worker_checkpoint_writer_wait(writer, 60.0);
         assert_int_equal(worker_checkpoint_writer_state(writer), WORKER_WRITE_ENDED);
         assert_int_equal(worker_checkpoint_writer_take(writer, NULL), FW_OK);
         assert_int_equal(w.seen, i);
@@ -69,12 +69,12 @@ static void an_error_is_the_owners_once(void **context)
     fw_error err = {0};
     worker_checkpoint_writer *writer = make(&w);
     worker_checkpoint_writer_begin(writer);
-    worker_checkpoint_writer_wait(writer);
+    worker_checkpoint_writer_wait(writer, 60.0);
     assert_int_equal(worker_checkpoint_writer_take(writer, &err), FW_ERR_IO);
     assert_string_equal(err.text, "job 7 failed");
     w.fails = 0;
     worker_checkpoint_writer_begin(writer);
-    worker_checkpoint_writer_wait(writer);
+    worker_checkpoint_writer_wait(writer, 60.0);
     assert_int_equal(worker_checkpoint_writer_take(writer, NULL), FW_OK);
     worker_checkpoint_writer_destroy(&writer);
 }
@@ -85,6 +85,7 @@ static void the_owner_goes_on_meanwhile_and_destroy_waits(void **context)
     work w = {.payload = 3};
     worker_checkpoint_writer *writer = make(&w);
     worker_checkpoint_writer_begin(writer);
+    worker_checkpoint_writer_wait(writer, 0.01);
     assert_int_equal(worker_checkpoint_writer_state(writer), WORKER_WRITE_RUNS);
     atomic_store(&w.gate, 1);
     worker_checkpoint_writer_destroy(&writer);
@@ -100,7 +101,7 @@ static void a_stuck_job_is_given_up(void **context)
     worker_checkpoint_writer *writer = make(&w);
     unsetenv("FW_CHECKPOINT_SECONDS");
     worker_checkpoint_writer_begin(writer);
-    worker_checkpoint_writer_wait(writer);
+    worker_checkpoint_writer_wait(writer, 60.0);
     assert_int_equal(worker_checkpoint_writer_state(writer), WORKER_WRITE_STUCK);
     assert_int_equal(worker_checkpoint_writer_take(writer, &err), FW_ERR_TIMEOUT);
     assert_non_null(strstr(err.text, "0.05 s"));
