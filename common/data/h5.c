@@ -263,6 +263,8 @@ fw_status fw_h5_make(hid_t *dataset, hid_t at, const char *name, hid_t type, int
     if (space.id < 0 || dcpl.id < 0 || H5Pset_obj_track_times(dcpl.id, false) < 0 || H5Pset_layout(dcpl.id, H5D_CONTIGUOUS) < 0 ||
         H5Pset_alloc_time(dcpl.id, H5D_ALLOC_TIME_EARLY) < 0 || H5Pset_fill_time(dcpl.id, H5D_FILL_TIME_NEVER) < 0)
         return failed(err, FW_ERR_INTERNAL, "cannot prepare dataset", name);
+    /* Before the library's end of the file moves: a close sets that length, which a limit on files refuses in memory too. */
+    FW_TRY(fw_h5_reserve(at, (uint64_t)H5Sget_simple_extent_npoints(space.id) * H5Tget_size(stored.id), name, err));
     hid_t id = H5Dcreate2(at, name, stored.id, space.id, H5P_DEFAULT, dcpl.id, H5P_DEFAULT);
     if (id < 0) return failed(err, FW_ERR_IO, "cannot create dataset", name);
     fw_status s = fw_h5_reserve(id, 0, name, err);
