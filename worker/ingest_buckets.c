@@ -189,8 +189,9 @@ fw_status worker_buckets_finish(worker_buckets *b, int rank, int size, fw_error 
 {
     if (size > 1) FW_TRY(make_file(b, err));
     if (!b->made) return FW_OK;
+    const size_t first = worker_buckets_first(b->n, rank, size), behind = worker_buckets_first(b->n, rank + 1, size);
     for (size_t i = 0; i < b->n; i++)
-        if ((int)(i % (size_t)size) != rank) FW_TRY(flush_bucket(b, i, err));
+        if (i < first || i >= behind) FW_TRY(flush_bucket(b, i, err));
     FW_TRY(write_table(b, err));
     FW_TRY(clear_stage(b, err));
     int fd = b->fd;

@@ -1,6 +1,6 @@
 /** Pieces of bytes sorted into buckets, written in any order and read back one bucket at a time, by any rank. In memory while there is room; then
- *  all that is there goes to a temporary file, ordered by bucket. Bucket b is read by rank b mod size: at the end the others' go to the file too,
- *  this rank's own stay. The file:
+ *  all that is there goes to a temporary file, ordered by bucket. A rank reads a run of buckets: at the end the others' go to the file too, this
+ *  rank's own stay. The file:
  *    extents of bytes, each of one bucket | {offset u64, length u64} ... by bucket | first extent of bucket u64 (n_buckets + 1) | where the table starts
  *  Destroying removes it. Local; a full disk is FW_ERR_IO at the call that notices it. */
 #ifndef WORKER_INGEST_BUCKETS_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/core/size.h"
 #include "worker/ingest_memory.h"
 
 typedef struct worker_buckets worker_buckets;
@@ -23,6 +24,11 @@ void     *worker_buckets_room(worker_buckets *b, size_t bucket, size_t len);
 fw_status worker_buckets_flush(worker_buckets *b, fw_error *err);
 /** A copy of a piece that lies elsewhere. */
 fw_status worker_buckets_add(worker_buckets *b, size_t bucket, const void *bytes, size_t len, fw_error *err);
+/** The first bucket of a rank's run; that of the rank behind it ends the run. */
+static inline size_t worker_buckets_first(size_t n_buckets, int rank, int size)
+{
+    return n_buckets / (size_t)size * (size_t)rank + FW_MIN((size_t)rank, n_buckets % (size_t)size);
+}
 /** No more pieces: what others will read goes to the file. */
 fw_status worker_buckets_finish(worker_buckets *b, int rank, int size, fw_error *err);
 

@@ -93,22 +93,46 @@ void worker_distinct_clear(worker_distinct *d)
     *d = (worker_distinct){0};
 }
 
+/* How many, of a compacted list. */
+static uint64_t counted(const worker_distinct *d)
+{
+    return d->n < WORKER_DISTINCT_K ? d->n : (uint64_t)((double)(WORKER_DISTINCT_K - 1) / ((double)d->limit * 0x1p-64));
+}
+
+/* Two compacted lists as one; out has room for K. */
+static void merge(worker_distinct *out, const worker_distinct *a, const uint64_t *b, size_t n)
+{
+    out->n = 0;
+    for (size_t i = 0, k = 0; out->n < WORKER_DISTINCT_K && (i < a->n || k < n);) {
+        const uint64_t x = i < a->n ? a->hash[i] : UINT64_MAX, y = k < n ? b[k] : UINT64_MAX;
+        i += i < a->n && x <= y;
+        k += k < n && y <= x;
+        out->hash[out->n++] = FW_MIN(x, y);
+    }
+    out->limit = out->n == WORKER_DISTINCT_K ? out->hash[out->n - 1] : 0;
+}
+
 fw_status worker_distinct_count(uint64_t *count, worker_distinct *d, const fw_reduce *reduce, fw_error *err)
 {
     FW_TRY(reduce->agree(reduce->context, compact(d, err), err));
+    if (reduce->size == 1) {
+        *count = counted(d);
+        return FW_OK;
+    }
     FW_FREE size_t *offset = calloc((size_t)reduce->size + 1, sizeof *offset);
     FW_TRY(reduce->agree(reduce->context, offset == NULL ? fw_fail(err, FW_ERR_NOMEM, "counting distinct values") : FW_OK, err));
     FW_FREE char *bytes = NULL;
     FW_TRY(reduce->gather_all(reduce->context, d->hash, d->n * sizeof *d->hash, &bytes, offset, err));
-    size_t n = offset[reduce->size] / sizeof(uint64_t);
-    worker_distinct all = {.n = n, .capacity = n, .hash = malloc((n + 1) * sizeof *all.hash)};
-    fw_status s = all.hash == NULL ? fw_fail(err, FW_ERR_NOMEM, "counting distinct values") : FW_OK;
-    if (s == FW_OK) {
-        memcpy(all.hash, bytes, n * sizeof *all.hash);
-        s = compact(&all, err);
+    worker_distinct all = {.hash = malloc(WORKER_DISTINCT_K * sizeof *all.hash)}, here = {.hash = malloc(WORKER_DISTINCT_K * sizeof *here.hash)};
+    fw_status s = all.hash == NULL || here.hash == NULL ? fw_fail(err, FW_ERR_NOMEM, "counting distinct values") : FW_OK;
+    for (int r = 0; s == FW_OK && r < reduce->size; r++) {
+        worker_distinct before = all;
+        merge(&here, &before, (const uint64_t *)(const void *)(bytes + offset[r]), (offset[r + 1] - offset[r]) / sizeof(uint64_t));
+        all = here;
+        here = before;
     }
-    if (s == FW_OK && all.n < WORKER_DISTINCT_K) *count = all.n;
-    else if (s == FW_OK) *count = (uint64_t)((double)(WORKER_DISTINCT_K - 1) / ((double)all.limit * 0x1p-64));
+    if (s == FW_OK) *count = counted(&all);
     worker_distinct_clear(&all);
+    worker_distinct_clear(&here);
     return reduce->agree(reduce->context, s, err);
 }

@@ -352,7 +352,8 @@ static fw_status count_duplicates(ingest *g, size_t n_partitions, fw_error *err)
 {
     uint64_t mine = 0;
     fw_status s = FW_OK;
-    for (size_t i = (size_t)g->reduce->rank; s == FW_OK && i < n_partitions; i += (size_t)g->reduce->size) {
+    const int rank = g->reduce->rank, size = g->reduce->size;
+    for (size_t i = worker_buckets_first(n_partitions, rank, size); s == FW_OK && i < worker_buckets_first(n_partitions, rank + 1, size); i++) {
         worker_tick();
         s = count_partition(&mine, g, n_partitions, i, err);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "common/core/size.h"
 #include "common/core/text.h"
 
 #define ALIGNMENT ((size_t)16)
@@ -14,14 +15,13 @@ struct worker_memory {
     char *base;
     size_t size;
     size_t dropped, kept_end;          /* pieces: [dropped, kept_end) */
-    bool in_front;                     /* takes have gone round to where the spool was read */
-    size_t next;                       /* where the next take begins: from kept_end on, or in front up to dropped */
+    size_t front, behind;              /* where the next take begins: in [0, dropped), or from kept_end on */
 };
 
-fw_status worker_memory_limit(size_t *bytes, fw_error *err)
+fw_status worker_memory_limit(size_t *bytes, int ranks, fw_error *err)
 {
     const char *text = getenv(WORKER_MEMORY_SWITCH);
-    uint64_t n = WORKER_MEMORY_BYTES;
+    uint64_t n = FW_MAX(WORKER_MEMORY_BYTES / (size_t)ranks, WORKER_MEMORY_LEAST);
     if (text != NULL && !fw_parse_uint64(&n, text, strlen(text)))
         return fw_fail(err, FW_ERR_CONFIG, "%s='%s': a number of bytes is expected", WORKER_MEMORY_SWITCH, text);
     *bytes = (size_t)n;
@@ -63,7 +63,7 @@ void *worker_memory_keep(worker_memory *m, size_t len)
     size_t need = rounded(len);
     if (need < len || need > m->size - m->kept_end) return NULL;
     void *at = m->base + m->kept_end;
-    m->next = m->kept_end += need;
+    m->behind = m->kept_end += need;
     return at;
 }
 
@@ -76,19 +76,16 @@ void *worker_memory_take(worker_memory *m, size_t len)
 {
     size_t need = rounded(len);
     if (need < len) return NULL;
-    if (!m->in_front && need > m->size - m->next) {
-        m->in_front = true;
-        m->next = 0;
-    }
-    size_t end = m->in_front ? m->dropped : m->size;
-    if (need > end - m->next) return NULL;
-    void *at = m->base + m->next;
-    m->next += need;
+    const bool in_front = need <= m->dropped - m->front;       /* pages that are there already */
+    if (!in_front && need > m->size - m->behind) return NULL;
+    size_t *next = in_front ? &m->front : &m->behind;
+    void *at = m->base + *next;
+    *next += need;
     return at;
 }
 
 void worker_memory_take_back(worker_memory *m)
 {
-    m->in_front = false;
-    m->next = m->kept_end;
+    m->front = 0;
+    m->behind = m->kept_end;
 }

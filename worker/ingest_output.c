@@ -1,15 +1,10 @@
 #include "worker/ingest_output.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/core/size.h"
-
-#define FLUSH_BYTES ((uint64_t)32 << 20)   /* the disk works while the next blocks are put together */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cells are written as they stand in memory, and the file is little endian"
@@ -18,7 +13,7 @@
 void ingest_output_destroy(ingest_output **o)
 {
     if (*o == NULL) return;
-    if ((*o)->fd >= 0) close((*o)->fd);
+    ingest_streams_destroy(&(*o)->streams);
     free((*o)->values);
     free(*o);
     *o = NULL;
@@ -105,8 +100,7 @@ static fw_status allocate(ingest_output **out, const ingest *g, fw_error *err)
         free(o);
         return fw_fail(err, FW_ERR_NOMEM, "%zu columns", n);
     }
-    o->fd = -1;
-    o->path = g->temp;
+    o->n_stored = n;
     o->missing = o->values + n;
     o->offsets = o->missing + n;
     *out = o;
@@ -129,43 +123,21 @@ static fw_status share_places(ingest_output *o, const ingest *g, fw_error *err)
     return FW_OK;
 }
 
+static size_t n_written(const ingest *g)
+{
+    size_t n = g->n_stored + 1;
+    for (size_t i = 0; i < g->n_stored; i++) n += (size_t)(g->stats[i].missing > 0) + (size_t)(g->schema->columns[i].type == FW_TEXT);
+    return n;
+}
+
 fw_status ingest_output_create(ingest_output **out, const ingest *g, fw_error *err)
 {
     FW_AUTO(ingest_output) *o = NULL;
     FW_TRY(ingest_agree(g, allocate(&o, g, err), err));
     FW_TRY(ingest_agree(g, make_file(o, g, err), err));
     FW_TRY(share_places(o, g, err));
-    o->fd = open(g->temp, O_WRONLY | O_CLOEXEC);
-    fw_status s = o->fd < 0 ? fw_fail_errno(err, FW_ERR_IO, "'%s' cannot be written: are all ranks on one shared file system?", g->temp) : FW_OK;
-    FW_TRY(ingest_agree(g, s, err));
+    FW_TRY(ingest_agree(g, ingest_streams_create(&o->streams, g->temp, 3 * g->n_stored + 1, n_written(g), err), err));
     *out = o;
     o = NULL;
-    return FW_OK;
-}
-
-/* ---- cells ---- */
-
-fw_status ingest_output_write(ingest_output *o, uint64_t at, const void *bytes, size_t len, fw_error *err)
-{
-    worker_tick();
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(o->fd, (const char *)bytes + done, len - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return fw_fail_errno(err, FW_ERR_IO, "'%s' cannot be written", o->path);
-        done += (size_t)n;
-    }
-    o->unflushed += len;
-    if (o->unflushed < FLUSH_BYTES) return FW_OK;
-    o->unflushed = 0;
-    sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a wish; errors are told by fsync */
-    return FW_OK;
-}
-
-fw_status ingest_output_finish(ingest_output *o, fw_error *err)
-{
-    int fd = o->fd;
-    if (fsync(fd) != 0) return fw_fail_errno(err, FW_ERR_IO, "'%s' cannot be written", o->path);
-    o->fd = -1;
-    if (close(fd) != 0) return fw_fail_errno(err, FW_ERR_IO, "'%s' cannot be written", o->path);
     return FW_OK;
 }

@@ -286,7 +286,7 @@ static fw_status allocate(parser *p, fw_error *err)
         g->stats[i].integral = g->stats[i].equals_target = true;
     }
     size_t limit;
-    FW_TRY(worker_memory_limit(&limit, err));
+    FW_TRY(worker_memory_limit(&limit, g->reduce->size, err));
     FW_TRY(worker_memory_create(&g->memory, limit, err));
     FW_TRY(worker_memory_create(&g->hash_memory, FW_MIN(limit, INGEST_HASH_MEMORY), err));
     FW_TRY(fw_block_create(&p->block, g->schema, FW_MIN(FIRST_CELLS / g->schema->n_columns + 1, (size_t)4096), err));

@@ -1,4 +1,5 @@
-/** A temporary file of an ingest that is written once in sequence and read back in sequence, as often as wanted. For the small things: keys, splits.
+/** Bytes of an ingest that are written once in sequence and read back in sequence, as often as wanted: the first 16 MiB in memory, the others in a
+ *  temporary file. For the small things: keys, splits.
  *  Destroying removes the file. Local; a full disk is FW_ERR_IO at the call that notices it. */
 #ifndef WORKER_INGEST_SPOOL_H
 #define WORKER_INGEST_SPOOL_H

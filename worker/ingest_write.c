@@ -4,6 +4,7 @@
 #include "common/core/envelope.h"
 #include "common/core/fault.h"
 #include "common/core/size.h"
+#include "worker/group.h"
 #include "worker/ingest_output.h"
 #include "worker/ingest_parts.h"
 
@@ -120,11 +121,11 @@ static void scatter(char *to, const char *from, size_t cell, const uint32_t *pla
     }
 }
 
-static fw_status collect_cells(writer *w, size_t column, size_t n, fw_error *err)
+/* to: room for the cells of a column that is no text. */
+static fw_status collect_cells(writer *w, char *to, size_t column, size_t n, fw_error *err)
 {
     const fw_column *c = &w->g->schema->columns[column];
     size_t cell = fw_column_cell_bytes(c);
-    FW_TRY(fw_grow((void **)&w->cells, &w->cells_capacity, n * cell + 1, 1, "cells of a block", err));
     memset(w->marks, 0, n);
     for (size_t k = 0; k < w->n_pieces; k++) {
         ingest_walk *p = &w->pieces[k];
@@ -132,7 +133,7 @@ static fw_status collect_cells(writer *w, size_t column, size_t n, fw_error *err
         if (!ingest_walk_next(&from, p, c)) return damaged(w, err);
         if (from.missing != NULL) scatter((char *)w->marks, (const char *)from.missing, 1, p->place, p->n);
         if (c->type != FW_TEXT) {
-            scatter(w->cells, from.cells, cell, p->place, p->n);
+            scatter(to, from.cells, cell, p->place, p->n);
             continue;
         }
         for (size_t i = 0; i < p->n; i++) {
@@ -160,25 +161,46 @@ static fw_status join_texts(writer *w, uint64_t start, size_t n, fw_error *err)
     return FW_OK;
 }
 
-static fw_status write_column(writer *w, size_t column, uint64_t block, fw_layout_block b, fw_error *err)
+static void keep_checksum(writer *w, size_t column, uint64_t block, uint64_t sum) { w->checksum[column * w->n_blocks + block] = (int64_t)sum; }
+
+static fw_status write_texts(writer *w, size_t column, uint64_t block, fw_layout_block b, fw_error *err)
 {
     const ingest *g = w->g;
-    const fw_column *c = &g->schema->columns[column];
-    size_t cell = fw_column_cell_bytes(c), len = b.n * cell;
-    uint64_t at = b.first * cell;
-    bool text = c->type == FW_TEXT;
-    FW_TRY(collect_cells(w, column, b.n, err));
-    if (text) {
-        at = (uint64_t)g->text_bytes[g->stats[column].text_slot * w->n_blocks + block];
-        FW_TRY(join_texts(w, at, b.n, err));
-        len = (size_t)(w->wide[b.n] - at);
-    }
-    w->checksum[column * w->n_blocks + block] = (int64_t)fw_layout_checksum(w->cells, len, w->marks, b.n, w->wide, text ? b.n + 1 : 0);
-    FW_TRY(ingest_output_write(w->file, w->file->values[column] + at, w->cells, len, err));
-    FW_TRY(ingest_output_write(w->file, w->file->missing[column] + b.first, w->marks, b.n, err));
-    if (!text) return FW_OK;
+    const ingest_output *o = w->file;
+    uint64_t at = (uint64_t)g->text_bytes[g->stats[column].text_slot * w->n_blocks + block];
     bool last = b.first + b.n == fw_layout_total(&g->layout);
-    return ingest_output_write(w->file, w->file->offsets[column] + b.first * sizeof *w->wide, w->wide, (b.n + last) * sizeof *w->wide, err);
+    FW_TRY(collect_cells(w, NULL, column, b.n, err));
+    FW_TRY(join_texts(w, at, b.n, err));
+    size_t len = (size_t)(w->wide[b.n] - at);
+    keep_checksum(w, column, block, fw_layout_checksum(w->cells, len, w->marks, b.n, w->wide, b.n + 1));
+    FW_TRY(ingest_streams_put(o->streams, column, o->values[column] + at, w->cells, len, err));
+    return ingest_streams_put(o->streams, ingest_output_offsets(o, column), o->offsets[column] + b.first * sizeof *w->wide, w->wide,
+                              (b.n + last) * sizeof *w->wide, err);
+}
+
+/* Put together where they are written from, if a buffer takes so many. */
+static fw_status write_cells(writer *w, size_t column, uint64_t block, fw_layout_block b, fw_error *err)
+{
+    const ingest_output *o = w->file;
+    size_t cell = fw_column_cell_bytes(&w->g->schema->columns[column]), len = b.n * cell;
+    uint64_t at = o->values[column] + b.first * cell;
+    void *room = NULL;
+    FW_TRY(ingest_streams_room(o->streams, column, at, len, &room, err));
+    if (room == NULL) FW_TRY(fw_grow((void **)&w->cells, &w->cells_capacity, len + 1, 1, "cells of a block", err));
+    char *to = room != NULL ? room : w->cells;
+    FW_TRY(collect_cells(w, to, column, b.n, err));
+    keep_checksum(w, column, block, fw_layout_checksum(to, len, w->marks, b.n, NULL, 0));
+    return room != NULL ? FW_OK : ingest_streams_put(o->streams, column, at, to, len, err);
+}
+
+static fw_status write_column(writer *w, size_t column, uint64_t block, fw_layout_block b, fw_error *err)
+{
+    const ingest_output *o = w->file;
+    bool text = w->g->schema->columns[column].type == FW_TEXT;
+    worker_tick();
+    FW_TRY(text ? write_texts(w, column, block, b, err) : write_cells(w, column, block, b, err));
+    if (w->g->stats[column].missing == 0) return FW_OK;
+    return ingest_streams_put(o->streams, ingest_output_marks(o, column), o->missing[column] + b.first, w->marks, b.n, err);
 }
 
 static fw_status write_row_numbers(writer *w, uint64_t block, fw_layout_block b, fw_error *err)
@@ -188,7 +210,8 @@ static fw_status write_row_numbers(writer *w, uint64_t block, fw_layout_block b,
         for (size_t i = 0; i < p->n; i++) w->wide[p->place[i]] = p->row[i];
     }
     w->checksum[w->g->n_stored * w->n_blocks + block] = (int64_t)fw_layout_checksum(w->wide, b.n * sizeof *w->wide, NULL, 0, NULL, 0);
-    return ingest_output_write(w->file, w->file->row + b.first * sizeof *w->wide, w->wide, b.n * sizeof *w->wide, err);
+    const ingest_output *o = w->file;
+    return ingest_streams_put(o->streams, ingest_output_rows(o), o->row + b.first * sizeof *w->wide, w->wide, b.n * sizeof *w->wide, err);
 }
 
 static fw_status write_block(writer *w, uint64_t block, fw_error *err)
@@ -205,12 +228,14 @@ static fw_status write_blocks(writer *w, fw_error *err)
 {
     const fw_reduce *r = w->g->reduce;
     fw_status s = FW_OK;
-    for (uint64_t b = (uint64_t)r->rank; s == FW_OK && b < w->n_blocks; b += (uint64_t)r->size) s = write_block(w, b, err);
+    const ingest_output *o = w->file;
+    const size_t behind = worker_buckets_first(w->n_blocks, r->rank + 1, r->size);
+    for (size_t b = worker_buckets_first(w->n_blocks, r->rank, r->size); s == FW_OK && b < behind; b++) s = write_block(w, b, err);
     FW_TRY(ingest_agree(w->g, s, err));
     size_t sums = (w->g->n_stored + 1) * w->n_blocks;
     FW_TRY(r->sum_i64(r->context, w->checksum, sums, err));
-    s = r->rank == 0 ? ingest_output_write(w->file, w->file->checksums, w->checksum, sums * sizeof *w->checksum, err) : FW_OK;
-    if (s == FW_OK) s = ingest_output_finish(w->file, err);
+    s = r->rank == 0 ? ingest_streams_put(o->streams, ingest_output_rows(o), o->checksums, w->checksum, sums * sizeof *w->checksum, err) : FW_OK;
+    if (s == FW_OK) s = ingest_streams_finish(o->streams, err);
     return ingest_agree(w->g, s, err);
 }
 

@@ -13,7 +13,7 @@
 
 uint64_t fw_hash64(const void *bytes, size_t len, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(bytes, len, seed);
+    return len <= SHORT ? XXH3_64bits_withSeed(bytes, len, seed) : fw_hash64_long(bytes, len, seed);
 }
 
 enum { LANES = 8 };

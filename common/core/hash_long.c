@@ -21,6 +21,11 @@ static fw_digest digest(XXH128_hash_t h)
     return (fw_digest){.lo = h.low64, .hi = h.high64};
 }
 
+uint64_t fw_hash64_long(const void *bytes, size_t len, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
 fw_digest fw_hash128_long(const void *bytes, size_t len, uint64_t seed)
 {
     return digest(XXH3_128bits_withSeed(bytes, len, seed));

@@ -4,6 +4,7 @@
 
 #include "common/core/hash.h"
 
+uint64_t  fw_hash64_long(const void *bytes, size_t len, uint64_t seed);
 fw_digest fw_hash128_long(const void *bytes, size_t len, uint64_t seed);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/core/targets.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -80,27 +82,44 @@ bool fw_csv_find_newline(size_t *at, const char *s, size_t len, bool *inside, fw
     return false;
 }
 
+/* How many of n bytes equal c, a block at a time. */
+FW_TARGETS static uint64_t count_equal(const char *s, size_t n, char c)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        unsigned char here = 0;
+        for (size_t k = 0; k < BLOCK; k++) here = (unsigned char)(here + (s[i + k] == c));
+        all += here;
+    }
+    return all;
+}
+
 void fw_csv_count(fw_csv_counts *counts, const char *s, size_t len, char quote)
 {
-    size_t i = 0;
-    for (; i + BLOCK <= len; i += BLOCK) {
-        counts->newlines += (uint64_t)__builtin_popcountll(equal_bits(s + i, '\n'));
-        if (quote != '\0') counts->quotes += (uint64_t)__builtin_popcountll(equal_bits(s + i, quote));
-    }
+    size_t i = len - len % BLOCK;
+    counts->newlines += count_equal(s, i, '\n');
+    if (quote != '\0') counts->quotes += count_equal(s, i, quote);
     for (; i < len; i++) {
         counts->newlines += s[i] == '\n';
         counts->quotes += quote != '\0' && s[i] == quote;
     }
 }
 
-bool fw_csv_all_ascii(const char *s, size_t len)
+/* n: a multiple of BLOCK. */
+FW_TARGETS static bool blocks_ascii(const char *s, size_t n)
 {
-    size_t i = 0;
-    for (; i + BLOCK <= len; i += BLOCK) {
+    for (size_t i = 0; i < n; i += BLOCK) {
         unsigned char wrong = 0;                  /* c - 1 > 126 for NUL and for 128 and above */
         for (size_t k = 0; k < BLOCK; k++) wrong |= (unsigned char)((unsigned char)(s[i + k] - 1) > 126);
         if (wrong) return false;
     }
+    return true;
+}
+
+bool fw_csv_all_ascii(const char *s, size_t len)
+{
+    size_t i = len - len % BLOCK;
+    if (!blocks_ascii(s, i)) return false;
     for (; i < len; i++)
         if ((unsigned char)(s[i] - 1) > 126) return false;
     return true;
