@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/core/text.h"
 #include "common/project/fill.h"
 
 #define ENVIRONMENT_PREFIX "FLYWHEEL_"
@@ -128,6 +129,13 @@ static fw_status override(fw_node *root, const char *path, const char *separator
 {
     char *parts[8];
     fw_node here = {.origin = origin};
+    const size_t good = fw_utf8_valid(path, strlen(path));
+    if (path[good] != '\0') {                                  /* a name in it may be a column's: the resolved file must be text */
+        FW_FREE char *before = strndup(path, good);
+        if (before == NULL) return fw_fail(err, FW_ERR_NOMEM, "a key");
+        fw_problem(problems, &here, false, before, "what follows, byte 0x%02x, is not UTF-8", (unsigned char)path[good]);
+        return FW_OK;
+    }
     errno = 0;
     size_t n = fw_key_split(parts, path, separator);
     if (n == 0 && errno == ENOMEM) return fw_fail(err, FW_ERR_NOMEM, "the key %.60s", path);

@@ -333,6 +333,7 @@ static void wrong_overrides_are_told_like_errors_of_the_file(void **state)
     (void)state;
     static const struct { const char *override, *says; } cases[] = {
         {"train.learnin_rate=1", "command line: train.learnin_rate: unknown key, did you mean 'learning_rate'?"},
+        {"features.prime_member.\xa9ype=category", "what follows, byte 0xa9, is not UTF-8"},
         {"train.epochs=many", "command line: train.epochs: expected a whole number, found 'many'"},
         {"train.epochs", "command line: train.epochs: expected key=value"},
         {"train..epochs=1", "command line: train..epochs: is no path of a key"},
