@@ -109,16 +109,19 @@ def a_damaged_checkpoint_gives_way_to_the_one_before(program_, folder):
     program.assert_same_bytes(model, run / "model.h5")
 
 
-def a_newer_version_is_refused_as_such(program_, folder):
+def other_versions_are_refused_as_such(program_, folder):
     trained(program_, folder)
-    for name, kind, command in [
-        ("run/model.h5", "model", ["score", "run", "rows.csv", "-o", "out.csv"]),
-        ("run/checkpoint.h5", "checkpt", ["train", "p.yaml", "--resume", "run/checkpoint.h5", "-o", "other", *RUN]),
-        (DATASET, "dataset", ["train", "p.yaml", "-o", "new", *RUN]),
+    for name, kind, command, older in [
+        ("run/model.h5", "model", ["score", "run", "rows.csv", "-o", "out.csv"], None),      # version 1 is read
+        ("run/checkpoint.h5", "checkpt", ["train", "p.yaml", "--resume", "run/checkpoint.h5", "-o", "other", *RUN], "start a new run"),
+        (DATASET, "dataset", ["train", "p.yaml", "-o", "new", *RUN], None),      # the version of its content stands in its manifest
     ]:
-        subprocess.run([program_.bin / "stamp_version", name, kind, "1"], cwd=folder, check=True)
-        program_("inspect", name, cwd=folder).expect(DONE)
         good = (folder / name).read_bytes()
+        subprocess.run([program_.bin / "stamp_version", name, kind, "2"], cwd=folder, check=True)
+        assert (folder / name).read_bytes() == good
+        if older is not None:
+            subprocess.run([program_.bin / "stamp_version", name, kind, "1"], cwd=folder, check=True)
+            program_(*command, cwd=folder).expect(BAD_DATA, "version 1", older)
         subprocess.run([program_.bin / "stamp_version", name, kind, "999"], cwd=folder, check=True)
         program_(*command, cwd=folder).expect(BAD_DATA, "version 999", "use a newer flywheel")
         program_("inspect", name, cwd=folder).expect(BAD_DATA, "version 999", "use a newer flywheel")
@@ -141,4 +144,4 @@ def files_of_another_kind_are_told_apart(program_, folder):
 
 
 program.main([no_damaged_model_or_checkpoint_is_believed, a_damaged_model_predicts_nothing, a_damaged_dataset_trains_nothing,
-              a_damaged_checkpoint_gives_way_to_the_one_before, a_newer_version_is_refused_as_such, files_of_another_kind_are_told_apart])
+              a_damaged_checkpoint_gives_way_to_the_one_before, other_versions_are_refused_as_such, files_of_another_kind_are_told_apart])
