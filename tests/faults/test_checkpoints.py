@@ -48,9 +48,9 @@ class Example:
 
 
 def a_rank_dies_while_the_thread_writes(program_, _folder, example):
-    """The thread is held up in the middle of its second checkpoint and the ranks train on."""
+    """The thread is held up in the middle of its second checkpoint and the ranks train on, slowly: the first one is on the disk by then."""
     def check(_name, point, rank):
-        env = {"FW_FAULTS": f"{point}@rank=0,hit=2,delay=2000;train.step@rank={rank},hit=30,kill"}
+        env = {"FW_FAULTS": f"{point}@rank=0,hit=2,delay=2000;train.step@delay=20;train.step@rank={rank},hit=30,kill"}
         result = example.train(2, env, may_die=True)
         assert result.code in KILLED and result.err.count("a rank was lost") == 1, result
         example.goes_on(ranks=3)
