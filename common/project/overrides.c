@@ -90,6 +90,9 @@ size_t fw_key_split(char *out[8], const char *path, const char *separator)
     return n;
 }
 
+/* The resolved file writes a byte of a name with up to six, and a key of YAML has at most 1,024. */
+#define PATH_MAX_BYTES 160u
+
 /* ---- one key of the tree ---- */
 
 /** The map at part of node, made when there is none; a section that has a default begins with it. */
@@ -129,7 +132,11 @@ static fw_status override(fw_node *root, const char *path, const char *separator
 {
     char *parts[8];
     fw_node here = {.origin = origin};
-    const size_t good = fw_utf8_valid(path, strlen(path));
+    const size_t len = strlen(path), good = fw_utf8_valid(path, len);
+    if (len > PATH_MAX_BYTES) {
+        fw_problem(problems, &here, false, "a key", "%zu bytes, at most %u: set it in the project file", len, PATH_MAX_BYTES);
+        return FW_OK;
+    }
     if (path[good] != '\0') {                                  /* a name in it may be a column's: the resolved file must be text */
         FW_FREE char *before = strndup(path, good);
         if (before == NULL) return fw_fail(err, FW_ERR_NOMEM, "a key");

@@ -328,11 +328,15 @@ static void command_line_beats_environment_beats_file_beats_default(void **state
     scratch_remove(&f.s);
 }
 
+#define TEXT_40  "0123456789012345678901234567890123456789"
+#define TEXT_160 TEXT_40 TEXT_40 TEXT_40 TEXT_40
+
 static void wrong_overrides_are_told_like_errors_of_the_file(void **state)
 {
     (void)state;
     static const struct { const char *override, *says; } cases[] = {
         {"train.learnin_rate=1", "command line: train.learnin_rate: unknown key, did you mean 'learning_rate'?"},
+        {"features." TEXT_160 "=category", "command line: a key: 169 bytes, at most 160"},
         {"features.prime_member.\xa9ype=category", "what follows, byte 0xa9, is not UTF-8"},
         {"train.epochs=many", "command line: train.epochs: expected a whole number, found 'many'"},
         {"train.epochs", "command line: train.epochs: expected key=value"},
