@@ -31,6 +31,7 @@ fw_status fw_gang_pack(void **bytes, size_t *len, const fw_gang_message *m, fw_e
         beat.phase = (char *)m->phase;
         beat.round = m->round;
         beat.step = m->step;
+        beat.made = m->made;
         p.what_case = FLYWHEEL__GANG_MESSAGE__WHAT_HEARTBEAT;
         p.heartbeat = &beat;
         break;
@@ -64,6 +65,7 @@ static fw_status take_heartbeat(fw_gang_message *m, const Flywheel__Heartbeat *b
     m->started = b->started;
     m->round = b->round;
     m->step = b->step;
+    m->made = b->made;
     FW_TRY(take_text(m->host, sizeof m->host, b->host, "the host", err));
     return take_text(m->phase, sizeof m->phase, b->phase, "the phase", err);
 }

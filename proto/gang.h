@@ -27,6 +27,7 @@ typedef struct fw_gang_message {
     uint64_t generation;
     uint32_t rank, size, pid;              /* rank < FW_GANG_MAX_RANKS, 1 <= size <= it */
     uint64_t started, round, step;
+    uint64_t made;                         /* steps made by this process since it began */
     char host[FW_GANG_HOST_TEXT], phase[FW_GANG_PHASE_TEXT];      /* UTF-8 */
     bool stop;
 } fw_gang_message;

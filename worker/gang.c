@@ -31,7 +31,8 @@ typedef struct gang_rank {
     char endpoint[FW_ADDRESS_TEXT + 32];
     fw_gang_page *page;            /* rank 0 on the coordinator's host, else NULL */
     bool training;
-    uint64_t step, made;
+    uint64_t step;
+    _Atomic uint64_t made;         /* steps; the heartbeats tell it */
 } gang_rank;
 
 static const fw_reduce *reduce_of(const gang_rank *r) { return worker_group_reduce(r->group); }
@@ -115,12 +116,12 @@ static void on_note(void *context, const char *phase, uint64_t round, uint64_t s
 {
     gang_rank *r = context;
     if (phase != NULL) r->training = strcmp(phase, "train") == 0;
-    if (phase == NULL && r->training && step != r->step) r->made++;
+    if (phase == NULL && r->training && step != r->step) atomic_fetch_add_explicit(&r->made, 1, memory_order_relaxed);
     r->step = step;
     if (r->page != NULL) {
         atomic_store_explicit(&r->page->round, round, memory_order_relaxed);
         atomic_store_explicit(&r->page->step, step, memory_order_relaxed);
-        atomic_store_explicit(&r->page->made, r->made, memory_order_relaxed);
+        atomic_store_explicit(&r->page->made, atomic_load_explicit(&r->made, memory_order_relaxed), memory_order_relaxed);
     }
 }
 
@@ -136,7 +137,7 @@ static const char *own_name(const gang_rank *r)
 static fw_status start_heartbeat(gang_rank *r, pid_t parent, fw_error *err)
 {
     worker_heartbeat_opts opts = {.bus = r->bus, .card = r->card, .endpoint = r->endpoint, .host = own_name(r),
-                                  .rank = (uint32_t)worker_group_rank(r->group), .parent = parent, .slot = worker_group_slot(r->group)};
+                                  .rank = (uint32_t)worker_group_rank(r->group), .parent = parent, .slot = worker_group_slot(r->group), .made = &r->made};
     return worker_heartbeat_start(&r->heartbeat, &opts, err);
 }
 

@@ -40,6 +40,7 @@ static void send_beat(worker_heartbeat *h)
     if (fw_utf8_valid(h->beat.phase, strlen(h->beat.phase)) != strlen(h->beat.phase)) h->beat.phase[0] = '\0';      /* caught while it changed */
     h->beat.round = atomic_load(&s->round);
     h->beat.step = atomic_load(&s->step);
+    h->beat.made = atomic_load(h->opts.made);
     if (fw_gang_pack(&bytes, &len, &h->beat, NULL) != FW_OK) return;
     fw_line_send(h->line, bytes, len, fw_mono_now(), NULL);       /* a full queue: nobody reads, and the lease runs out */
     free(bytes);

@@ -17,6 +17,7 @@ typedef struct worker_heartbeat_opts {
     uint32_t rank;
     pid_t parent;                              /* 0: not watched */
     const struct worker_board_slot *slot;      /* what this rank does */
+    const _Atomic uint64_t *made;              /* steps made by this process */
 } worker_heartbeat_opts;
 
 typedef struct worker_heartbeat worker_heartbeat;

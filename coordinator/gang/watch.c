@@ -52,11 +52,12 @@ void coord_watch_destroy(coord_watch **w)
 
 static bool trains(const coord_watched *r) { return strcmp(r->phase, "train") == 0; }
 
-/* The leader's heartbeats tell the time of a step: how far it came between two of them. */
+/* The leader's heartbeats tell the time of a step: how many it made between two of them, or before its first one. What it did beside steps counts in, so
+ * that a step is never taken to be shorter than it is, and known as soon as one is made. */
 static void take_sample(coord_watch *w, const coord_watched *before, const fw_gang_message *m, fw_mono now)
 {
-    if (!before->heard || !trains(before) || strcmp(m->phase, "train") != 0 || m->step <= before->step) return;
-    w->sample[w->n_samples++ % SAMPLES] = fw_mono_seconds(before->last, now) / (double)(m->step - before->step);
+    const double seconds = fw_mono_seconds(before->heard ? before->last : w->started, now);
+    if (m->made > before->made && seconds > 0.0) w->sample[w->n_samples++ % SAMPLES] = seconds / (double)(m->made - before->made);
 }
 
 void coord_watch_beat(coord_watch *w, const fw_gang_message *m, fw_mono now)
@@ -71,6 +72,7 @@ void coord_watch_beat(coord_watch *w, const fw_gang_message *m, fw_mono now)
     r->started = m->started;
     r->round = m->round;
     r->step = m->step;
+    r->made = m->made;
     memcpy(r->host, m->host, sizeof r->host);
     memcpy(r->phase, m->phase, sizeof r->phase);
 }

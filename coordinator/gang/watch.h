@@ -22,7 +22,7 @@ typedef struct coord_watched {
     bool heard;                            /* at least once */
     fw_mono last;
     uint32_t pid;
-    uint64_t started, round, step;
+    uint64_t started, round, step, made;
     char host[FW_GANG_HOST_TEXT], phase[FW_GANG_PHASE_TEXT];
 } coord_watched;
 

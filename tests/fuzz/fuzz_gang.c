@@ -38,7 +38,7 @@ static void try_message(const uint8_t *bytes, size_t len)
     must_be_text(m.host, sizeof m.host);
     must_be_text(m.phase, sizeof m.phase);
     must(fw_gang_pack(&packed, &packed_len, &m, NULL) == FW_OK && fw_gang_unpack(&again, packed, packed_len, NULL) == FW_OK);
-    must(again.kind == m.kind && again.generation == m.generation && again.rank == m.rank && again.step == m.step && again.stop == m.stop);
+    must(again.kind == m.kind && again.generation == m.generation && again.rank == m.rank && again.step == m.step && again.made == m.made && again.stop == m.stop);
     must(fw_gang_same_token(again.token, m.token) && strcmp(again.host, m.host) == 0 && strcmp(again.phase, m.phase) == 0);
 }
 

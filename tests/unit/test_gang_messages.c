@@ -15,7 +15,7 @@
 static const fw_gang_message messages[] = {
     {.kind = FW_GANG_HELLO, .token = {1, 2, 0, 255}, .generation = 3, .size = 64, .host = "n0"},
     {.kind = FW_GANG_HEARTBEAT, .token = {9}, .generation = UINT64_MAX, .rank = FW_GANG_MAX_RANKS - 1, .pid = INT32_MAX, .started = 123456789,
-     .round = 3, .step = UINT64_MAX, .host = "n1.example", .phase = "0123456789abcdef"},
+     .round = 3, .step = UINT64_MAX, .made = 1ull << 40, .host = "n1.example", .phase = "0123456789abcdef"},
     {.kind = FW_GANG_HEARTBEAT, .generation = 1, .pid = 7},
     {.kind = FW_GANG_LEASE, .generation = 1},
     {.kind = FW_GANG_LEASE, .generation = 1, .stop = true},

@@ -23,7 +23,7 @@ static coord_watch *fresh(void)
 
 static void beat(coord_watch *w, uint32_t rank, const char *phase, uint64_t step, double now)
 {
-    fw_gang_message m = {.kind = FW_GANG_HEARTBEAT, .rank = rank, .pid = 100 + rank, .round = 1, .step = step};
+    fw_gang_message m = {.kind = FW_GANG_HEARTBEAT, .rank = rank, .pid = 100 + rank, .round = 1, .step = step, .made = step};
     snprintf(m.phase, sizeof m.phase, "%s", phase);
     snprintf(m.host, sizeof m.host, rank < 2 ? "a" : "b");
     coord_watch_beat(w, &m, at(now));
@@ -138,6 +138,33 @@ static void no_step_is_a_stall_after_ten_seconds_or_five_steps(void **state)
     }
 }
 
+/* Two hundred steps between two heartbeats, and then none: the leader was never seen to make one. A training that goes on from a checkpoint says
+ * nothing of its speed by the number of its first step. */
+static void a_step_that_hangs_before_any_was_seen_is_a_stall(void **state)
+{
+    (void)state;
+    const struct { uint64_t made; double after_s; coord_watch_finding finding; } cases[] = {{200, 10.0, COORD_WATCH_STALLED}, {0, 600.0, COORD_WATCH_STUCK}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        coord_watch *w = fresh();
+        coord_watch_finding f = COORD_WATCH_WELL;
+        double t = 1.0;
+        int rank;
+        for (uint32_t r = 0; r < RANKS; r++) beat(w, r, "open", 0, 0.5);
+        coord_watch_ready(w, at(0.5));
+        coord_watch_order(w, true, at(0.9));
+        for (; t < 700.0 && f == COORD_WATCH_WELL; t += 0.5) {
+            for (uint32_t r = 0; r < RANKS; r++) {
+                fw_gang_message m = {.kind = FW_GANG_HEARTBEAT, .rank = r, .step = 10200, .made = cases[i].made, .phase = "train", .host = "a"};
+                coord_watch_beat(w, &m, at(t));
+            }
+            f = judged(w, t, &rank);
+        }
+        assert_int_equal(f, cases[i].finding);
+        assert_true(t > 1.0 + cases[i].after_s && t < 4.0 + cases[i].after_s);
+        coord_watch_destroy(&w);
+    }
+}
+
 static void what_is_no_training_has_the_long_deadline(void **state)
 {
     (void)state;
@@ -228,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_rank_without_heartbeats_is_lost_and_named),
         cmocka_unit_test(a_rank_that_was_never_heard_is_lost),
         cmocka_unit_test(no_step_is_a_stall_after_ten_seconds_or_five_steps),
+        cmocka_unit_test(a_step_that_hangs_before_any_was_seen_is_a_stall),
         cmocka_unit_test(what_is_no_training_has_the_long_deadline),
         cmocka_unit_test(progress_and_idleness_are_no_loss),
         cmocka_unit_test(a_phase_of_one_rank_ends_the_rule_of_steps),
