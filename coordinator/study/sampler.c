@@ -1,0 +1,15 @@
+#include "coordinator/study/sampler.h"
+
+#include <string.h>
+
+const coord_sampler_kind *const coord_samplers[] = {
+    &coord_sampler_random,
+    NULL,
+};
+
+const coord_sampler_kind *coord_sampler_find(const char *name)
+{
+    for (const coord_sampler_kind *const *k = coord_samplers; *k != NULL; k++)
+        if (strcmp((*k)->name, name) == 0) return *k;
+    return NULL;
+}
