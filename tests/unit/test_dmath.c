@@ -65,8 +65,56 @@ static void has_these_bits(void **state)
     }
 }
 
+/* Oracles: expl of 64 bits; erfcl times expl of the exact square in two parts; sinl. */
+static void exponentials_are_within_two_ulp(void **state)
+{
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    uint64_t seed = 2;
+    double x[257], y[257], worst = 0;
+    for (int round = 0; round < 400; round++) {
+        for (size_t i = 0; i < 257; i++) x[i] = ((double)(next(&seed) >> 11) * 0x1p-53 - 0.5) * (round % 2 ? 1416 : 4);
+        fw_vec_exp_double(y, x, 257);
+        for (size_t i = 0; i < 257; i++) {
+            long double exact = expl((long double)x[i]);
+            double unit = nextafter((double)exact, INFINITY) - (double)exact;
+            worst = fmax(worst, (double)(fabsl((long double)y[i] - exact) / (long double)unit));
+            assert_true(y[i] == fw_exp_double(x[i]));
+        }
+    }
+    assert_true(worst < 2);
+    assert_true(fw_exp_double(0) == 1 && fw_exp_double(-709) == 0 && fw_exp_double(-INFINITY) == 0);
+    assert_true(fw_exp_double(710) == INFINITY && fw_exp_double(INFINITY) == INFINITY && isnan(fw_exp_double(NAN)));
+    assert_true(isfinite(fw_exp_double(709.7)));
+}
+
+static void the_scaled_error_function_is_right_in_the_tail(void **state)
+{
+    (void)state;
+    static const struct { double x, y; } rows[] = {        /* mpmath, 40 digits */
+        {0, 1}, {0.1, 0.8964569799691268}, {1, 0.427583576155807}, {5, 0.11070463773306863}, {30, 0.018795888861416751}, {1e6, 5.641895835474742e-07}, {1e100, 5.641895835477563e-101}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) assert_true(fabs(fw_erfcx_double(rows[i].x) / rows[i].y - 1) < 1e-15);
+    assert_true(isnan(fw_erfcx_double(-1)) && isnan(fw_erfcx_double(NAN)) && fw_erfcx_double(INFINITY) == 0);
+    for (double z = -37; z <= 37; z += 0.37) {
+        double tail = 0.5 * (double)erfcl((long double)fabs(z) * 0.70710678118654752440084436210485L), want = z <= 0 ? tail : 1 - tail;
+        assert_true(fabs(fw_normal_below(z) / want - 1) < 1e-13);
+    }
+}
+
+static void turns_are_those_of_libm(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= 4096; i++) {
+        double u = i / 4096.0, s = 0, c = 0;
+        fw_turn(u, &s, &c);
+        long double a = (long double)u * 6.283185307179586476925286766559L;
+        assert_true(fabs(s - (double)sinl(a)) < 1e-15 && fabs(c - (double)cosl(a)) < 1e-15);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(is_within_one_ulp_everywhere), cmocka_unit_test(special_values), cmocka_unit_test(has_these_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(is_within_one_ulp_everywhere), cmocka_unit_test(special_values), cmocka_unit_test(has_these_bits),
+        cmocka_unit_test(exponentials_are_within_two_ulp), cmocka_unit_test(the_scaled_error_function_is_right_in_the_tail), cmocka_unit_test(turns_are_those_of_libm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
