@@ -13,10 +13,10 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "coordinator/gang/gang.h"
-#include "coordinator/gang/journal.h"
 #include "coordinator/gang/launch.h"
 #include "coordinator/gang/policy.h"
 #include "coordinator/gang/stop.h"
+#include "coordinator/journal/journal.h"
 #include "proto/card.h"
 
 #define KILLED_S 30.0
@@ -56,9 +56,11 @@ static coord_loss_facts facts_of(const json_t *entry)
 }
 
 /* What an earlier coordinator did: the policy counts it as its own. */
-static void replay(void *context, const json_t *entry)
+static fw_status replay(void *context, const coord_journal_line *line, fw_error *err)
 {
     coord_keeper *k = context;
+    const json_t *entry = line->entry;
+    (void)err;
     const char *event = json_string_value(json_object_get(entry, "event"));
     k->generation = FW_MAX(k->generation, number(entry, "generation"));
     if (fw_text_equal(event, "start")) {
@@ -75,6 +77,7 @@ static void replay(void *context, const json_t *entry)
         k->open = false;
         if (flag(entry, "done")) k->policy = (coord_policy){.max_restarts = k->policy.max_restarts};
     }
+    return FW_OK;
 }
 
 static fw_status open_journal(coord_keeper *k, fw_error *err)
@@ -83,7 +86,7 @@ static fw_status open_journal(coord_keeper *k, fw_error *err)
     uint64_t fenced = 0;
     k->policy.max_restarts = k->opts.max_restarts;
     FW_TRY(fw_path_join(&path, k->folder, "gang.journal", err));
-    FW_TRY(coord_journal_open(&k->journal, path, replay, k, err));
+    FW_TRY(coord_journal_open(&k->journal, path, NULL, replay, k, err));
     if (coord_journal_damaged(k->journal) > 0) fw_log_warn("%s: %zu damaged lines were passed over", path, coord_journal_damaged(k->journal));
     if (fw_fence_read(&fenced, k->fence, NULL) == FW_OK) k->generation = FW_MAX(k->generation, fenced);
     if (k->opts.anew) k->policy = (coord_policy){.max_restarts = k->opts.max_restarts};

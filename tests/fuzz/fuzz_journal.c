@@ -7,7 +7,7 @@
 #include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "coordinator/gang/journal.h"
+#include "coordinator/journal/journal.h"
 #include "tests/fuzz/memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -28,17 +28,19 @@ static void seal_lines(fw_text *out, const char *text, size_t len)
     }
 }
 
-static void count(void *context, const json_t *entry)
+static fw_status count(void *context, const coord_journal_line *line, fw_error *err)
 {
-    must(json_is_object(entry));
+    (void)err;
+    must(json_is_object(line->entry) && line->json[0] == '{');
     ++*(size_t *)context;
+    return FW_OK;
 }
 
 static size_t entries(coord_journal **j, const char *path)
 {
     size_t n = 0;
     fw_error err = {0};
-    must(coord_journal_open(j, path, count, &n, &err) == FW_OK);
+    must(coord_journal_open(j, path, NULL, count, &n, &err) == FW_OK);
     return n;
 }
 
