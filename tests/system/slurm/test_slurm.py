@@ -1,7 +1,8 @@
 """deploy/slurm/train.sbatch in a Slurm of this machine's own: whatever happens to a job, it ends by itself in the bytes of an undisturbed training.
 
 Usage: test_slurm.py BIN_FOLDER TREE DISTURBANCE...
-The disturbances happen to jobs of their own, at the same time: time_limit, rank_killed, node_lost, first_node_lost, controller_killed, no_progress, wrong_project.
+The disturbances happen to jobs of their own, at the same time: time_limit, rank_killed, gang_rank_killed, node_lost, first_node_lost, controller_killed, no_progress,
+wrong_project.
 Skipped (77) where there is no Slurm, or no root."""
 
 import concurrent.futures
@@ -46,8 +47,12 @@ class Cluster:
         result = slurm_script("down.sh", self.folder, node)
         assert result.returncode == 0, result.stdout
 
+    def ranks(self, job):
+        """Those of its processes that Slurm started as ranks."""
+        return [pid for pid in self.processes(job) if b"PMIX_RANK=" in pathlib.Path(f"/proc/{pid}/environ").read_bytes()]
+
     def processes(self, job):
-        """The ranks of a job."""
+        """All of a job that run the program."""
         wanted, found = {f"SLURM_JOB_ID={job}".encode(), f"SLURM_CONF={self.folder}/slurm.conf".encode()}, []
         for entry in pathlib.Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -71,11 +76,11 @@ def cluster():
 class Job:
     """A training under the batch script. delay_ms: how long each checkpoint is made to take, so that there is time to disturb it."""
 
-    def __init__(self, slurm, folder, name, delay_ms, *options, settings=SETTINGS, faults=""):
+    def __init__(self, slurm, folder, name, delay_ms, *options, settings=SETTINGS, faults="", script=None):
         self.slurm, self.name, self.run, self.log = slurm, name, folder / name, folder / f"{name}.log"
         env = {"FLYWHEEL": str(BIN / "flywheel"), "FW_FAULTS": faults or f"train.after_checkpoint@delay={delay_ms}"}
         sent = slurm("sbatch", "--parsable", f"--chdir={folder}", f"--output={self.log}", "--nodes=2", "--ntasks-per-node=1", "--exclusive", "--time=10", *options,
-                     TREE / "deploy/slurm/train.sbatch", "callcenter.yaml", "-o", name, *settings, env=env)
+                     script or TREE / "deploy/slurm/train.sbatch", "callcenter.yaml", "-o", name, *settings, env=env)
         assert sent.returncode == 0, sent
         self.id = sent.stdout.strip()
 
@@ -133,6 +138,19 @@ def rank_killed(slurm, folder):
     job.wait_for_rounds(draw.randrange(3, ROUNDS // 2))
     os.kill(draw.choice(slurm.processes(job.id)), signal.SIGKILL)
     job.ends_in_the_same_bytes([1], "a rank was lost", "queued again")
+
+
+def gang_rank_killed(slurm, folder):
+    """The coordinator on the batch node starts the ranks by srun, and again when one is lost: the job is not queued again."""
+    script = folder / "gang.sbatch"
+    script.write_text('#!/bin/bash\nexec "$FLYWHEEL" train --ranks 2 --launch "srun --mpi=pmix --kill-on-bad-exit=1 -n {ranks}" "$@"\n')
+    job = Job(slurm, folder, "gang_rank_killed", 300, script=script)
+    job.wait_for_rounds(draw.randrange(3, ROUNDS // 2))
+    os.kill(draw.choice(slurm.ranks(job.id)), signal.SIGKILL)
+    state, restarts = job.end()
+    assert (state, restarts) == ("COMPLETED", 0), f"{state} after {restarts} restarts: {job}"
+    assert "starting again" in job.log.read_text() or "going on from" in job.log.read_text(), job
+    program.assert_same_bytes(folder / "whole/model.h5", job.run / "model.h5")
 
 
 def node_lost(slurm, folder, which=-1):
@@ -193,7 +211,7 @@ def jobs_end_by_themselves(program_, _folder, slurm):
 
 
 BIN, TREE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-KNOWN = {f.__name__: f for f in (time_limit, rank_killed, node_lost, first_node_lost, controller_killed, no_progress, wrong_project)}
+KNOWN = {f.__name__: f for f in (time_limit, rank_killed, gang_rank_killed, node_lost, first_node_lost, controller_killed, no_progress, wrong_project)}
 DISTURBANCES = [KNOWN[name] for name in sys.argv[3:]]
 with cluster() as the_slurm:
     program.main([jobs_end_by_themselves], prepare=lambda _program, _folder: the_slurm)
