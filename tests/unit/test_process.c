@@ -39,8 +39,9 @@ static size_t marked(const char *prefix)
 static void wait_for(const char *prefix, size_t n)
 {
     const fw_mono deadline = fw_mono_after(fw_mono_now(), 10.0);
-    while (marked(prefix) != n && !fw_mono_passed(deadline)) fw_sleep_ms(5);
-    assert_int_equal(marked(prefix), n);
+    size_t found;
+    while ((found = marked(prefix)) != n && !fw_mono_passed(deadline)) fw_sleep_ms(5);
+    assert_int_equal(found, n);
 }
 
 static void all_descendants_with_the_mark_are_ended(void **state)
@@ -62,6 +63,27 @@ static void all_descendants_with_the_mark_are_ended(void **state)
     assert_int_equal(waitpid(second, NULL, 0), second);
 }
 
+/* A process has no environment for a moment while exec replaces its program: it is not to be missed in it. */
+static void what_execs_all_the_time_is_ended(void **state)
+{
+    (void)state;
+    char mark[64];
+    snprintf(mark, sizeof mark, "%ld-c.", (long)getpid());
+    for (int i = 0; i < 20; i++) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            setenv(NAME, mark, 1);
+            execl("/bin/sh", "sh", "-c", "exec \"$0\" -c \"$1\" \"$0\" \"$1\"", "/bin/sh", "exec \"$0\" -c \"$1\" \"$0\" \"$1\"", (char *)NULL);
+            _exit(127);
+        }
+        wait_for(mark, 1);
+        assert_int_equal(fw_processes_kill_marked(NAME, mark, fw_mono_after(fw_mono_now(), 10.0), NULL), FW_OK);
+        siginfo_t info = {0};
+        assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG), 0);
+        assert_int_equal(info.si_pid, pid);
+    }
+}
+
 static void a_number_and_its_start_are_one_process(void **state)
 {
     (void)state;
@@ -81,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_descendants_with_the_mark_are_ended),
+        cmocka_unit_test(what_execs_all_the_time_is_ended),
         cmocka_unit_test(a_number_and_its_start_are_one_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
