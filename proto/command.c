@@ -196,7 +196,8 @@ static void free_unpacked(ProtobufCMessage *m)
 #define O(type, ours, Message, theirs) {type, offsetof(fw_order, ours), offsetof(Flywheel__##Message, theirs), 0, 0}
 
 static const field ingest_fields[] = {O(TEXT, project, Ingest, project), O(TEXT, directory, Ingest, directory), O(TEXT, output, Ingest, output)};
-static const field open_fields[] = {O(TEXT, project, Open, project), O(TEXT, directory, Open, directory), O(TEXT, dataset, Open, dataset)};
+static const field open_fields[] = {O(TEXT, project, Open, project), O(TEXT, directory, Open, directory), O(TEXT, dataset, Open, dataset),
+                                    O(U32, folds, Open, folds), O(U32, fold, Open, fold), O(FLAG, shared, Open, shared)};
 static const field create_fields[] = {O(TEXT, path, Create, checkpoint), O(F64, checkpoint_every_s, Create, checkpoint_every_s),
                                       O(U64, checkpoint_every_rounds, Create, checkpoint_every_rounds)};
 static const field restore_fields[] = {O(TEXT, dataset, Restore, from)};
@@ -227,6 +228,7 @@ static const struct { Flywheel__Order__WhatCase what; shape shape; } kinds[] = {
     [FW_ORDER_SCORE] = {FLYWHEEL__ORDER__WHAT_SCORE, SHAPE(flywheel__score__descriptor, score_fields)},
     [FW_ORDER_FIND_RATE] = {FLYWHEEL__ORDER__WHAT_FIND_LEARNING_RATE, SHAPE(flywheel__find_learning_rate__descriptor, find_fields)},
     [FW_ORDER_PROBE] = {FLYWHEEL__ORDER__WHAT_PROBE, SHAPE(flywheel__probe__descriptor, probe_fields)},
+    [FW_ORDER_CHECKPOINT] = {FLYWHEEL__ORDER__WHAT_CHECKPOINT, {&flywheel__checkpoint__descriptor, NULL, 0}},
     [FW_ORDER_CLOSE] = {FLYWHEEL__ORDER__WHAT_CLOSE, SHAPE(flywheel__close__descriptor, close_fields)},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
@@ -245,6 +247,7 @@ typedef union order_body {
     Flywheel__Score score;
     Flywheel__FindLearningRate find_learning_rate;
     Flywheel__Probe probe;
+    Flywheel__Checkpoint checkpoint;
     Flywheel__Close close;
 } order_body;
 
@@ -276,7 +279,9 @@ static fw_status copy_order(fw_order *o, const Flywheel__Order *m, fw_error *err
         o->kind = (fw_order_kind)k;
         if (o->kind == FW_ORDER_RESTORE && m->restore->create == NULL) return fw_fail(err, FW_ERR_FORMAT, "order: restore without settings");
         if (o->kind == FW_ORDER_RESTORE) FW_TRY(unpack_fields(o, &m->restore->create->base, &kinds[FW_ORDER_CREATE].shape, err));
-        return unpack_fields(o, &m->ingest->base, &kinds[k].shape, err);
+        FW_TRY(unpack_fields(o, &m->ingest->base, &kinds[k].shape, err));
+        if (o->folds == 0 ? o->fold == 0 : o->folds >= 2 && o->fold < o->folds) return FW_OK;
+        return fw_fail(err, FW_ERR_FORMAT, "order: fold %u of %u", o->fold, o->folds);
     }
     return fw_fail(err, FW_ERR_FORMAT, "order %llu: of no kind that this version knows", (unsigned long long)m->number);
 }

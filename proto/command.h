@@ -10,7 +10,7 @@
 
 typedef enum fw_order_kind {
     FW_ORDER_INGEST, FW_ORDER_OPEN, FW_ORDER_CREATE, FW_ORDER_RESTORE, FW_ORDER_ADVANCE, FW_ORDER_SAVE, FW_ORDER_LOAD_MODEL, FW_ORDER_EVALUATE,
-    FW_ORDER_SCORE, FW_ORDER_FIND_RATE, FW_ORDER_PROBE, FW_ORDER_CLOSE
+    FW_ORDER_SCORE, FW_ORDER_FIND_RATE, FW_ORDER_PROBE, FW_ORDER_CHECKPOINT, FW_ORDER_CLOSE
 } fw_order_kind;
 
 typedef struct fw_value { char *name; double value; } fw_value;
@@ -26,8 +26,8 @@ typedef struct fw_order {
     char *project, *directory, *dataset, *path, *split, *output, *format, *bus;
     double checkpoint_every_s, wait_s, low, high, deadline_s;
     uint64_t checkpoint_every_rounds, rounds, piece_rows;
-    uint32_t wait_readers, steps;
-    bool mark_best, best, skip_bad_rows;
+    uint32_t wait_readers, steps, folds, fold;             /* folds 0: the splits as they are; else 2 <= folds, fold < folds */
+    bool mark_best, best, skip_bad_rows, shared;
     int32_t exit_code;
     fw_value *values; size_t n_values;
 } fw_order;

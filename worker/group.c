@@ -13,6 +13,7 @@
 #include "worker/group_board.h"
 #include "worker/group_fabric.h"
 #include "worker/group_mpi.h"
+#include "worker/machine.h"
 
 #define SPINS_BEFORE_YIELD 4000
 
@@ -50,6 +51,7 @@ struct worker_group {
 };
 
 #define CLEAR_UNIT 65536u
+#define SMALL_MEMORY (16u << 20)       /* nobody asks whether there is room for it */
 
 struct worker_shared { MPI_Win window; void *base; };
 
@@ -346,10 +348,20 @@ fw_status worker_group_barrier(worker_group *g, fw_error *err)
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------------- */
 
+/* Memory is given before it is there, and who then touches it is ended by the kernel. */
+static fw_status check_memory(const worker_group *g, size_t bytes, const char *what, fw_error *err)
+{
+    const uint64_t room = bytes > SMALL_MEMORY ? machine_memory_room("") : UINT64_MAX;
+    if (bytes < room) return FW_OK;
+    return fw_fail(err, FW_ERR_NOMEM, "%s: %zu bytes, and %s has %llu left; use a smaller model or fewer rows, or a host with more memory", what, bytes,
+                   g->host, (unsigned long long)room);
+}
+
 /* Where Open MPI puts memory that ranks share. It is asked for beforehand: when there is no room, Open MPI 4.1 fails on one rank and leaves the others
  * waiting. A file system that cannot be asked is taken to have room. */
 static fw_status check_room(const worker_group *g, size_t bytes, const char *what, fw_error *err)
 {
+    if (g->node_rank == 0) FW_TRY(check_memory(g, bytes, what, err));
     const char *dir = getenv("OMPI_MCA_osc_sm_backing_directory");
     struct statvfs fs;
     if (dir == NULL) dir = "/dev/shm";

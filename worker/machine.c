@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/core/text.h"
@@ -193,6 +194,18 @@ bool machine_memory_limit(uint64_t *limit, uint64_t *used, const char *root)
     *limit = tightest;
     *used = spent;
     return true;
+}
+
+uint64_t machine_memory_room(const char *root)
+{
+    char path[MACHINE_TEXT], text[4096];
+    uint64_t room = UINT64_MAX, available = 0, limit = 0, used = 0;
+    struct rlimit addresses;
+    snprintf(path, sizeof path, "%s/proc/meminfo", root);
+    if (read_whole(text, sizeof text, path) && machine_field(&available, text, "MemAvailable")) room = available;
+    if (machine_memory_limit(&limit, &used, root) && limit < room) room = limit;      /* what is used there may be cached files: no loss */
+    if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur < room) room = addresses.rlim_cur;
+    return room;
 }
 
 void machine_chosen(char out[static MACHINE_TEXT], const char *text)

@@ -29,6 +29,10 @@ bool machine_cgroup_path(char out[static MACHINE_TEXT], const char *text, const 
 /** The tightest memory limit on the way up from this process's control group, version 1 or 2, with what is used there. False: no limit. */
 bool machine_memory_limit(uint64_t *limit, uint64_t *used, const char *root);
 
+/** What a process here can get at most without the kernel ending one: what is available on the host, and no more than the limits of its
+ *  control group and of its addresses (ulimit -v). UINT64_MAX: not known. */
+uint64_t machine_memory_room(const char *root);
+
 /** The word in brackets: "always [madvise] never" -> "madvise". "" when there is none. */
 void machine_chosen(char out[static MACHINE_TEXT], const char *text);
 

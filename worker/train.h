@@ -49,6 +49,9 @@ fw_status worker_train_advance(worker_train *t, bool mark_best, worker_round *ou
  *  to be called before anything else does. FW_ERR_TIMEOUT: the file system does not answer. Else the error of the write. */
 fw_status worker_train_settle(worker_train *t, fw_error *err);
 
+/** Collective: writes a checkpoint of the training as it stands; when it returns, it is on the disk. FW_ERR_ARG: the training has none. */
+fw_status worker_train_checkpoint(worker_train *t, fw_error *err);
+
 /** Collective: writes model.h5 at rank 0. best: the weights marked best, if any were. metrics (n): of validation, into the model. */
 fw_status worker_train_save(worker_train *t, const char *path, bool best, const fw_named_value *metrics, size_t n, char digest[static FW_DIGEST_TEXT], fw_error *err);
 

@@ -272,6 +272,13 @@ fw_status worker_train_settle(worker_train *t, fw_error *err)
     return FW_OK;
 }
 
+fw_status worker_train_checkpoint(worker_train *t, fw_error *err)
+{
+    if (t->checkpoint == NULL) return fw_fail(err, FW_ERR_ARG, "a checkpoint was ordered of a training that was created without a path for it");
+    t->checkpoint_due = true;
+    return worker_train_settle(t, err);
+}
+
 void worker_train_end_writing(worker_train *t)
 {
     wait_for_writer(t);

@@ -122,6 +122,7 @@ static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
 static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
 {
     FW_FREE char *notes = NULL;
+    if (o->folds > 0) return fw_fail(err, FW_ERR_CONFIG, "order: folds are not in this version");
     worker_train_release(&w->train);                   /* it reads the task, which reads the project */
     worker_task_close(&w->task);
     FW_TRY(parse_project(&w->project, w, o, err));
@@ -190,6 +191,12 @@ static fw_status do_advance(worker *w, const fw_order *o, fw_error *err)
     if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: advance before create");
     for (uint64_t i = 0; i < FW_MAX(o->rounds, (uint64_t)1); i++) FW_TRY(worker_train_advance(w->train, o->mark_best && i == 0, &w->last, err));
     return answer_rounds(w, &w->last, 1, err);
+}
+
+static fw_status do_checkpoint(worker *w, fw_error *err)
+{
+    if (w->train == NULL) return fw_fail(err, FW_ERR_ARG, "order: checkpoint before create");
+    return worker_train_checkpoint(w->train, err);
 }
 
 static fw_status do_save(worker *w, const fw_order *o, fw_error *err)
@@ -272,7 +279,8 @@ static fw_status do_probe(worker *w, const fw_order *o, fw_error *err)
 static const char *const phase_of[] = {
     [FW_ORDER_INGEST] = "ingest",       [FW_ORDER_OPEN] = "open",         [FW_ORDER_CREATE] = "create", [FW_ORDER_RESTORE] = "restore",
     [FW_ORDER_SAVE] = "save",           [FW_ORDER_LOAD_MODEL] = "load",   [FW_ORDER_EVALUATE] = "evaluate", [FW_ORDER_SCORE] = "score",
-    [FW_ORDER_FIND_RATE] = "find rate", [FW_ORDER_PROBE] = "probe",       [FW_ORDER_CLOSE] = NULL,
+    [FW_ORDER_FIND_RATE] = "find rate", [FW_ORDER_PROBE] = "probe",       [FW_ORDER_CHECKPOINT] = "checkpoint",
+    [FW_ORDER_CLOSE] = NULL,
 };
 
 static void note(worker *w, const char *phase)
@@ -297,6 +305,7 @@ static fw_status obey(worker *w, const fw_order *o, fw_error *err)
     case FW_ORDER_SCORE: return do_score(w, o, err);
     case FW_ORDER_FIND_RATE: return do_find_rate(w, o, err);
     case FW_ORDER_PROBE: return do_probe(w, o, err);
+    case FW_ORDER_CHECKPOINT: return do_checkpoint(w, err);
     case FW_ORDER_CLOSE: return FW_OK;
     }
     return fw_fail(err, FW_ERR_FORMAT, "order of no known kind");

@@ -20,7 +20,14 @@ static fw_value three_values[] = {{(char *)"accuracy", 0.875}, {(char *)"log_los
 /* Each kind with every field it carries; order of fw_order_kind. */
 static const fw_order orders[] = {
     {.kind = FW_ORDER_INGEST, .number = 1, .project = (char *)"project: p\n", .directory = (char *)"/data/a b", .output = (char *)"p.dataset.h5"},
-    {.kind = FW_ORDER_OPEN, .number = 2, .project = (char *)"project: p\n", .directory = (char *)".", .dataset = (char *)"p.dataset.h5"},
+    {.kind = FW_ORDER_OPEN,
+     .number = 2,
+     .project = (char *)"project: p\n",
+     .directory = (char *)".",
+     .dataset = (char *)"p.dataset.h5",
+     .folds = 5,
+     .fold = 4,
+     .shared = true},
     {.kind = FW_ORDER_CREATE, .number = 3, .path = (char *)"runs/x/checkpoint.h5", .checkpoint_every_s = 60.5, .checkpoint_every_rounds = 7},
     {.kind = FW_ORDER_RESTORE,
      .number = 4,
@@ -47,6 +54,7 @@ static const fw_order orders[] = {
      .piece_rows = 17},
     {.kind = FW_ORDER_FIND_RATE, .number = 10, .low = 1e-6, .high = 10.0, .steps = 200},
     {.kind = FW_ORDER_PROBE, .number = 11, .path = (char *)"/shared/.flywheel-doctor-0123", .deadline_s = 2.5},
+    {.kind = FW_ORDER_CHECKPOINT, .number = 12},
     {.kind = FW_ORDER_CLOSE, .number = UINT64_MAX, .exit_code = -3},
 };
 #define N_ORDERS (sizeof orders / sizeof orders[0])
@@ -90,7 +98,8 @@ static void same_order(const fw_order *got, const fw_order *o)
     same_double(got->deadline_s, o->deadline_s);
     assert_true(got->checkpoint_every_rounds == o->checkpoint_every_rounds && got->rounds == o->rounds && got->piece_rows == o->piece_rows);
     assert_true(got->wait_readers == o->wait_readers && got->steps == o->steps);
-    assert_true(got->mark_best == o->mark_best && got->best == o->best && got->skip_bad_rows == o->skip_bad_rows);
+    assert_true(got->mark_best == o->mark_best && got->best == o->best && got->skip_bad_rows == o->skip_bad_rows && got->shared == o->shared);
+    assert_true(got->folds == o->folds && got->fold == o->fold);
     assert_int_equal(got->exit_code, o->exit_code);
     same_values(got->values, got->n_values, o->values, o->n_values);
 }
@@ -136,8 +145,22 @@ static void texts_that_are_not_given_come_out_empty(void **state)
             assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->dataset[0] == '\0' && o->split[0] == '\0' && o->output[0] == '\0');
             assert_true(o->format[0] == '\0' && o->bus[0] == '\0');
             break;
-        case FW_ORDER_ADVANCE: case FW_ORDER_FIND_RATE: case FW_ORDER_CLOSE: break;
+        case FW_ORDER_ADVANCE: case FW_ORDER_FIND_RATE: case FW_ORDER_CHECKPOINT: case FW_ORDER_CLOSE: break;
         }
+    }
+}
+
+static void a_fold_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const struct { uint32_t folds, fold; bool good; } cases[] = {{0, 0, true}, {2, 0, true}, {2, 1, true}, {5, 4, true}, {0, 1, false},
+                                                                         {1, 0, false}, {2, 2, false}, {5, UINT32_MAX, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const fw_order open = {.kind = FW_ORDER_OPEN, .folds = cases[i].folds, .fold = cases[i].fold};
+        size_t len = 0;
+        FW_FREE void *bytes = pack_order(&open, &len);
+        FW_AUTO(fw_order) *o = NULL;
+        assert_int_equal(fw_order_unpack(&o, bytes, len, NULL), cases[i].good ? FW_OK : FW_ERR_FORMAT);
     }
 }
 
@@ -467,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_comes_out_the_same),
         cmocka_unit_test(texts_that_are_not_given_come_out_empty),
+        cmocka_unit_test(a_fold_that_is_none_is_refused),
         cmocka_unit_test(every_answer_comes_out_the_same),
         cmocka_unit_test(a_figure_is_found_by_its_name),
         cmocka_unit_test(every_status_travels_and_no_other_number),

@@ -137,6 +137,18 @@ static void the_tightest_memory_limit_on_the_way_up_counts(void **state)
     assert_true(limit == 500 && used == 0);
 }
 
+static void there_is_room_for_what_host_and_control_group_allow(void **state)
+{
+    (void)state;
+    assert_true(machine_memory_room(here.dir) == UINT64_MAX);
+    put("proc/meminfo", "MemTotal:       16000000 kB\nMemFree:          100000 kB\nMemAvailable:    2000000 kB\n");
+    assert_true(machine_memory_room(here.dir) == 2000000ull * 1024);
+    put("proc/self/cgroup", "0::/a\n");
+    put("sys/fs/cgroup/a/memory.max", "1000000\n");
+    put("sys/fs/cgroup/a/memory.current", "999999\n");
+    assert_true(machine_memory_room(here.dir) == 1000000);
+}
+
 static void the_chosen_word_stands_in_brackets(void **state)
 {
     (void)state;
@@ -170,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_of_one_core_count_once, begin, end),
         cmocka_unit_test(a_control_group_is_found_in_both_versions),
         cmocka_unit_test_setup_teardown(the_tightest_memory_limit_on_the_way_up_counts, begin, end),
+        cmocka_unit_test_setup_teardown(there_is_room_for_what_host_and_control_group_allow, begin, end),
         cmocka_unit_test(the_chosen_word_stands_in_brackets),
         cmocka_unit_test(a_clock_is_known_within_half_a_round_trip),
     };
