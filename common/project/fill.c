@@ -41,7 +41,9 @@ static fw_status widen(fw_node *node, const fw_key *key, fw_error *err);
 static fw_status widen_children(fw_node *map, const fw_key *parent, fw_error *err)
 {
     for (size_t i = 0; i < map->n; i++) {
-        const fw_key *key = fw_key_below(parent, map->child[i]->key);
+        const fw_key *key = fw_key_below(parent, map->child[i]->key), *meant = key == NULL ? fw_key_aliased(parent, map->child[i]->key) : NULL;
+        if (meant != NULL && fw_node_child(map, fw_key_name(meant)) == NULL)      /* else it is told as one name too many */
+            FW_TRY(fw_node_rename(map, map->child[i], fw_key_name(key = meant), meant->alias, err));
         if (key != NULL) FW_TRY(widen(map->child[i], key, err));
     }
     return FW_OK;
@@ -114,9 +116,11 @@ static void unknown_key(fw_fill *f, const fw_key *parent, const char *path, cons
             fw_text_format(&list, "%s%s", n == 0 ? "" : ", ", names[n]);
             n++;
         }
+    const fw_key *meant = fw_key_aliased(parent, node->key);
     const char *near = fw_did_you_mean(node->key, names, n);
     const char *other = near == NULL ? elsewhere(node->key) : NULL;
-    if (near != NULL) fw_problem(f->problems, node, true, path, "unknown key, did you mean '%s'?", near);
+    if (meant != NULL) fw_problem(f->problems, node, true, path, "is another name of '%s', which stands here too: keep one of them", fw_key_name(meant));
+    else if (near != NULL) fw_problem(f->problems, node, true, path, "unknown key, did you mean '%s'?", near);
     else if (other != NULL) fw_problem(f->problems, node, true, path, "unknown key here, did you mean '%s'?", other);
     else fw_problem(f->problems, node, true, path, "unknown key; possible here: %s", list.data);
 }

@@ -26,6 +26,8 @@
 #define FOR_TIME     "features.*.type time auto ignore"
 #define FOR_NET      "model.learner mlp cnn"
 #define FOR_ADAM     "train.optimizer adam adamw"
+#define FOR_MODELS   "tune.sampler.name auto tpe gp"
+#define FOR_PRUNERS  "tune.pruner.name asha hyperband median percentile one_epoch_top_k"
 
 const fw_key fw_keys[] = {
 {"project", FW_KEY_TEXT, FW_KEY_REQUIRED | MODEL, P(project), .help = "name of the project; files are named after it"},
@@ -136,15 +138,30 @@ const fw_key fw_keys[] = {
 {"train.checkpoint", FW_KEY_SECTION, 0, .brief = "every", .help = "what a killed run goes on from"},
 {"train.checkpoint.every", FW_KEY_EVERY, 0, P(train.checkpoint.every_s), P(train.checkpoint.every_rounds), .fallback = "60 s", .help = "\"60 s\", \"5 min\" or \"5 rounds\""},
 
-{"tune", FW_KEY_SECTION, LATER, .help = "search of hyperparameters"},
-{"tune.sampler", FW_KEY_WORD_TEXT, LATER, .words = WORDS("random", "grid", "quasi", "tpe", "cmaes"), .help = "how the next trial is chosen"},
-{"tune.pruner", FW_KEY_WORD_TEXT, LATER, .words = WORDS("none", "median", "asha", "hyperband"), .help = "how bad trials are ended early"},
-{"tune.trials", FW_KEY_INTEGER, LATER, .low = 1, .high = 1000000, .help = "number of trials"},
-{"tune.seed", FW_KEY_INTEGER, LATER, .high = MAX_INTEGER, .help = "seed of the sampler"},
-{"tune.objective", FW_KEY_SECTION, LATER, .help = "what a trial is judged by"},
-{"tune.objective.metric", FW_KEY_TEXT, LATER, .help = "metric on the validation split"},
-{"tune.objective.direction", FW_KEY_WORD_TEXT, LATER, .words = WORDS("minimize", "maximize"), .help = "which way is better"},
-{"tune.space", FW_KEY_ANY, LATER, .help = "key: {low, high, log, step} or {choices}"},
+{"tune", FW_KEY_SECTION, 0, .help = "search of hyperparameters"},
+{"tune.sampler", FW_KEY_SECTION, 0, .brief = "name", .help = "how the next trial is chosen: a word, or a map"},
+{"tune.sampler.name", FW_KEY_WORD_TEXT, 0, P(tune.sampler.name), .words = WORDS("auto", "random", "grid", "sobol", "tpe", "gp", "cmaes"), .fallback = "auto", .help = "auto: by budget, dimension and conditions, and said"},
+{"tune.sampler.startup_trials", FW_KEY_INTEGER, 0, P(tune.sampler.startup_trials), .low = 0, .high = 1000000, .fallback = "0", .when = FOR_MODELS, .help = "drawn by sobol before a model is made; 0: the sampler's own number"},
+{"tune.sampler.univariate", FW_KEY_BOOL, 0, P(tune.sampler.univariate), .fallback = "false", .when = "tune.sampler.name tpe", .help = "each parameter by itself; false: all together"},
+{"tune.pruner", FW_KEY_SECTION, 0, .brief = "name", .help = "how bad trials are ended early: a word, or a map"},
+{"tune.pruner.name", FW_KEY_WORD_TEXT, 0, P(tune.pruner.name), .words = WORDS("none", "asha", "hyperband", "median", "percentile", "one_epoch_top_k"), .fallback = "none", .help = "who decides"},
+{"tune.pruner.min_rounds", FW_KEY_INTEGER, 0, P(tune.pruner.min_rounds), .low = 1, .high = 1000000, .fallback = "1", .when = FOR_PRUNERS, .alias = "grace_period", .help = "rounds before the first verdict"},
+{"tune.pruner.max_rounds", FW_KEY_INTEGER, 0, P(tune.pruner.max_rounds), .low = 1, .high = 1000000, .alias = "max_t", .help = "rounds of a whole trial; default: train.epochs"},
+{"tune.pruner.reduction_factor", FW_KEY_NUMBER, FW_KEY_LOW_OPEN, P(tune.pruner.reduction_factor), .low = 1, .high = 1000, .fallback = "3", .when = "tune.pruner.name asha hyperband one_epoch_top_k", .help = "one of so many goes on at a rung"},
+{"tune.pruner.startup_trials", FW_KEY_INTEGER, 0, P(tune.pruner.startup_trials), .low = 1, .high = 1000000, .fallback = "5", .when = "tune.pruner.name median percentile", .help = "trials that are complete before the first verdict"},
+{"tune.pruner.percentile", FW_KEY_NUMBER, OPEN, P(tune.pruner.percentile), .low = 0, .high = 100, .fallback = "25", .when = "tune.pruner.name percentile", .help = "share of the trials that goes on, in percent"},
+{"tune.pruner.keep", FW_KEY_INTEGER, 0, P(tune.pruner.keep), .low = 0, .high = 1000000, .fallback = "0", .when = "tune.pruner.name one_epoch_top_k", .help = "trials that go on; 0: trials / reduction_factor"},
+{"tune.trials", FW_KEY_INTEGER, 0, P(tune.trials), .low = 1, .high = 1000000, .fallback = "64", .help = "number of trials"},
+{"tune.seed", FW_KEY_INTEGER, 0, P(tune.seed), .high = MAX_INTEGER, .fallback = "1", .help = "seed of the sampler"},
+{"tune.max_failed_trials", FW_KEY_INTEGER, 0, P(tune.max_failed_trials), .low = 0, .high = 1000000, .fallback = "16", .help = "the study ends when more trials than this have failed"},
+{"tune.timeout", FW_KEY_DURATION, 0, P(tune.timeout_s), .help = "time after which no trial is begun, and what runs is saved, e.g. \"2 h\"; default: none"},
+{"tune.parallel", FW_KEY_INTEGER, 0, P(tune.parallel), .low = 0, .high = 100000, .fallback = "0", .help = "trials at a time, as the sampler sees it (slots of lockstep); 0: the number of groups"},
+{"tune.objective", FW_KEY_SECTION, 0, .brief = "metric", .help = "what a trial is judged by: a metric, or a map"},
+{"tune.objective.metric", FW_KEY_TEXT, 0, P(tune.objective.metric), .help = "metric on the validation split; default: log_loss or rmse"},
+{"tune.objective.direction", FW_KEY_WORD_TEXT, 0, P(tune.objective.direction), .words = WORDS("minimize", "maximize"), .help = "which way is better; default: that of the metric"},
+{"tune.objective.folds", FW_KEY_INTEGER, 0, P(tune.objective.folds), .low = 1, .high = 100, .fallback = "1", .help = "folds of cross-validation in place of the validation split; 1: none"},
+{"tune.objective.seeds", FW_KEY_INTEGER, 0, P(tune.objective.seeds), .low = 1, .high = 100, .fallback = "1", .help = "trainings of a trial with train.seed, train.seed + 1, ...; their mean counts"},
+{"tune.space", FW_KEY_SPACE, 0, P(tune.space.v), P(tune.space.n), .help = "what is searched, by the paths of keys below features, model and train"},
 
 {"evaluate", FW_KEY_SECTION, 0, .help = "proof on unseen rows"},
 {"evaluate.fairness", FW_KEY_SECTION, 0, .help = "decisions compared between groups"},
@@ -207,5 +224,12 @@ const fw_key *fw_key_below(const fw_key *parent, const char *name)
 {
     for (size_t i = 0; i < fw_n_keys; i++)
         if (fw_key_is_child(&fw_keys[i], parent) && strcmp(fw_key_name(&fw_keys[i]), name) == 0) return &fw_keys[i];
+    return NULL;
+}
+
+const fw_key *fw_key_aliased(const fw_key *parent, const char *name)
+{
+    for (size_t i = 0; i < fw_n_keys; i++)
+        if (fw_keys[i].alias != NULL && strcmp(fw_keys[i].alias, name) == 0 && fw_key_is_child(&fw_keys[i], parent)) return &fw_keys[i];
     return NULL;
 }

@@ -14,7 +14,7 @@ typedef enum fw_key_form {
     FW_KEY_MAP,          /* a map from names to sections: "features.*" */
     FW_KEY_TEXT, FW_KEY_WORD, FW_KEY_WORD_TEXT /* word, kept as text */, FW_KEY_TASK, FW_KEY_CHAR, FW_KEY_BOOL, FW_KEY_NUMBER, FW_KEY_INTEGER,
     FW_KEY_DURATION, FW_KEY_TEXTS, FW_KEY_SIZES, FW_KEY_CLIP, FW_KEY_GATES, FW_KEY_MERGE, FW_KEY_WEIGHTS, FW_KEY_MISSING, FW_KEY_EVERY,
-    FW_KEY_SHARE, FW_KEY_ANY, FW_N_KEY_FORMS
+    FW_KEY_SHARE, FW_KEY_SPACE, FW_KEY_ANY, FW_N_KEY_FORMS
 } fw_key_form;
 
 enum {
@@ -39,6 +39,7 @@ typedef struct fw_key {
     const char *fallback;          /* the default, as canonical YAML; NULL: none */
     const char *brief;             /* SECTION, MAP element: the key that a bare value stands for */
     const char *when;              /* "train.optimizer sgd": the key means something only then; NULL: always */
+    const char *alias;             /* another name that is taken for it: Ray's max_t for max_rounds; NULL: none */
     const char *help;
 } fw_key;
 
@@ -49,6 +50,8 @@ extern const size_t fw_n_keys;
 const fw_key *fw_key_find(const char *path);
 /** The row of `name` directly below the row `parent` (NULL: top level); below a MAP any name gives "parent.*". */
 const fw_key *fw_key_below(const fw_key *parent, const char *name);
+/** The row directly below parent that has `name` as its alias; NULL: none. */
+const fw_key *fw_key_aliased(const fw_key *parent, const char *name);
 /** Whether row i is a direct child of parent. */
 bool          fw_key_is_child(const fw_key *key, const fw_key *parent);
 const char   *fw_key_name(const fw_key *key);      /* the last part of its path */

@@ -215,16 +215,9 @@ static void parse_number(fw_fill *f, const fw_key *key, const char *path, const 
     if (fw_parse_in_range(f, key, path, node, &v)) *(double *)fw_field(base, key->at) = v + 0.0;      /* -0 is 0 */
 }
 
-/** "1e-08" is a text to readers of YAML 1.1: with a point it is a number to all. */
 static bool write_number(fw_text *out, const fw_key *key, const void *base)
 {
-    char text[FW_NUMBER_TEXT];
-    fw_format_double(text, *(const double *)fw_field_const(base, key->at));
-    size_t digits = strcspn(text, "e");
-    bool bare = text[digits] != '\0' && memchr(text, '.', digits) == NULL;
-    fw_text_add_bytes(out, text, digits);
-    if (bare) fw_text_add(out, ".0");
-    fw_text_add(out, text + digits);
+    fw_yaml_number(out, *(const double *)fw_field_const(base, key->at));
     return true;
 }
 
@@ -390,5 +383,6 @@ const fw_key_kind fw_key_kinds[FW_N_KEY_FORMS] = {
     [FW_KEY_MISSING] = {"word, or {constant: number}", fw_parse_missing, fw_write_missing, fw_schema_missing},
     [FW_KEY_EVERY] = {"time, or rounds", parse_every, write_every, schema_every},
     [FW_KEY_SHARE] = {"number, or tables", fw_parse_share, fw_write_share, fw_schema_share},
+    [FW_KEY_SPACE] = {"key: {low, high, step, log, when} or {choices, when}", fw_parse_space, fw_write_space, fw_schema_space},
     [FW_KEY_ANY] = {"map", parse_any, write_none, schema_any},
 };

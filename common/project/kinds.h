@@ -28,6 +28,7 @@ FW_KIND_DECLARE(merge)
 FW_KIND_DECLARE(weights)
 FW_KIND_DECLARE(missing)
 FW_KIND_DECLARE(share)
+FW_KIND_DECLARE(space)
 
 json_t *fw_schema_number(const fw_key *key);
 json_t *fw_schema_word(const fw_key *key);

@@ -34,6 +34,7 @@ static char *origin_text(const char *file, const fw_node *node)
     case FW_FROM_DATA: fw_text_add(&out, "found in the data"); break;
     case FW_FROM_DEFAULT: fw_text_add(&out, "default"); break;
     }
+    if (node != NULL && node->alias != NULL) fw_text_format(&out, " as %s", node->alias);
     return fw_text_take(&out);
 }
 
@@ -71,6 +72,22 @@ fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *er
     }
     free(l.v);
     return l.failed ? fw_fail(err, FW_ERR_NOMEM, "project: list of keys") : FW_OK;
+}
+
+static void alias_leaf(void *context, const fw_key *key, const char *path, const char *value, const fw_node *node)
+{
+    (void)value;
+    fw_text *out = context;
+    if (node == NULL || node->alias == NULL) return;
+    int section = (int)(strlen(path) - strlen(fw_key_name(key)));
+    fw_text_format(out, "%s%.*s%s is %s", out->len > 0 ? ", " : "", section, path, node->alias, fw_key_name(key));
+}
+
+char *fw_project_aliases(const fw_project *p)
+{
+    FW_AUTO(fw_text) out = {0};
+    (void)fw_project_visit(p, &(fw_visitor){&out, list_enter, alias_leaf, list_leave});
+    return out.len > 0 ? fw_text_take(&out) : NULL;
 }
 
 char *fw_project_place(const fw_project *p, const char *key)

@@ -18,7 +18,7 @@ extern char **environ;
 static bool names_below(const fw_key *key)
 {
     return key->form == FW_KEY_MAP || key->form == FW_KEY_GATES || key->form == FW_KEY_MERGE || key->form == FW_KEY_WEIGHTS ||
-           key->form == FW_KEY_ANY;
+           key->form == FW_KEY_SPACE || key->form == FW_KEY_ANY;
 }
 
 static size_t last_part(const char *rest, const char *separator)
@@ -123,7 +123,9 @@ fw_status fw_tree_set(fw_node *root, char *const *parts, size_t n, const char *v
         if (below != NULL) key = below;
         FW_TRY(enter(&at, at, below, parts[i], origin, err));
     }
-    FW_TRY(fw_node_put(at, parts[n - 1], &node, err));
+    const fw_key *meant = fw_key_aliased(key, parts[n - 1]);
+    if (meant != NULL) node->alias = meant->alias;
+    FW_TRY(fw_node_put(at, meant != NULL ? fw_key_name(meant) : parts[n - 1], &node, err));
     return fw_tree_widen(root, err);
 }
 

@@ -60,6 +60,21 @@ typedef struct fw_class_weight { char *label; double weight; } fw_class_weight;
 typedef enum fw_schedule { FW_SCHEDULE_CONSTANT, FW_SCHEDULE_STEP, FW_SCHEDULE_COSINE } fw_schedule;
 typedef enum fw_optimizer_kind { FW_SGD, FW_ADAM, FW_ADAMW } fw_optimizer_kind;
 
+/** tune.space.<key>: a range, or choices; all of it checked against that key when the file was read. */
+#define FW_SPACE_MAX_PARAMS  100
+#define FW_SPACE_MAX_CHOICES 1000
+typedef struct fw_space_when { char *key; fw_strings values; } fw_space_when;   /* flow YAML; one of them */
+typedef struct fw_space_param {
+    char *key;                         /* its path, with a name that holds dots in double quotes */
+    char *column;                      /* of features.<column>; NULL: another key */
+    bool whole;                        /* low, high and step are whole numbers */
+    double low, high, step;            /* both belong to it; step 0: none, of a whole one at least 1; high = low + k step */
+    bool log;
+    fw_strings choices;                /* n > 0: these, flow YAML, and no range */
+    fw_space_when *when; size_t n_when;    /* on choices of parameters, or values of other keys; all must hold; no circles */
+} fw_space_param;
+double fw_space_grid(double low, double step, double k);      /* low + k step, in decimals where both have few: 0.1 + 2 x 0.1 is 0.3 */
+
 typedef struct fw_project {
     char *path, *dir;                  /* the file, and the folder that paths are relative to */
     char *project;
@@ -92,6 +107,15 @@ typedef struct fw_project {
         struct { char *metric; uint64_t patience; double min_delta; } early_stopping;      /* patience 0: off */
         struct { double every_s; uint64_t every_rounds; } checkpoint;
     } train;
+    struct {
+        struct { char *name; uint64_t startup_trials; bool univariate; } sampler;          /* startup_trials 0: the sampler's own */
+        struct { char *name; uint64_t min_rounds, max_rounds; double reduction_factor; uint64_t startup_trials; double percentile; uint64_t keep; } pruner;
+        uint64_t trials, seed, max_failed_trials;
+        double timeout_s;                                      /* 0: none */
+        uint64_t parallel;                                     /* 0: the number of groups */
+        struct { char *metric, *direction; uint64_t folds, seeds; } objective;             /* metric, direction: NULL for clustering alone */
+        struct { fw_space_param *v; size_t n; } space;         /* in the order of the file */
+    } tune;
     struct { fw_strings fairness_attributes; double fairness_max_difference; uint64_t fairness_min_count; } evaluate;
     struct { char *bus; uint64_t window; } monitor;        /* bus NULL: nothing is published */
     void *internal;                    /* the parsed tree, origins of the values; common/project alone knows */
@@ -133,6 +157,10 @@ fw_status fw_project_schema_json(FILE *out, fw_error *err);                     
 fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err);        /* the reference: key, type, default, help; section NULL: all */
 /** Where a key stands, for errors found later: "p.yaml:7:11", "command line"; the section around it when it is not given. malloc'ed, NULL: no memory. */
 char     *fw_project_place(const fw_project *p, const char *key);
+/** The value of one key as flow YAML, the default when it is not given, "null" when it has none. FW_ERR_NOTFOUND: no such key. */
+fw_status fw_project_value(char **yaml, const fw_project *p, const char *key, fw_error *err);
+/** Keys that stand in the file under another name: "tune.pruner.max_t is max_rounds, ...", malloc'ed; NULL when there are none. */
+char     *fw_project_aliases(const fw_project *p);
 /** Sections and keys in the file that no command of this version uses, one text ("tune, deploy"), malloc'ed; NULL when there are none. */
 char     *fw_project_unused_sections(const fw_project *p);
 

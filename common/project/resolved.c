@@ -9,11 +9,11 @@
 
 typedef struct walk { const fw_project *p; const fw_visitor *v; bool failed; } walk;      /* failed: no memory, something was left out */
 
-/** A number that has no default and was not given is none. While the type of a feature is open, only what was said is worth a word; text settings
+/** A number or time that has no default and was not given is none. While the type of a feature is open, only what was said is worth a word; text settings
  *  are not for pictures. */
 static bool unsaid(const fw_key *key, const fw_node *node, const void *element, const char *value)
 {
-    if (element == NULL && node == NULL && key->fallback == NULL && key->form == FW_KEY_NUMBER) return true;
+    if (element == NULL && node == NULL && key->fallback == NULL && (key->form == FW_KEY_NUMBER || key->form == FW_KEY_DURATION)) return true;
     if (element == NULL || key->fallback == NULL || strcmp(value, key->fallback) != 0) return false;
     if (strncmp(key->path, "features.", 9) == 0) return key->when != NULL && ((const fw_feature_spec *)element)->type <= FW_FEATURE_IGNORE;
     return ((const fw_table_spec *)element)->images != NULL;

@@ -102,7 +102,7 @@ static void check_meaning(fw_fill *f)
 
 /* ---- problem ---- */
 
-static void check_metric(fw_fill *f, const char *path, const fw_node *node, bool at_key, const char *metric, bool by_class)
+void fw_rule_metric(fw_fill *f, const char *path, const fw_node *node, bool at_key, const char *metric, bool by_class)
 {
     static const char *const of_classes[] = {"precision", "recall", "f1", "auc", "average_precision"};
     const char *const *names = fw_metrics_names(f->p->problem.task);
@@ -127,7 +127,7 @@ static void check_problem(fw_fill *f)
         fw_problem(f->problems, fw_given(p, "problem"), true, "problem.target", "is missing: the column to predict");
     if (positive != NULL && !classes) fw_problem(f->problems, positive, true, "problem.positive", "has no effect: only a classification has classes");
     for (size_t i = 0; i < p->problem.n_success && !clustering; i++)
-        check_metric(f, "problem.success", fw_node_child(gates, p->problem.success[i].metric), true, p->problem.success[i].metric, true);
+        fw_rule_metric(f, "problem.success", fw_node_child(gates, p->problem.success[i].metric), true, p->problem.success[i].metric, true);
     for (const char *c = p->project; c != NULL && *c != '\0'; c++)
         if (*c == '/' || (unsigned char)*c < ' ' || (c == p->project && *c == '.')) {
             fw_problem(f->problems, fw_given(p, "project"), false, "project",
@@ -332,7 +332,7 @@ static void check_training(fw_fill *f)
         fw_problem(f->problems, node, true, "train.early_stopping.patience",
                    "is missing: how many rounds without improvement end the training, e.g. 3");
     if (stop->metric != NULL)
-        check_metric(f, "train.early_stopping.metric", fw_given_near(p, "train.early_stopping.metric"), false, stop->metric, false);
+        fw_rule_metric(f, "train.early_stopping.metric", fw_given_near(p, "train.early_stopping.metric"), false, stop->metric, false);
     else if (stop->patience > 0) stop->metric = fw_fill_text(f, classes ? "log_loss" : "rmse");
     if (stop->patience > 0 && p->data.split.validation <= 0)
         fw_problem(f->problems, node, true, "train.early_stopping", "needs validation rows, but data.split.validation is 0");
@@ -358,38 +358,10 @@ static void check_evaluation(fw_fill *f)
     const char *bus = p->monitor.bus;
     if (bus != NULL && strncmp(bus, "tcp://", 6) != 0 && strncmp(bus, "ipc://", 6) != 0)
         fw_problem(f->problems, fw_given(p, "monitor.bus"), false, "monitor.bus", "'%.60s' is no endpoint: write tcp://host:port or ipc://path", bus);
-    const fw_node *metric = fw_given(p, "monitor.performance.metric"), *objective = fw_given(p, "tune.objective.metric");
+    const fw_node *metric = fw_given(p, "monitor.performance.metric");
     bool clustering = ((const fw_internal *)p->internal)->clustering;
     if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering)
-        check_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
-    if (objective != NULL && objective->kind == FW_TREE_SCALAR && !clustering)
-        check_metric(f, "tune.objective.metric", objective, false, objective->text, true);
-}
-
-static void check_space(fw_fill *f)
-{
-    static const char *const parts[] = {"low", "high", "log", "step", "choices"};
-    const fw_node *space = fw_given(f->p, "tune.space");
-    if (space == NULL) return;
-    if (space->kind != FW_TREE_MAP) {
-        fw_problem(f->problems, space, false, "tune.space", "expected a map of keys, found %s", fw_node_kind_name(space));
-        return;
-    }
-    for (size_t i = 0; i < space->n; i++) {
-        const fw_node *entry = space->child[i];
-        const fw_key *key = fw_key_find(entry->key);
-        if (key == NULL || key->form == FW_KEY_SECTION || key->form == FW_KEY_MAP)
-            fw_problem(f->problems, entry, true, "tune.space", "'%.60s' is no key of the project file", entry->key);
-        if (entry->kind != FW_TREE_MAP) fw_problem(f->problems, entry, false, "tune.space", "%s: expected {low, high} or {choices}", entry->key);
-        for (size_t j = 0; j < entry->n && entry->kind == FW_TREE_MAP; j++) {
-            bool known = false;
-            for (size_t k = 0; k < 5; k++) known = known || strcmp(parts[k], entry->child[j]->key) == 0;
-            const char *near = fw_did_you_mean(entry->child[j]->key, parts, 5);
-            if (!known)
-                fw_problem(f->problems, entry->child[j], true, "tune.space", "%s: unknown key '%.60s', did you mean '%s'?", entry->key,
-                           entry->child[j]->key, near != NULL ? near : "choices");
-        }
-    }
+        fw_rule_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
 }
 
 void fw_project_rules(fw_fill *f)
@@ -404,7 +376,7 @@ void fw_project_rules(fw_fill *f)
     check_model(f);
     check_training(f);
     check_evaluation(f);
-    check_space(f);
+    fw_rules_tune(f);
 }
 
 /* ---- what this version can do ---- */

@@ -10,4 +10,9 @@ const fw_node *fw_given(const fw_project *p, const char *path);
 const fw_node *fw_given_near(const fw_project *p, const char *path);
 bool           fw_strings_have(const fw_strings *list, const char *text);
 
+/** A problem when the task has no such metric. by_class: f1:kindle will do too. */
+void           fw_rule_metric(fw_fill *f, const char *path, const fw_node *node, bool at_key, const char *metric, bool by_class);
+/** Rules of tune.*, and its defaults that depend on other keys. */
+void           fw_rules_tune(fw_fill *f);
+
 #endif

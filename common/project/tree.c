@@ -290,6 +290,17 @@ fw_status fw_node_put(fw_node *map, const char *key, fw_node **child, fw_error *
     return append(map, child, err);
 }
 
+fw_status fw_node_rename(fw_node *map, fw_node *child, const char *key, const char *alias, fw_error *err)
+{
+    char *name = NULL;
+    FW_TRY(fw_copy_text(&name, key, err));
+    forget_order(map);
+    free(child->key);
+    child->key = name;
+    child->alias = alias;
+    return FW_OK;
+}
+
 fw_status fw_node_wrap(fw_node *node, const char *key, fw_error *err)
 {
     FW_AUTO(fw_node) *inner = calloc(1, sizeof *inner);

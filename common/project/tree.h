@@ -24,6 +24,7 @@ typedef struct fw_node {
     fw_origin origin;
     size_t line, column;               /* of the value, from 1 */
     char *key;                         /* in a map; NULL elsewhere */
+    const char *alias;                 /* the other name under which it stands in the file (fw_key.alias); NULL: its own */
     size_t key_line, key_column;
     char *text;                        /* scalar */
     bool plain;                        /* scalar without quotes */
@@ -41,6 +42,8 @@ fw_status fw_node_scalar(fw_node **out, const char *text, bool plain, fw_error *
 fw_status fw_node_map(fw_node **out, fw_error *err);
 /** Puts child under key, in place of what was there. Takes *child (nulled) on success. */
 fw_status fw_node_put(fw_node *map, const char *key, fw_node **child, fw_error *err);
+/** A child that stands under an alias gets its real name. alias: static. */
+fw_status fw_node_rename(fw_node *map, fw_node *child, const char *key, const char *alias, fw_error *err);
 /** In place: a node becomes a map that holds what the node was under `key`. */
 fw_status fw_node_wrap(fw_node *node, const char *key, fw_error *err);
 void      fw_node_set_origin(fw_node *node, fw_origin origin);
@@ -52,6 +55,8 @@ const char *fw_node_kind_name(const fw_node *node);                /* "a text", 
 
 /** YAML in flow style; texts quoted where needed. Reads back as the same. */
 void fw_yaml_text(fw_text *out, const char *s);
+/** Shortest text that reads back as the same double; "1.0e-08", since "1e-08" is a text to readers of YAML 1.1. */
+void fw_yaml_number(fw_text *out, double v);
 void fw_yaml_node(fw_text *out, const fw_node *node);
 
 #endif

@@ -54,6 +54,17 @@ void fw_yaml_text(fw_text *out, const char *s)
     else quoted(out, s);
 }
 
+void fw_yaml_number(fw_text *out, double v)
+{
+    char text[FW_NUMBER_TEXT];
+    fw_format_double(text, v);
+    size_t digits = strcspn(text, "e");
+    bool bare = text[digits] != '\0' && memchr(text, '.', digits) == NULL;
+    fw_text_add_bytes(out, text, digits);
+    if (bare) fw_text_add(out, ".0");
+    fw_text_add(out, text + digits);
+}
+
 /** A scalar that was plain and reads as a number or truth value stays plain. */
 static void scalar(fw_text *out, const fw_node *node)
 {

@@ -9,8 +9,8 @@
 #include "common/core/text.h"
 #include "common/project/project.h"
 
-#define COORD_MAX_PARAMS  100
-#define COORD_MAX_CHOICES 1000
+#define COORD_MAX_PARAMS  FW_SPACE_MAX_PARAMS
+#define COORD_MAX_CHOICES FW_SPACE_MAX_CHOICES
 
 typedef enum coord_param_kind { COORD_PARAM_FLOAT, COORD_PARAM_INT, COORD_PARAM_CATEGORICAL } coord_param_kind;
 

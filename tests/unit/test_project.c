@@ -61,9 +61,9 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_files[] =
     {BASE "features: {age: {tipe: number}}\n", {"p.yaml:5:18: features.age.tipe: unknown key, did you mean 'type'?"}},
     {BASE "features: {x: [number]}\n", {"p.yaml:5:15: features.x: expected a value or a map, found a list"}},
     {BASE "tune: {sampler: tpe, trails: 3}\n", {"tune.trails: unknown key, did you mean 'trials'?"}},
-    {BASE "tune: {space: [train.learning_rate]}\n", {"p.yaml:5:15: tune.space: expected a map of keys, found a list"}},
+    {BASE "tune: {space: [train.learning_rate]}\n", {"p.yaml:5:15: tune.space: expected a map of keys, e.g. {train.learning_rate:", "found a list"}},
     {"project: p\nproblem: {task: classification, target: y}\ndata:\n  tables:\n", {"p.yaml:3:1: data.tables: is missing"}},
-    {BASE "tune: {space: {train.learnin_rate: {low: 1}}}\n", {"'train.learnin_rate' is no key"}},
+    {BASE "tune: {space: {train.learnin_rate: {low: 1}}}\n", {"p.yaml:5:16: tune.space: 'train.learnin_rate' is no key of the project file, did you mean 'train.learning_rate'?"}},
     {"problem: {task: classification}\n", {"p.yaml: project: is missing", "problem.target: is missing", "data.tables: is missing"}},
     /* two errors at once, in the order of the file */
     {BASE "train:\n  epochs: many\n  learning_rate: -1\n",
@@ -590,7 +590,7 @@ static void the_example_of_the_design_loads(void **state)
     assert_string_equal(p->monitor.bus, "tcp://127.0.0.1:5555");
     assert_int_equal(p->evaluate.fairness_attributes.n, 1);
     char *unused = fw_project_unused_sections(p);
-    assert_string_equal(unused, "data.query, select, tune, deploy, monitor.dashboard, monitor.drift, monitor.performance, retrain");
+    assert_string_equal(unused, "data.query, select, deploy, monitor.dashboard, monitor.drift, monitor.performance, retrain");
     free(unused);
     fw_project_destroy(&p);
     is_a_fixed_point(design);
