@@ -15,5 +15,7 @@ void      fw_project_fill(fw_fill *f, const fw_node *root);
 fw_status fw_tree_set(fw_node *root, char *const *parts, size_t n, const char *value, fw_origin origin, fw_error *err);
 /** FLYWHEEL_A__B=value of the environment, then the command line's texts; errors are collected. */
 fw_status fw_tree_override(fw_node *root, const char *const *overrides, size_t n, fw_problems *problems, fw_error *err);
+/** The texts "a.b=value" alone. */
+fw_status fw_tree_set_texts(fw_node *root, const char *const *overrides, size_t n, fw_origin origin, fw_problems *problems, fw_error *err);
 
 #endif

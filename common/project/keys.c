@@ -157,7 +157,7 @@ const fw_key fw_keys[] = {
 {"tune.timeout", FW_KEY_DURATION, 0, P(tune.timeout_s), .help = "time after which no trial is begun, and what runs is saved, e.g. \"2 h\"; default: none"},
 {"tune.parallel", FW_KEY_INTEGER, 0, P(tune.parallel), .low = 0, .high = 100000, .fallback = "0", .help = "trials at a time, as the sampler sees it (slots of lockstep); 0: the number of groups"},
 {"tune.objective", FW_KEY_SECTION, 0, .brief = "metric", .help = "what a trial is judged by: a metric, or a map"},
-{"tune.objective.metric", FW_KEY_TEXT, 0, P(tune.objective.metric), .help = "metric on the validation split; default: log_loss or rmse"},
+{"tune.objective.metric", FW_KEY_TEXT, 0, P(tune.objective.metric), .help = "metric on the validation split; default: that of early stopping, else log_loss or rmse"},
 {"tune.objective.direction", FW_KEY_WORD_TEXT, 0, P(tune.objective.direction), .words = WORDS("minimize", "maximize"), .help = "which way is better; default: that of the metric"},
 {"tune.objective.folds", FW_KEY_INTEGER, 0, P(tune.objective.folds), .low = 1, .high = 100, .fallback = "1", .help = "folds of cross-validation in place of the validation split; 1: none"},
 {"tune.objective.seeds", FW_KEY_INTEGER, 0, P(tune.objective.seeds), .low = 1, .high = 100, .fallback = "1", .help = "trainings of a trial with train.seed, train.seed + 1, ...; their mean counts"},

@@ -66,7 +66,9 @@ typedef struct fw_problems {
     size_t n, capacity, dropped;
 } fw_problems;
 /** "file:line:column: path: ..."; at the key of node when at_key, at its value else; node NULL: the file alone. */
-void fw_problem(fw_problems *all, const fw_node *node, bool at_key, const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void      fw_problem(fw_problems *all, const fw_node *node, bool at_key, const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/** "p.yaml:7:11", "command line", ...: the key of node when at_key, its value else; node NULL: the file. malloc'ed, NULL: no memory. */
+char     *fw_node_place(const char *file, const fw_node *node, bool at_key);
 fw_status fw_problems_status(const fw_problems *all, fw_error *err);      /* FW_ERR_CONFIG with all of them, in file order; FW_OK when none */
 void      fw_problems_release(fw_problems *all);
 

@@ -32,6 +32,7 @@ static char *origin_text(const char *file, const fw_node *node)
     case FW_FROM_ENVIRONMENT: fw_text_add(&out, "environment"); break;
     case FW_FROM_COMMAND_LINE: fw_text_add(&out, "command line"); break;
     case FW_FROM_DATA: fw_text_add(&out, "found in the data"); break;
+    case FW_FROM_TRIAL: fw_text_add(&out, "trial"); break;
     case FW_FROM_DEFAULT: fw_text_add(&out, "default"); break;
     }
     if (node != NULL && node->alias != NULL) fw_text_format(&out, " as %s", node->alias);
@@ -90,15 +91,19 @@ char *fw_project_aliases(const fw_project *p)
     return out.len > 0 ? fw_text_take(&out) : NULL;
 }
 
-char *fw_project_place(const fw_project *p, const char *key)
+char *fw_node_place(const char *file, const fw_node *node, bool at_key)
 {
-    const char *file = ((const fw_internal *)p->internal)->file;
-    const fw_node *node = fw_given_near(p, key);
     FW_AUTO(fw_text) out = {0};
     if (node == NULL || node->origin == FW_FROM_DEFAULT || node->origin == FW_FROM_DATA) fw_text_add(&out, file);
+    else if (node->origin == FW_FROM_TRIAL) fw_text_add(&out, "trial");
     else if (node->origin != FW_FROM_FILE) fw_text_add(&out, node->origin == FW_FROM_ENVIRONMENT ? "environment" : "command line");
-    else fw_text_format(&out, "%s:%zu:%zu", file, node->line, node->column);
+    else fw_text_format(&out, "%s:%zu:%zu", file, at_key ? node->key_line : node->line, at_key ? node->key_column : node->column);
     return fw_text_take(&out);
+}
+
+char *fw_project_place(const fw_project *p, const char *key)
+{
+    return fw_node_place(((const fw_internal *)p->internal)->file, fw_given_near(p, key), false);
 }
 
 /* ---- sections that no command of this version uses ---- */

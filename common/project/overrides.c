@@ -191,16 +191,21 @@ static fw_status from_environment(fw_node *root, fw_problems *problems, fw_error
 fw_status fw_tree_override(fw_node *root, const char *const *overrides, size_t n, fw_problems *problems, fw_error *err)
 {
     FW_TRY(from_environment(root, problems, err));
+    return fw_tree_set_texts(root, overrides, n, FW_FROM_COMMAND_LINE, problems, err);
+}
+
+fw_status fw_tree_set_texts(fw_node *root, const char *const *overrides, size_t n, fw_origin origin, fw_problems *problems, fw_error *err)
+{
     for (size_t i = 0; i < n; i++) {
         const char *equals = strchr(overrides[i], '=');
         if (equals == NULL || equals == overrides[i]) {
-            fw_node here = {.origin = FW_FROM_COMMAND_LINE};
+            fw_node here = {.origin = origin};
             fw_problem(problems, &here, false, overrides[i], "expected key=value, e.g. train.epochs=3");
             continue;
         }
         FW_FREE char *path = strndup(overrides[i], (size_t)(equals - overrides[i]));
-        if (path == NULL) return fw_fail(err, FW_ERR_NOMEM, "command line");
-        FW_TRY(override(root, path, ".", equals + 1, FW_FROM_COMMAND_LINE, problems, err));
+        if (path == NULL) return fw_fail(err, FW_ERR_NOMEM, "key=value");
+        FW_TRY(override(root, path, ".", equals + 1, origin, problems, err));
     }
     return FW_OK;
 }

@@ -20,7 +20,8 @@ static size_t place(fw_text *out, const char *file, const fw_node *node, bool at
     case FW_FROM_ENVIRONMENT: fw_text_add(out, "environment: "); return ORDER_OUTSIDE + 1;
     case FW_FROM_COMMAND_LINE: fw_text_add(out, "command line: "); return ORDER_OUTSIDE + 2;
     case FW_FROM_DATA: fw_text_add(out, "found in the data: "); return ORDER_OUTSIDE + 3;
-    case FW_FROM_DEFAULT: fw_text_add(out, "default: "); return ORDER_OUTSIDE + 4;
+    case FW_FROM_TRIAL: fw_text_add(out, "trial: "); return ORDER_OUTSIDE + 4;
+    case FW_FROM_DEFAULT: fw_text_add(out, "default: "); return ORDER_OUTSIDE + 5;
     case FW_FROM_FILE: break;
     }
     if (line == 0) line = column = 1;

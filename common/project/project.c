@@ -119,6 +119,18 @@ fw_status fw_project_parse_model_part(fw_project **out, const char *yaml, const 
     return parse_tree(out, &root, name, dir, err);
 }
 
+fw_status fw_project_with(fw_project **out, const fw_project *p, const char *const *overrides, size_t n, fw_error *err)
+{
+    const char *file = ((const fw_internal *)p->internal)->file;
+    FW_AUTO(fw_node) *tree = NULL;
+    FW_TRY(fw_node_copy(&tree, ((const fw_internal *)p->internal)->tree, err));
+    fw_problems problems = {.file = file};
+    fw_status s = fw_tree_set_texts(tree, overrides, n, FW_FROM_TRIAL, &problems, err);
+    if (s >= 0) s = from_tree(out, &tree, file, p->path, p->dir, &problems, err);
+    fw_problems_release(&problems);
+    return s;
+}
+
 /** Reads the struct anew from the changed tree; *p keeps its place. */
 static fw_status renew(fw_project *p, fw_node **tree, fw_error *err)
 {

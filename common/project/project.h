@@ -66,6 +66,7 @@ typedef enum fw_optimizer_kind { FW_SGD, FW_ADAM, FW_ADAMW } fw_optimizer_kind;
 typedef struct fw_space_when { char *key; fw_strings values; } fw_space_when;   /* flow YAML; one of them */
 typedef struct fw_space_param {
     char *key;                         /* its path, with a name that holds dots in double quotes */
+    char *place;                       /* where it stands: "p.yaml:9:5", "command line" */
     char *column;                      /* of features.<column>; NULL: another key */
     bool whole;                        /* low, high and step are whole numbers */
     double low, high, step;            /* both belong to it; step 0: none, of a whole one at least 1; high = low + k step */
@@ -133,6 +134,8 @@ void      fw_project_destroy(fw_project **p);
 /** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. features.<column>.type of a column
  *  without an entry goes the way of fw_project_set_types. */
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
+/** A copy with keys set together, each "key=value" as on the command line: the project of a trial. p stays as it is. FW_ERR_CONFIG: all errors. */
+fw_status fw_project_with(fw_project **out, const fw_project *p, const char *const *overrides, size_t n, fw_error *err);
 /** Types found at ingest, in one pass: features.<column>.type of columns that are features and were auto. A new entry inherits what "*" says.
  *  The target, data.id, private and unlisted columns stay as they are. */
 fw_status fw_project_set_types(fw_project *p, const char *const *columns, const fw_feature_type *types, size_t n, fw_error *err);

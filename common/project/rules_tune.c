@@ -32,6 +32,7 @@ static void check_objective(fw_fill *f)
     typeof(p->tune.objective) *o = &p->tune.objective;
     if (((const fw_internal *)p->internal)->clustering) return;
     if (o->metric != NULL) fw_rule_metric(f, "tune.objective.metric", fw_given_near(p, "tune.objective.metric"), false, o->metric, false);
+    else if (p->train.early_stopping.metric != NULL) o->metric = p->train.early_stopping.metric;
     else o->metric = fw_fill_text(f, p->problem.task == FW_TASK_CLASSIFICATION ? "log_loss" : "rmse");
     if (o->metric == NULL) return;
     const char *better = fw_metrics_smaller_is_better(o->metric) ? "minimize" : "maximize";

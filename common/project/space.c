@@ -198,6 +198,9 @@ static void read_entry(fw_space_reader *r, fw_space_entry *e, const char *path)
     }
     e->param->key = fw_fill_text(r->f, e->at.path);
     e->param->column = e->at.element != NULL ? fw_fill_text(r->f, e->at.element) : NULL;
+    FW_FREE char *place = fw_node_place(r->f->problems->file, e->node, true);
+    if (place == NULL) r->f->out_of_memory = true;
+    else e->param->place = fw_fill_text(r->f, place);
     const char *reason = unsearchable(&e->at);
     if (reason != NULL) fw_problem(r->f->problems, e->node, true, path, "%s", reason);
     if (reason != NULL || !writable(r, e)) return;

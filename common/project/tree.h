@@ -17,7 +17,7 @@
 #define FW_TREE_MAX_KEY   256      /* bytes of a name; longer ones can't be written back as YAML keys */
 
 typedef enum fw_tree_kind { FW_TREE_SCALAR, FW_TREE_LIST, FW_TREE_MAP } fw_tree_kind;
-typedef enum fw_origin { FW_FROM_FILE, FW_FROM_ENVIRONMENT, FW_FROM_COMMAND_LINE, FW_FROM_DATA, FW_FROM_DEFAULT } fw_origin;
+typedef enum fw_origin { FW_FROM_FILE, FW_FROM_ENVIRONMENT, FW_FROM_COMMAND_LINE, FW_FROM_DATA, FW_FROM_TRIAL, FW_FROM_DEFAULT } fw_origin;
 
 typedef struct fw_node {
     fw_tree_kind kind;

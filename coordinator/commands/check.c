@@ -9,6 +9,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/data/table.h"
+#include "coordinator/commands/check_search.h"
 #include "coordinator/commands/command.h"
 
 #define LOOK_INTO_BYTES ((uint64_t)64 << 20)     /* larger tables are left to ingest, which reads them in parallel */
@@ -96,6 +97,8 @@ static void compare_columns(findings *f, const fw_table *t)
         fw_text_format(&key, "features.%s", p->features.v[i].column);
         if (strcmp(p->features.v[i].column, "*") != 0) must_be_column(f, t, key.data != NULL ? key.data : "features", p->features.v[i].column);
     }
+    for (size_t i = 0; i < p->tune.space.n; i++)
+        if (p->tune.space.v[i].column != NULL) must_be_column(f, t, "tune.space", p->tune.space.v[i].column);
 }
 
 static void check_table(findings *f, const fw_table_spec *t, bool compare)
@@ -120,6 +123,7 @@ static fw_status report(findings *f, fw_error *err)
 {
     fw_error why = {0};
     if (fw_project_available(f->p, &why) < 0) fw_text_format(&f->errors, "%s%s", f->errors.len > 0 ? "\n" : "", why.text);
+    coord_search_check(&f->errors, f->p);
     if (f->more > 0) fw_text_format(&f->errors, "\n... and %zu more errors", f->more);
     FW_TRY(fw_text_check(&f->errors, err));
     return f->errors.len > 0 ? fw_fail(err, FW_ERR_CONFIG, "%s", f->errors.data) : FW_OK;
@@ -215,6 +219,7 @@ static void print_summary(const findings *f)
     print_model(p);
     for (size_t i = 0; i < p->problem.n_success; i++)
         printf("%-12s%s %s %g\n", i == 0 ? "gates" : "", p->problem.success[i].metric, signs[p->problem.success[i].op], p->problem.success[i].bound);
+    coord_search_print(p);
     char dataset[32], chunks[32];
     bytes_text(dataset, 1.5 * (double)f->unpacked);
     bytes_text(chunks, 8.0 * FW_TABLE_CHUNK_BYTES);
