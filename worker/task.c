@@ -4,85 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/core/fault.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/stats/exact_sum.h"
+#include "worker/fold.h"
+#include "worker/task_key.h"
 
 #define READ_ROWS 4096
-
-/* ---- rows as features ------------------------------------------------------------------------------------------------------------- */
-
-static fw_status columns_to_read(bool **out, const worker_task *t, fw_error *err)
-{
-    const fw_schema *schema = fw_dataset_schema(t->dataset);
-    FW_TRY(fw_alloc_zeroed((void **)out, schema->n_columns, sizeof **out, "columns", err));
-    memcpy(*out, fw_pipeline_wanted(t->pipeline), schema->n_columns * sizeof **out);
-    (*out)[schema->target] = true;
-    return FW_OK;
-}
-
-static fw_status take_targets(const worker_task *t, worker_rows *rows, const fw_block *block, uint64_t first, fw_error *err)
-{
-    const fw_cells *target = &block->cells[fw_dataset_schema(t->dataset)->target];
-    for (size_t i = 0; i < block->n_rows; i++) {
-        if (target->missing[i])                    /* ingest leaves such rows out: who wrote this dataset? */
-            return fw_fail(err, FW_ERR_DATA, "target %s: row %llu of the tables has none", t->project->problem.target, (unsigned long long)block->row[i]);
-        if (t->task == FW_TASK_CLASSIFICATION) rows->label[first + i] = target->code[i];
-        else rows->truth[first + i] = target->number[i];
-    }
-    return FW_OK;
-}
-
-/* This rank's blocks of the node's copy. */
-static fw_status fill_rows(const worker_task *t, worker_rows *rows, fw_split split, fw_apply_counts *counts, fw_error *err)
-{
-    const uint64_t step = READ_ROWS, mine = (uint64_t)worker_group_node_rank(t->group), all = (uint64_t)worker_group_node_size(t->group);
-    FW_FREE bool *wanted = NULL;
-    FW_AUTO(fw_block) *block = NULL;
-    FW_TRY(columns_to_read(&wanted, t, err));
-    FW_TRY(fw_block_create(&block, fw_dataset_schema(t->dataset), READ_ROWS, err));
-    FW_TRY(fw_fault("open.rows", err));
-    for (uint64_t first = mine * step; first < rows->n; first += all * step) {
-        size_t n = (size_t)FW_MIN(step, rows->n - first);
-        worker_tick();
-        FW_TRY(fw_dataset_read(t->dataset, split, first, n, wanted, block, err));
-        for (uint64_t i = first; i < first + n; i++) memset(rows->x + i * rows->ld + t->width, 0, (rows->ld - t->width) * sizeof *rows->x);
-        FW_TRY(fw_pipeline_apply(t->pipeline, block, 0, n, rows->x + first * rows->ld, rows->ld, counts, err));
-        FW_TRY(take_targets(t, rows, block, first, err));
-    }
-    return FW_OK;
-}
-
-static fw_status load_rows(const worker_task *t, worker_rows *rows, fw_split split, fw_error *err)
-{
-    const fw_reduce *reduce = worker_group_reduce(t->group);
-    const size_t n_inputs = fw_pipeline_n_inputs(t->pipeline);
-    rows->n = fw_dataset_rows(t->dataset, split);
-    rows->ld = (t->width + 15) / 16 * 16;
-    size_t cells = 0, x_bytes = 0, target_bytes = 0;
-    FW_TRY(fw_size_mul(&cells, (size_t)rows->n, rows->ld, "rows in memory", err));
-    FW_TRY(fw_size_mul(&x_bytes, cells, sizeof(float), "rows in memory", err));
-    FW_TRY(fw_size_mul(&target_bytes, (size_t)rows->n + 1, sizeof(double), "targets in memory", err));
-    FW_TRY(worker_shared_reserve(&rows->memory, t->group, x_bytes + target_bytes + FW_ALIGN, fw_split_name(split), err));
-    char *base = worker_shared_base(rows->memory);
-    rows->x = (float *)(void *)base;
-    rows->truth = (double *)(void *)(base + x_bytes);
-    rows->label = (int32_t *)(void *)(base + x_bytes);
-    FW_FREE fw_apply_counts *counts = NULL;
-    fw_status s = fw_alloc_zeroed((void **)&counts, n_inputs + 1, sizeof *counts, "counts", err);
-    if (s == FW_OK) s = fill_rows(t, rows, split, counts, err);
-    FW_TRY(reduce->agree(reduce->context, s, err));
-    int64_t total[2] = {0, 0};
-    for (size_t i = 0; i < n_inputs; i++) {
-        total[0] += (int64_t)counts[i].missing;
-        total[1] += (int64_t)counts[i].unseen;
-    }
-    FW_TRY(reduce->sum_i64(reduce->context, total, 2, err));
-    rows->missing = (uint64_t)total[0] / (uint64_t)worker_group_nodes(t->group);
-    rows->unseen = (uint64_t)total[1] / (uint64_t)worker_group_nodes(t->group);
-    return FW_OK;
-}
 
 /* ---- targets ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -123,27 +51,34 @@ static fw_status note_unlearnt(const worker_task *t, const fw_column *target, co
     return FW_OK;
 }
 
-/* Given weights or "balanced" (rows / (classes * rows of the class), as scikit-learn), scaled to a mean of 1 over the rows. */
-static fw_status weigh_classes(worker_task *t, char **notes, fw_error *err)
+static fw_status count_classes(worker_task *t, char **notes, fw_error *err)
 {
     const fw_column *target = &fw_dataset_schema(t->dataset)->columns[fw_dataset_schema(t->dataset)->target];
-    FW_FREE uint64_t *count = NULL;
-    FW_TRY(check_weights(t, target, err));
-    FW_TRY(fw_alloc_zeroed((void **)&count, t->n_classes, sizeof *count, "class counts", err));
+    FW_TRY(fw_alloc_zeroed((void **)&t->class_count, t->n_classes, sizeof *t->class_count, "class counts", err));
     FW_TRY(fw_alloc_zeroed((void **)&t->class_weight, t->n_classes, sizeof *t->class_weight, "class weights", err));
+    for (uint64_t i = 0; i < t->train.n; i++) t->class_count[t->train.label[i]]++;
     size_t present = 0;
-    for (uint64_t i = 0; i < t->train.n; i++) present += count[t->train.label[i]]++ == 0;
+    for (size_t c = 0; c < t->n_classes; c++) present += t->class_count[c] > 0;
     if (present < 2)
         return fw_fail(err, FW_ERR_DATA, "target %s: the training split holds only one class; there is nothing to learn", target->name);
-    if (present < t->n_classes) FW_TRY(note_unlearnt(t, target, count, notes, err));
-    double sum = 0.0;
+    return present < t->n_classes ? note_unlearnt(t, target, t->class_count, notes, err) : FW_OK;
+}
+
+/* Given weights or "balanced" (rows / (classes * rows of the class), as scikit-learn), scaled to a mean of 1 over the rows. */
+static fw_status weigh_classes(worker_task *t, fw_error *err)
+{
+    const fw_column *target = &fw_dataset_schema(t->dataset)->columns[fw_dataset_schema(t->dataset)->target];
+    const bool balanced = t->project->train.balanced_classes, weighted = balanced || t->project->train.n_class_weights > 0;
+    double sum = 0.0, present = 0.0;
+    FW_TRY(check_weights(t, target, err));
+    for (size_t c = 0; c < t->n_classes; c++) present += t->class_count[c] > 0 ? 1.0 : 0.0;
     for (size_t c = 0; c < t->n_classes; c++) {
-        double w = t->project->train.balanced_classes ? (count[c] > 0 ? (double)t->train.n / ((double)present * (double)count[c]) : 0.0)
-                                                      : weight_of_label(t->project, fw_dict_text(target->dict, (int32_t)c, NULL));
+        const double count = (double)t->class_count[c];
+        const double w = balanced ? (count > 0.0 ? (double)t->train.n / (present * count) : 0.0)
+                                  : weight_of_label(t->project, fw_dict_text(target->dict, (int32_t)c, NULL));
         t->class_weight[c] = (float)w;
-        sum += w * (double)count[c];
+        sum += w * count;
     }
-    bool weighted = t->project->train.balanced_classes || t->project->train.n_class_weights > 0;
     for (size_t c = 0; weighted && c < t->n_classes; c++) t->class_weight[c] = (float)((double)t->class_weight[c] * (double)t->train.n / sum);
     return FW_OK;
 }
@@ -188,12 +123,6 @@ static fw_status set_up_target(worker_task *t, fw_error *err)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------------------ */
 
-static fw_status read_train(void *context, uint64_t first, size_t n, const bool *wanted, fw_block *block, fw_error *err)
-{
-    worker_tick();
-    return fw_dataset_read(context, FW_TRAIN, first, n, wanted, block, err);
-}
-
 static fw_status open_local(worker_task *t, const char *path, char **notes, fw_error *err)
 {
     FW_TRY(fw_dataset_open(&t->dataset, path, err));
@@ -203,7 +132,55 @@ static fw_status open_local(worker_task *t, const char *path, char **notes, fw_e
     return FW_OK;
 }
 
-fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project *project, const char *dataset_path, char **notes, fw_error *err)
+static fw_status read_train(void *context, uint64_t first, size_t n, const bool *wanted, fw_block *block, fw_error *err)
+{
+    worker_tick();
+    return worker_source_read(context, first, n, wanted, block, err);
+}
+
+/* Both sides in one piece of memory. */
+static fw_status load_rows(worker_task *t, worker_source *train, worker_source *validation, fw_error *err)
+{
+    size_t train_bytes = 0, bytes = 0;
+    t->width = fw_pipeline_width(t->pipeline);
+    FW_TRY(worker_rows_size(&train_bytes, train->n, t->width, err));
+    FW_TRY(worker_rows_size(&bytes, validation->n, t->width, err));
+    FW_TRY(fw_size_add(&bytes, bytes, train_bytes, "rows in memory", err));
+    FW_TRY(worker_shared_reserve(&t->memory, t->group, bytes, "rows in memory", err));
+    char *base = worker_shared_base(t->memory);
+    worker_rows_lay_out(&t->train, base, train->n, t->width);
+    worker_rows_lay_out(&t->validation, base + train_bytes, validation->n, t->width);
+    FW_TRY(worker_rows_fill(&t->train, t->group, train, t->pipeline, t->project->problem.target, err));
+    return worker_rows_fill(&t->validation, t->group, validation, t->pipeline, t->project->problem.target, err);
+}
+
+static fw_status fit_and_load(worker_task *t, const worker_task_opts *opts, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->group);
+    worker_source train = {.dataset = t->dataset, .split = FW_TRAIN, .n = fw_dataset_rows(t->dataset, FW_TRAIN)};
+    worker_source validation = {.dataset = t->dataset, .split = FW_VALIDATION, .n = fw_dataset_rows(t->dataset, FW_VALIDATION)};
+    FW_AUTO(worker_fold) *fold = NULL;
+    if (opts->folds > 0) {
+        FW_TRY(worker_fold_create(&fold, t->dataset, t->project, opts->folds, opts->fold, reduce, err));
+        train = (worker_source){.dataset = t->dataset, .split = FW_TRAIN, .place = fold->train, .n = fold->n_train};
+        validation = (worker_source){.dataset = t->dataset, .split = FW_TRAIN, .place = fold->validation, .n = fold->n_validation};
+    }
+    const fw_rows rows = {&train, train.n, READ_ROWS, read_train};
+    fw_status s = fw_pipeline_fit(t->pipeline, fw_dataset_schema(t->dataset), &rows, reduce, err);
+    if (s == FW_OK) s = load_rows(t, &train, &validation, err);
+    fw_block_destroy(&train.passing);
+    fw_block_destroy(&validation.passing);
+    return s;
+}
+
+static fw_status study_target(worker_task *t, char **notes, fw_error *err)
+{
+    if (t->task == FW_TASK_REGRESSION) return standardise_target(t, err);
+    FW_TRY(count_classes(t, notes, err));
+    return weigh_classes(t, err);
+}
+
+fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project *project, const worker_task_opts *opts, char **notes, fw_error *err)
 {
     const fw_reduce *reduce = worker_group_reduce(g);
     worker_task *t = calloc(1, sizeof *t);
@@ -214,17 +191,13 @@ fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project 
     }
     t->group = g;
     t->project = project;
-    s = reduce->agree(reduce->context, open_local(t, dataset_path, notes, err), err);
-    if (s == FW_OK) {
-        fw_rows rows = {t->dataset, fw_dataset_rows(t->dataset, FW_TRAIN), READ_ROWS, read_train};
-        s = fw_pipeline_fit(t->pipeline, fw_dataset_schema(t->dataset), &rows, reduce, err);
-    }
-    if (s == FW_OK) {
-        t->width = fw_pipeline_width(t->pipeline);
-        s = load_rows(t, &t->train, FW_TRAIN, err);
-    }
-    if (s == FW_OK) s = load_rows(t, &t->validation, FW_VALIDATION, err);
-    if (s == FW_OK) s = reduce->agree(reduce->context, t->task == FW_TASK_REGRESSION ? standardise_target(t, err) : weigh_classes(t, notes, err), err);
+    t->folds = opts->folds;
+    t->fold = opts->fold;
+    s = worker_task_key_create(&t->key, project, opts, worker_group_rank(g) == 0, err);
+    if (s == FW_OK) s = open_local(t, opts->dataset, notes, err);
+    s = reduce->agree(reduce->context, s, err);
+    if (s == FW_OK) s = fit_and_load(t, opts, err);
+    if (s == FW_OK) s = reduce->agree(reduce->context, study_target(t, notes, err), err);
     if (s != FW_OK) {
         worker_task_close(&t);
         return s;
@@ -233,14 +206,31 @@ fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project 
     return FW_OK;
 }
 
+fw_status worker_task_renew(worker_task *t, const fw_project *project, const worker_task_opts *opts, bool *kept, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->group);
+    FW_AUTO(worker_task_key) *key = NULL;
+    const bool asks = worker_group_rank(t->group) == 0;
+    fw_status s = worker_task_key_create(&key, project, opts, asks, err);
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    int64_t differ = !worker_task_key_same(key, t->key, asks);
+    FW_TRY(reduce->sum_i64(reduce->context, &differ, 1, err));
+    *kept = differ == 0;
+    if (!*kept) return FW_OK;
+    t->project = project;
+    s = t->task == FW_TASK_REGRESSION ? FW_OK : weigh_classes(t, err);
+    return reduce->agree(reduce->context, s, err);
+}
+
 void worker_task_close(worker_task **task)
 {
     worker_task *t = *task;
     if (t == NULL) return;
-    worker_shared_release(&t->train.memory);
-    worker_shared_release(&t->validation.memory);
+    worker_shared_release(&t->memory);
     fw_pipeline_destroy(&t->pipeline);
     fw_dataset_destroy(&t->dataset);
+    worker_task_key_destroy(&t->key);
+    free(t->class_count);
     free(t->class_weight);
     free(t);
     *task = NULL;

@@ -1,23 +1,16 @@
-/** What a learner is given: the problem, the frozen transforms, and the rows as features in memory that a node's ranks share. */
+/** What a learner is given: the problem, the frozen transforms, and the rows as features. */
 #ifndef WORKER_TASK_H
 #define WORKER_TASK_H
 
-#include "common/data/dataset.h"
-#include "common/features/pipeline.h"
 #include "common/model/dense.h"
 #include "common/project/project.h"
-#include "worker/group.h"
+#include "worker/rows.h"
 
-/** The rows of one split as features. */
-typedef struct worker_rows {
-    worker_shared *memory;
-    uint64_t n;
-    size_t ld;                     /* floats a row: the width rounded up to 16; what is behind the width is 0 */
-    float *x;                      /* (n, ld) */
-    int32_t *label;                /* (n) classification */
-    double *truth;                 /* (n) regression, in the target's unit */
-    uint64_t missing, unseen;      /* counted while transforming */
-} worker_rows;
+/** Which rows. */
+typedef struct worker_task_opts {
+    const char *dataset;           /* path */
+    uint32_t folds, fold;          /* 0, 0: training and validation split as they are; else the sides of a fold (fold.h) of the training split */
+} worker_task_opts;
 
 typedef struct worker_task {
     worker_group *group;
@@ -27,14 +20,23 @@ typedef struct worker_task {
     fw_task task;
     fw_link link;
     size_t n_classes, n_out, width;
+    uint32_t folds, fold;          /* as it was opened */
+    worker_shared *memory;         /* of the rows */
     worker_rows train, validation;
-    float *class_weight;           /* (n_classes), mean 1 over the rows of the training split */
+    uint64_t *class_count;         /* (n_classes) rows to train on */
+    float *class_weight;           /* (n_classes), mean 1 over the rows to train on */
     double target_mean, target_scale;
+    struct worker_task_key *key;   /* what its rows follow from */
 } worker_task;
 
-/** Collective. Opens the dataset, checks that it is of this project, fits the transforms, loads training and validation rows. notes: what was left
- *  out and why, one line each, malloc'ed or NULL. FW_ERR_DATA: target constant in the training split; FW_ERR_CONFIG: other data settings. */
-fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project *project, const char *dataset_path, char **notes, fw_error *err);
+/** Collective. Opens the dataset, checks that it is of this project, fits the transforms on the rows to train on alone, loads them and those to
+ *  validate. project: outlives the task, or is replaced. notes: what was left out and why, one line each, malloc'ed or NULL. FW_ERR_DATA: target constant in
+ *  the training rows, or too few for the folds; FW_ERR_CONFIG: other data settings. */
+fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project *project, const worker_task_opts *opts, char **notes, fw_error *err);
 void      worker_task_close(worker_task **t);           /* Collective */
+
+/** Collective. When the rows and transforms of such a task are those at hand (same file, folds, and sections problem, data and features), it goes on with
+ *  the new project: *kept, nothing is read. Bits are those of a fresh one. On an error the task is to be closed: FW_ERR_CONFIG, the class weights. */
+fw_status worker_task_renew(worker_task *t, const fw_project *project, const worker_task_opts *opts, bool *kept, fw_error *err);
 
 #endif

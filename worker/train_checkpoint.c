@@ -29,9 +29,9 @@ static json_t *history_to_json(const worker_round *history, size_t n)
 static json_t *manifest_of(const worker_train *t, const worker_written *c)
 {
     const worker_position *p = &c->position;
-    return json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:[I, I], s:f, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner",
-                     t->kind->name, "project", t->project_digest, "dataset", fw_dataset_digest(t->task->dataset), "position",
-                     "round", (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
+    return json_pack("{s:s, s:s, s:s, s:s, s:[I, I], s:{s:I, s:I, s:I, s:I}, s:[I, I], s:f, s:b, s:I, s:I, s:o}", "program", "flywheel " FW_VERSION, "learner",
+                     t->kind->name, "project", t->project_digest, "dataset", fw_dataset_digest(t->task->dataset), "fold",
+                     (json_int_t)t->task->fold, (json_int_t)t->task->folds, "position", "round", (json_int_t)p->round, "step_in_round", (json_int_t)p->step_in_round, "step", (json_int_t)p->step, "rows", (json_int_t)p->rows,
                      "loss", (json_int_t)c->loss.high, (json_int_t)c->loss.low, "learning_rate", c->last_rate, "best", (int)c->has_best, "best_round",
                      (json_int_t)c->best_round, "best_step", (json_int_t)c->best_step, "history", history_to_json(c->history, c->n_history));
 }

@@ -15,6 +15,10 @@ static fw_status check_belongs(const worker_train *t, const json_t *m, const cha
     if (!fw_text_equal(dataset, fw_dataset_digest(t->task->dataset)))
         return fw_fail(err, FW_ERR_DATA, "%s: it was written for dataset %s, this one is %s; ingest the same data again, or start a new run", path,
                        dataset != NULL ? dataset : "?", fw_dataset_digest(t->task->dataset));
+    const json_int_t fold = json_integer_value(json_array_get(json_object_get(m, "fold"), 0)), folds = json_integer_value(json_array_get(json_object_get(m, "fold"), 1));
+    if (fold != t->task->fold || folds != t->task->folds)      /* not there: of a training without folds */
+        return fw_fail(err, FW_ERR_DATA, "%s: it was written for fold %lld of %lld, this training is on fold %u of %u", path, (long long)fold,
+                       (long long)folds, t->task->fold, t->task->folds);
     return FW_OK;
 }
 

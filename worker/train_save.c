@@ -26,7 +26,7 @@ static fw_status copy_pipeline(fw_model *m, const worker_task *task, fw_error *e
 
 static fw_status sample_rows(fw_model *m, const worker_task *task, fw_error *err)
 {
-    fw_split split = task->validation.n > 0 ? FW_VALIDATION : FW_TRAIN;
+    const fw_split split = fw_dataset_rows(task->dataset, FW_VALIDATION) > 0 ? FW_VALIDATION : FW_TRAIN;
     size_t n = (size_t)FW_MIN(fw_dataset_rows(task->dataset, split), (uint64_t)FW_MODEL_SAMPLES);
     FW_TRY(fw_block_create(&m->samples, m->schema, FW_MODEL_SAMPLES, err));
     return fw_dataset_read(task->dataset, split, 0, n, fw_pipeline_wanted(task->pipeline), m->samples, err);

@@ -119,14 +119,30 @@ static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
     return FW_OK;
 }
 
+/* What was trained is over; rows that the new task has too stay in memory. */
+static fw_status replace_task(worker *w, fw_project **project, const worker_task_opts *opts, bool *kept, char **notes, fw_error *err)
+{
+    fw_status s = w->task != NULL ? worker_task_renew(w->task, *project, opts, kept, err) : FW_OK;
+    if (s != FW_OK || !*kept) worker_task_close(&w->task);
+    fw_project_destroy(&w->project);
+    w->project = *project;
+    *project = NULL;
+    return s != FW_OK || *kept ? s : worker_task_open(&w->task, w->group, w->project, opts, notes, err);
+}
+
 static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
 {
     FW_FREE char *notes = NULL;
-    if (o->folds > 0) return fw_fail(err, FW_ERR_CONFIG, "order: folds are not in this version");
+    FW_AUTO(fw_project) *project = NULL;
+    bool kept = false;
+    const worker_task_opts opts = {.dataset = o->dataset, .folds = o->folds, .fold = o->fold};
     worker_train_release(&w->train);                   /* it reads the task, which reads the project */
-    worker_task_close(&w->task);
-    FW_TRY(parse_project(&w->project, w, o, err));
-    FW_TRY(worker_task_open(&w->task, w->group, w->project, o->dataset, &notes, err));
+    fw_status s = parse_project(&project, w, o, err);
+    if (s == FW_OK) s = replace_task(w, &project, &opts, &kept, &notes, err);
+    if (s != FW_OK) {
+        worker_task_close(&w->task);
+        return s;
+    }
     say_lines(w, notes);
     snprintf(w->digest, sizeof w->digest, "%s", fw_dataset_digest(w->task->dataset));
     figure(w, "train", (double)w->task->train.n);
@@ -136,6 +152,7 @@ static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
     figure(w, "classes", (double)w->task->n_classes);
     figure(w, "missing", (double)w->task->train.missing);
     figure(w, "unseen_validation", (double)w->task->validation.unseen);
+    figure(w, "kept", kept);
     return FW_OK;
 }
 

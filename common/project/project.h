@@ -155,6 +155,9 @@ fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
  *  FW_ERR_CONFIG when this version can't train it. */
 fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
 
+/** The sections that rows as features follow from, given the dataset: problem, data, features. Two projects with the same text can share such rows. */
+fw_status fw_project_rows_part(char **yaml, const fw_project *p, fw_error *err);
+
 fw_status fw_project_print_defaults(FILE *out, const fw_project *p, fw_error *err);    /* key, value, where it comes from */
 fw_status fw_project_schema_json(FILE *out, fw_error *err);                            /* JSON Schema (2020-12) for editors */
 fw_status fw_project_print_keys(FILE *out, const char *section, fw_error *err);        /* the reference: key, type, default, help; section NULL: all */

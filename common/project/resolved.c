@@ -93,6 +93,7 @@ const char *fw_element_name(const void *element)
 typedef struct writer {
     fw_text *out;
     unsigned only;             /* flags a key must have, or 0 */
+    const char *const *sections;       /* names with a dot behind; what stands in others is left out. NULL: none is */
     const char *waiting[8];
     bool is_element[8];
     size_t depth, written;     /* headers; of these already in the text */
@@ -126,12 +127,18 @@ static void headers(writer *w)
     }
 }
 
+static bool in_sections(const char *const *sections, const char *path)
+{
+    for (; sections != NULL && *sections != NULL; sections++)
+        if (strncmp(path, *sections, strlen(*sections)) == 0) return true;
+    return sections == NULL;
+}
+
 static void leaf(void *context, const fw_key *key, const char *path, const char *value, const fw_node *node)
 {
-    (void)path;
     (void)node;
     writer *w = context;
-    if (w->only != 0 && !(key->flags & w->only)) return;
+    if ((w->only != 0 && !(key->flags & w->only)) || !in_sections(w->sections, path)) return;
     headers(w);
     bool element = w->depth > 0 && w->is_element[w->depth - 1];
     if (element) fw_text_add(w->out, w->in_element++ > 0 ? ", " : "");
@@ -139,9 +146,9 @@ static void leaf(void *context, const fw_key *key, const char *path, const char 
     fw_text_format(w->out, "%s: %s%s", fw_key_name(key), value, element ? "" : "\n");
 }
 
-static void write_part(fw_text *out, const fw_project *p, unsigned only)
+static void write_part(fw_text *out, const fw_project *p, unsigned only, const char *const *sections)
 {
-    writer w = {.out = out, .only = only};
+    writer w = {.out = out, .only = only, .sections = sections};
     if (!fw_project_visit(p, &(fw_visitor){&w, enter, leaf, leave})) out->failed = true;
 }
 
@@ -155,7 +162,7 @@ static fw_status take(char **yaml, fw_text *out, fw_error *err)
 fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err)
 {
     FW_AUTO(fw_text) out = {0};
-    write_part(&out, p, 0);
+    write_part(&out, p, 0, NULL);
     return take(yaml, &out, err);
 }
 
@@ -210,7 +217,7 @@ fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err)
 {
     FW_TRY(fw_project_available(p, err));
     FW_AUTO(fw_text) out = {0};
-    write_part(&out, p, FW_KEY_IN_DATA);
+    write_part(&out, p, FW_KEY_IN_DATA, NULL);
     stored_features(&out, p);
     stored_attributes(&out, p);
     return take(yaml, &out, err);
@@ -220,6 +227,14 @@ fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err)
 {
     FW_TRY(fw_project_available(p, err));
     FW_AUTO(fw_text) out = {0};
-    write_part(&out, p, FW_KEY_IN_MODEL);
+    write_part(&out, p, FW_KEY_IN_MODEL, NULL);
+    return take(yaml, &out, err);
+}
+
+fw_status fw_project_rows_part(char **yaml, const fw_project *p, fw_error *err)
+{
+    static const char *const sections[] = {"problem.", "data.", "features.", NULL};
+    FW_AUTO(fw_text) out = {0};
+    write_part(&out, p, 0, sections);
     return take(yaml, &out, err);
 }

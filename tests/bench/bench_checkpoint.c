@@ -66,7 +66,7 @@ static fw_status open_task(worker_task **out, fw_project **project, worker_group
     snprintf(dataset, sizeof dataset, "%s/b.dataset.h5", dir);
     FW_TRY(fw_project_parse(project, yaml, "b.yaml", dir, err));
     FW_TRY(worker_ingest(*project, dataset, worker_group_reduce(g), worker_group_comm(g), NULL, NULL, &r, err));
-    return worker_task_open(out, g, *project, dataset, &(char *){NULL}, err);
+    return worker_task_open(out, g, *project, &(worker_task_opts){.dataset = dataset}, &(char *){NULL}, err);
 }
 
 /* ---- measuring --------------------------------------------------------------------------------------------------------------------------- */

@@ -71,7 +71,8 @@ static char *project_text(const char *more)
     return text;
 }
 
-#define PLAIN "model: {learner: mlp, hidden: [8], dropout: 0.1}\ntrain: {epochs: 4, global_batch_size: 64, learning_rate: 0.01}\n"
+#define WITH(more) "model: {learner: mlp, hidden: [8], dropout: 0.1}\ntrain: {epochs: 4, global_batch_size: 64, learning_rate: 0.01" more "}\n"
+#define PLAIN WITH("")
 
 static fw_order open_order(const char *more)
 {
@@ -148,12 +149,54 @@ static void a_group_lives_on(void)
     expect(open_order("model: {learner: mlp, hidden: [32000, 32000]}\ntrain: {global_batch_size: 64}\n"), FW_OK, NULL);
     if (MEMORY_LIMITED) expect((fw_order){.kind = FW_ORDER_CREATE, .path = checkpoint}, FW_ERR_NOMEM, "parameters: ");
     expect((fw_order){.kind = FW_ORDER_ADVANCE, .rounds = 1}, FW_ERR_ARG, "before create");
-    expect(open_order(PLAIN "  class_weights: {nobody: 2.0}\n"), FW_ERR_CONFIG, NULL);
+    expect(open_order(WITH(", class_weights: {nobody: 2.0}")), FW_ERR_CONFIG, "nobody");
     expect(open_order("model: {learner: nonsense}\n"), FW_ERR_CONFIG, NULL);
     open_plain();
     expect((fw_order){.kind = FW_ORDER_RESTORE, .path = checkpoint, .dataset = model}, FW_ERR_FORMAT, NULL);
     train_plainly(after);
     CHECK(strcmp(before, after) == 0, "the next training ends in other bits");
+}
+
+/* ---- rows that stay ------------------------------------------------------------------------------------------------------------------- */
+
+/* Of two rounds on a fold. kept: whether the rows were there. */
+static void train_on_fold(char digest[static FW_DIGEST_TEXT], const char *more, uint32_t fold, bool kept)
+{
+    fw_order o = open_order(more);
+    o.folds = 3;
+    o.fold = fold;
+    {
+        FW_AUTO(fw_answer) *a = ask(o);
+        CHECK(a->status == FW_OK && (fw_answer_value(a, "kept", -1.0) > 0.0) == kept, "%s, kept %g", a->text, fw_answer_value(a, "kept", -1.0));
+        CHECK(fw_answer_value(a, "train", 0.0) == 2.0 * fw_answer_value(a, "validation", 0.0), "a third is validated on");
+    }
+    create();
+    advance(2);
+    save(digest);
+}
+
+static void rows_that_stay_give_the_bits_of_fresh_ones(void)
+{
+    static const char weighted[] = WITH(", class_weights: balanced"), other[] = PLAIN "features: {x: {scale: minmax}}\n";
+    enum { N = 5 };
+    const struct { const char *more; uint32_t fold; bool kept; int as; } rows[] = {
+        {PLAIN, 0, false, 0}, {weighted, 0, true, 1}, {PLAIN, 0, true, 0}, {PLAIN, 1, false, 2}, {weighted, 1, true, 3},
+        {weighted, 0, false, 1}, {other, 0, false, 4}, {PLAIN, 0, false, 0}, {PLAIN, 0, true, 0}};
+    char seen[N][FW_DIGEST_TEXT] = {{0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char digest[FW_DIGEST_TEXT];
+        train_on_fold(digest, rows[i].more, rows[i].fold, rows[i].kept);
+        if (seen[rows[i].as][0] == '\0') memcpy(seen[rows[i].as], digest, sizeof digest);
+        CHECK(strcmp(seen[rows[i].as], digest) == 0, "training %zu ends in other bits", i);
+    }
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < i; k++) CHECK(strcmp(seen[i], seen[k]) != 0, "trainings %zu and %zu are the same", k, i);
+    expect((fw_order){.kind = FW_ORDER_CHECKPOINT}, FW_OK, NULL);
+    train_on_fold(seen[0], PLAIN, 1, false);
+    expect((fw_order){.kind = FW_ORDER_RESTORE, .path = checkpoint, .dataset = checkpoint}, FW_ERR_DATA, "fold 0 of 3");
+    expect((fw_order){.kind = FW_ORDER_INGEST, .project = project_text(PLAIN), .directory = place.dir, .output = dataset}, FW_OK, NULL);
+    train_on_fold(seen[0], PLAIN, 1, false);           /* another file, though of the same rows */
+    remove(checkpoint);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------------------------- */
@@ -180,6 +223,7 @@ static void *coordinate(void *none)
     expect((fw_order){.kind = FW_ORDER_INGEST, .project = project_text(PLAIN), .directory = place.dir, .output = dataset}, FW_OK, NULL);
     a_checkpoint_is_on_the_disk_when_it_is_answered();
     a_group_lives_on();
+    rows_that_stay_give_the_bits_of_fresh_ones();
     FW_FREE void *bytes = NULL;
     size_t len = 0;
     const fw_order close = {.kind = FW_ORDER_CLOSE, .number = ++number};
