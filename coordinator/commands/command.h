@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/core/status.h"
+#include "coordinator/gang/group.h"
 
 typedef struct coord_option {
     const char *name;          /* without "--"; "output" */
@@ -14,15 +15,13 @@ typedef struct coord_option {
     const char *help;          /* one line */
 } coord_option;
 
-typedef struct coord_group coord_group;      /* the line to the group's leader (coordinator/commands/group.h); only with needs_group */
-
 /** What the user typed, parsed and checked against the command's table. */
 typedef struct coord_call {
     const struct coord_command *command;
     const char **positional; size_t n_positional;      /* key=value texts are not among them */
     const char **overrides;  size_t n_overrides;       /* "train.epochs=3" */
     const char *values[32];                            /* by index of the option in the command's table; NULL: not given; flags: "" */
-    coord_group *group;
+    coord_group *group;                                /* the line to the leader of the ranks; only with needs_group */
     const char *program;
 } coord_call;
 

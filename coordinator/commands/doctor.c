@@ -10,8 +10,8 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "coordinator/commands/command.h"
-#include "coordinator/commands/group.h"
 #include "coordinator/doctor/doctor.h"
+#include "coordinator/gang/group.h"
 
 #define PROBE_DEADLINE_S 60          /* for the ranks, beside the folder's deadline */
 

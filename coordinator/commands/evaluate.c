@@ -6,10 +6,12 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "coordinator/commands/command.h"
 #include "coordinator/commands/dataset.h"
 #include "coordinator/commands/evaluation.h"
 #include "coordinator/commands/history.h"
 #include "coordinator/commands/run.h"
+#include "coordinator/study/rounds.h"
 
 /* The run folder or model named second; runs/latest when none is. */
 static fw_status model_and_dir(char **model, char **dir, const coord_call *call, const fw_project *p, fw_error *err)
@@ -54,7 +56,7 @@ static fw_status evaluate(coord_call *call, fw_project *p, fw_error *err)
     FW_FREE char *dir = NULL;
     FW_FREE char *dataset = NULL;
     FW_FREE coord_history_row *history = NULL;
-    const char *split = coord_option_value(call, "split"), *metric = coord_history_metric(p);
+    const char *split = coord_option_value(call, "split"), *metric = coord_rounds_metric(p);
     coord_evaluation_opts opts = {.project = p, .split = FW_TEST, .gates = true};
     if (split != NULL && !fw_split_parse(&opts.split, split))
         return fw_fail(err, FW_ERR_CONFIG, "evaluate: --split is \"%s\"; it can be train, validation, test", split);

@@ -3,7 +3,7 @@
 #define COORD_COMMANDS_EVALUATION_H
 
 #include "common/data/dataset.h"
-#include "coordinator/commands/group.h"
+#include "coordinator/gang/group.h"
 #include "coordinator/report/report.h"
 
 typedef struct coord_evaluation coord_evaluation;

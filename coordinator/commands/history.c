@@ -3,20 +3,7 @@
 #include <stdlib.h>
 
 #include "common/core/size.h"
-#include "common/core/text.h"
-
-const char *coord_history_metric(const fw_project *p)
-{
-    if (p->train.early_stopping.metric != NULL) return p->train.early_stopping.metric;
-    return p->problem.task == FW_TASK_REGRESSION ? "rmse" : "log_loss";
-}
-
-const double *coord_round_metric(const fw_round_result *r, const char *name)
-{
-    for (size_t i = 0; i < r->n_validation; i++)
-        if (fw_text_equal(r->validation[i].name, name)) return &r->validation[i].value;
-    return NULL;
-}
+#include "coordinator/study/rounds.h"
 
 fw_status coord_history_rows(coord_history_row **out, const char **metric, const fw_round_result *rounds, size_t n, fw_error *err)
 {

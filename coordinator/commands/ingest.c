@@ -5,8 +5,9 @@
 #include "common/core/fs.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
-#include "coordinator/commands/group.h"
 #include "common/project/project.h"
+#include "coordinator/commands/command.h"
+#include "coordinator/gang/group.h"
 
 static void print_result(const fw_answer *a, const char *path)
 {

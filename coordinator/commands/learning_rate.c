@@ -56,7 +56,7 @@ fw_status coord_find_rate(coord_training *t, fw_error *err)
     FW_AUTO(fw_answer) *a = NULL;
     fw_order find = {.kind = FW_ORDER_FIND_RATE, .low = 1e-6, .high = 10.0, .steps = 200};
     FW_TRY(coord_training_create_learner(t, err));
-    FW_TRY(coord_group_order(t->call->group, &find, coord_print_notes, NULL, &a, err));
+    FW_TRY(coord_group_order(t->group, &find, coord_print_notes, NULL, &a, err));
     print_rates(a);
     return FW_OK;
 }

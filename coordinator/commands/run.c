@@ -17,7 +17,7 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "common/model/checkpoint.h"
+#include "coordinator/study/checkpoints.h"
 
 #define SHORT_DIGEST 8
 #define LINE_MAX_BYTES (1u << 20)
@@ -152,18 +152,9 @@ static fw_status choose_dir(coord_run *r, const fw_project *p, const char *datas
 /* The newest of the two checkpoints that is whole. */
 static fw_status choose_checkpoint(coord_run *r, const char *latest, const char *previous, fw_error *err)
 {
-    FW_AUTO(fw_checkpoint) *c = NULL;
-    fw_error first = {0};
-    if (fw_path_exists(latest) && fw_checkpoint_open(&c, latest, &first) == FW_OK) return fw_copy_text(&r->resume_from, latest, err);
-    if (previous != NULL && fw_path_exists(previous)) {
-        fw_status s = fw_checkpoint_open(&c, previous, err);
-        if (s != FW_OK) return s;
-        r->damaged_latest = true;
-        if (first.text[0] != '\0') fw_log_warn("%s; going on from the checkpoint before it", first.text);
-        return fw_copy_text(&r->resume_from, previous, err);
-    }
-    if (first.text[0] != '\0') return fw_fail(err, first.status, "%s; start anew with --resume never", first.text);
-    return FW_OK;
+    fw_error why = {0};
+    const fw_status s = coord_checkpoint_choose(&r->resume_from, &r->damaged_latest, latest, previous, &why);
+    return s == FW_OK ? s : fw_fail(err, s, "%s; start anew with --resume never", why.text);
 }
 
 static fw_status choose_resume(coord_run *r, const char *output, coord_resume how, const char *resume_path, fw_error *err)

@@ -8,9 +8,10 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/model/model.h"
+#include "coordinator/commands/command.h"
 #include "coordinator/commands/dataset.h"
-#include "coordinator/commands/group.h"
 #include "coordinator/commands/run.h"
+#include "coordinator/gang/group.h"
 
 /* A YAML single-quoted scalar. */
 static void add_quoted(fw_text *t, const char *s)

@@ -59,8 +59,8 @@ static fw_status one_generation(coord_training *t, fw_error *err)
 static fw_status close_gang(coord_training *t, fw_status s, fw_error *err)
 {
     fw_error ignored = {0};
-    coord_group_close(t->call->group, fw_status_exit_code(s), &ignored);
-    coord_group_destroy(&t->call->group);
+    coord_group_close(t->group, fw_status_exit_code(s), &ignored);
+    coord_group_destroy(&t->group);
     const fw_status ended = coord_keeper_finish(t->keeper, s == FW_OK, s == FW_OK ? err : &ignored);
     return s == FW_OK ? ended : s;
 }
@@ -70,11 +70,11 @@ static fw_status generations(coord_training *t, fw_error *err)
     for (;;) {
         fw_line *line = NULL;
         FW_TRY(coord_keeper_start(t->keeper, &line, err));
-        FW_TRY(coord_group_create(&t->call->group, line, err));
+        FW_TRY(coord_group_create(&t->group, line, err));
         const fw_status s = one_generation(t, err);
         coord_progress_end(t->line);
         if (s != FW_ERR_LOST) return close_gang(t, s, err);
-        coord_group_destroy(&t->call->group);
+        coord_group_destroy(&t->group);
         FW_TRY(coord_keeper_lost(t->keeper, err));
         coord_training_forget(t);
         t->restarted = true;
@@ -91,20 +91,20 @@ static fw_status tell_end(coord_training *t, fw_status s, fw_error *err)
     return heed_stop(t, err);
 }
 
-fw_status coord_supervise(coord_training *t, fw_error *err)
+fw_status coord_supervise(coord_training *t, const coord_call *call, fw_error *err)
 {
     coord_keeper_opts opts;
     char digest[FW_DIGEST_TEXT];
     t->started = fw_mono_now();
-    FW_TRY(read_options(&opts, t->call, err));
+    FW_TRY(read_options(&opts, call, err));
     FW_TRY(coord_training_open_project(t, err));
     FW_TRY(coord_dataset_digest(digest, t->dataset, err));
-    FW_TRY(coord_training_open_run(t, digest, err));
+    FW_TRY(coord_training_open_run(t, digest, coord_option_value(call, "output"), coord_option_value(call, "resume"), err));
     opts.folder = t->run->dir;
     opts.from = t->run->checkpoint;
     FW_TRY(coord_keeper_create(&t->keeper, &opts, err));
     fw_status s = tell_end(t, generations(t, err), err);
-    coord_group_destroy(&t->call->group);
+    coord_group_destroy(&t->group);
     coord_keeper_destroy(&t->keeper);
     return s;
 }

@@ -2,12 +2,13 @@
 #ifndef COORD_COMMANDS_SUPERVISE_H
 #define COORD_COMMANDS_SUPERVISE_H
 
+#include "coordinator/commands/command.h"
 #include "coordinator/commands/training.h"
 
 /** --ranks, --hosts or --launch was given. */
 bool coord_supervised(const coord_call *call);
 
 /** From the project to `done`. FW_ERR_STOPPED: a signal, and what the checkpoint is. FW_ERR_LOST: given up, and why. */
-fw_status coord_supervise(coord_training *t, fw_error *err);
+fw_status coord_supervise(coord_training *t, const coord_call *call, fw_error *err);
 
 #endif

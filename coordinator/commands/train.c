@@ -2,20 +2,21 @@
 #include "coordinator/commands/learning_rate.h"
 #include "coordinator/commands/supervise.h"
 
-static fw_status train(coord_training *t, fw_error *err)
+static fw_status train(coord_training *t, const coord_call *call, fw_error *err)
 {
     t->started = fw_mono_now();
     FW_TRY(coord_training_open_project(t, err));
     FW_TRY(coord_training_open_group(t, err));
-    if (coord_option_set(t->call, "find-learning-rate")) return coord_find_rate(t, err);
-    FW_TRY(coord_training_open_run(t, t->opened->digest, err));
+    if (coord_option_set(call, "find-learning-rate")) return coord_find_rate(t, err);
+    FW_TRY(coord_training_open_run(t, t->opened->digest, coord_option_value(call, "output"), coord_option_value(call, "resume"), err));
     return coord_training_run(t, err);
 }
 
 static fw_status run(coord_call *call, fw_error *err)
 {
-    coord_training t = {.call = call};
-    fw_status s = coord_supervised(call) ? coord_supervise(&t, err) : train(&t, err);
+    coord_training t = {.file = call->positional[0], .overrides = call->overrides, .n_overrides = call->n_overrides, .group = call->group,
+                        .profile = coord_option_set(call, "profile")};
+    fw_status s = coord_supervised(call) ? coord_supervise(&t, call, err) : train(&t, call, err);
     coord_training_release(&t);
     return s;
 }

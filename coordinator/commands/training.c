@@ -11,45 +11,7 @@
 #include "coordinator/commands/evaluation.h"
 #include "coordinator/commands/history.h"
 
-/* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
-
-/* Best round and rounds since, from the whole history: the same whether it was run at a stretch or resumed. */
-static void judge_history(coord_training *t)
-{
-    const double margin = t->project->train.early_stopping.min_delta;
-    const bool smaller = fw_metrics_smaller_is_better(t->metric);
-    double best = 0.0;
-    t->best = 0;
-    t->since_best = 0;
-    for (size_t i = 0; i < t->n_rounds; i++) {
-        const double *v = coord_round_metric(&t->rounds[i], t->metric);
-        bool better = v != NULL && (t->best == 0 || (smaller ? *v < best - margin : *v > best + margin));
-        if (better) {
-            best = *v;
-            t->best = i + 1;
-        }
-        t->since_best = better ? 0 : t->since_best + 1;
-    }
-    const uint64_t patience = t->project->train.early_stopping.patience;
-    t->stop_early = patience > 0 && t->best > 0 && t->since_best >= patience;
-}
-
-static bool keeps_best(const coord_training *t) { return t->project->train.early_stopping.patience > 0; }
-
 /* ---- events -------------------------------------------------------------------------------------------------------------------------------- */
-
-static json_t *seconds_json(const fw_part_seconds *s)
-{
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "load", s->load, "forward", s->forward, "backward", s->backward, "sum", s->sum, "optimizer",
-                     s->optimizer, "wait", s->wait);
-}
-
-static json_t *validation_json(const fw_round_result *r)
-{
-    json_t *o = json_object();
-    for (size_t i = 0; i < r->n_validation; i++) json_object_set_new(o, r->validation[i].name, json_real(r->validation[i].value));
-    return o;
-}
 
 /* Why it was started again, and how long it took from the loss to the next step. */
 static void add_loss(const coord_training *t, json_t *more)
@@ -61,10 +23,8 @@ static void add_loss(const coord_training *t, json_t *more)
 fw_status coord_training_event(coord_training *t, const char *name, const fw_round_result *r, fw_error *err)
 {
     const fw_position *at = &t->at;
-    json_t *more = json_pack("{s:I, s:I, s:I}", "round", (json_int_t)at->round, "step", (json_int_t)at->step, "rows", (json_int_t)at->rows);
-    if (more != NULL && r != NULL)
-        json_object_update_new(more, json_pack("{s:f, s:f, s:o, s:o}", "rows_per_s", r->rows_per_s, "train_loss", r->train_loss, "validation",
-                                               validation_json(r), "seconds", seconds_json(&r->seconds)));
+    json_t *more = r != NULL ? coord_round_json(r)
+                             : json_pack("{s:I, s:I, s:I}", "round", (json_int_t)at->round, "step", (json_int_t)at->step, "rows", (json_int_t)at->rows);
     if (more != NULL) json_object_set_new(more, "ranks", json_integer(t->opened != NULL ? (json_int_t)t->opened->ranks : 0));
     if (more != NULL && t->restarted && strcmp(name, "restart") == 0) add_loss(t, more);
     coord_progress_publish(t->line, name, at, r);
@@ -112,12 +72,12 @@ static fw_status on_progress(void *context, const fw_answer *a, fw_error *err)
 
 fw_status coord_training_open_project(coord_training *t, fw_error *err)
 {
-    FW_TRY(fw_project_load(&t->project, t->call->positional[0], t->call->overrides, t->call->n_overrides, err));
+    FW_TRY(fw_project_load(&t->project, t->file, t->overrides, t->n_overrides, err));
     FW_TRY(fw_project_available(t->project, err));
     FW_FREE char *unused = fw_project_unused_sections(t->project);
     if (unused != NULL) fw_log_info("not used by this command: %s", unused);
     FW_TRY(fw_project_dataset_path(&t->dataset, t->project, err));
-    t->metric = coord_history_metric(t->project);
+    t->metric = coord_rounds_metric(t->project);
     return coord_dataset_check(t->dataset, t->project, err);
 }
 
@@ -126,7 +86,7 @@ fw_status coord_training_open_group(coord_training *t, fw_error *err)
     FW_FREE char *yaml = NULL;
     FW_TRY(fw_project_resolved(&yaml, t->project, err));
     fw_order open = {.kind = FW_ORDER_OPEN, .project = yaml, .directory = t->project->dir, .dataset = t->dataset};
-    FW_TRY(coord_group_order(t->call->group, &open, coord_print_notes, NULL, &t->opened, err));
+    FW_TRY(coord_group_order(t->group, &open, coord_print_notes, NULL, &t->opened, err));
     const fw_answer *a = t->opened;
     fw_log_info("dataset %.8s: %.0f rows to train on, %.0f to validate, %.0f features; %u rank%s", a->digest, fw_answer_value(a, "train", 0.0),
                 fw_answer_value(a, "validation", 0.0), fw_answer_value(a, "features", 0.0), a->ranks, a->ranks == 1 ? "" : "s");
@@ -138,12 +98,8 @@ fw_status coord_training_open_group(coord_training *t, fw_error *err)
 
 static fw_status keep_rounds(coord_training *t, fw_answer *a, fw_error *err)
 {
-    FW_TRY(fw_grow((void **)&t->rounds, &t->capacity, t->n_rounds + a->n_rounds + 1, sizeof *t->rounds, "rounds", err));
-    memcpy(t->rounds + t->n_rounds, a->rounds, a->n_rounds * sizeof *a->rounds);       /* their texts move over */
-    t->n_rounds += a->n_rounds;
-    a->n_rounds = 0;
+    FW_TRY(coord_rounds_take(&t->rounds, a, t->project, err));
     t->at = a->position;
-    judge_history(t);
     return FW_OK;
 }
 
@@ -159,7 +115,7 @@ fw_status coord_training_create_learner(coord_training *t, fw_error *err)
         o.kind = FW_ORDER_RESTORE;
         o.dataset = t->run->resume_from;
     }
-    FW_TRY(coord_group_order(t->call->group, &o, coord_print_notes, NULL, &a, err));
+    FW_TRY(coord_group_order(t->group, &o, coord_print_notes, NULL, &a, err));
     if (o.kind == FW_ORDER_RESTORE) {
         fw_log_info("going on from %s: round %llu, step %llu", t->run->resume_from, (unsigned long long)a->position.round + 1,
                     (unsigned long long)a->position.step);
@@ -179,8 +135,8 @@ static fw_status one_round(coord_training *t, fw_error *err)
 {
     fw_error why = {0};
     FW_AUTO(fw_answer) *a = NULL;
-    fw_order advance = {.kind = FW_ORDER_ADVANCE, .rounds = 1, .mark_best = keeps_best(t) && t->best == t->n_rounds && t->best > 0};
-    fw_status s = coord_group_order(t->call->group, &advance, on_progress, t, &a, &why);
+    fw_order advance = {.kind = FW_ORDER_ADVANCE, .rounds = 1, .mark_best = coord_rounds_mark_best(&t->rounds, t->project)};
+    fw_status s = coord_group_order(t->group, &advance, on_progress, t, &a, &why);
     if (s == FW_ERR_STOPPED) return stopped(t, &why, err);
     if (s == FW_ERR_LOST && t->keeper != NULL) return fw_fail(err, s, "%s", why.text);
     if (s < 0) {
@@ -190,27 +146,28 @@ static fw_status one_round(coord_training *t, fw_error *err)
     }
     FW_TRY(keep_rounds(t, a, err));
     if (t->keeper != NULL) coord_keeper_progress(t->keeper, t->at.step);
-    coord_progress_round(t->line, &t->rounds[t->n_rounds - 1], t->metric);
-    return coord_training_event(t, "round", &t->rounds[t->n_rounds - 1], err);
+    const fw_round_result *r = &t->rounds.round[t->rounds.n - 1];
+    coord_progress_round(t->line, r, t->metric);
+    return coord_training_event(t, "round", r, err);
 }
 
 static fw_status all_rounds(coord_training *t, fw_error *err)
 {
-    while (t->n_rounds < t->project->train.epochs && !t->stop_early) FW_TRY(one_round(t, err));
+    const coord_best *best = &t->rounds.best;
+    while (t->rounds.n < t->project->train.epochs && !coord_best_stops(best, t->project)) FW_TRY(one_round(t, err));
     coord_progress_end(t->line);
-    if (t->stop_early)
-        fw_log_info("stopped early: %s did not get better for %llu rounds; the best was round %zu", t->metric, (unsigned long long)t->since_best, t->best);
+    if (coord_best_stops(best, t->project))
+        fw_log_info("stopped early: %s did not get better for %llu rounds; the best was round %zu", t->metric, (unsigned long long)best->since, best->round);
     return FW_OK;
 }
 
 static fw_status save_model(coord_training *t, fw_error *err)
 {
-    const bool best = keeps_best(t) && t->best > 0 && t->best < t->n_rounds;
-    const fw_round_result *r = t->n_rounds > 0 ? &t->rounds[best ? t->best - 1 : t->n_rounds - 1] : NULL;
+    const fw_round_result *r = coord_rounds_kept(&t->rounds, t->project);
     FW_AUTO(fw_answer) *a = NULL;
-    fw_order save = {.kind = FW_ORDER_SAVE, .path = t->run->model, .best = best, .values = r != NULL ? r->validation : NULL,
-                     .n_values = r != NULL ? r->n_validation : 0};
-    return coord_group_order(t->call->group, &save, on_progress, t, &a, err);
+    fw_order save = {.kind = FW_ORDER_SAVE, .path = t->run->model, .best = coord_rounds_keeps_best(&t->rounds, t->project),
+                     .values = r != NULL ? r->validation : NULL, .n_values = r != NULL ? r->n_validation : 0};
+    return coord_group_order(t->group, &save, on_progress, t, &a, err);
 }
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +180,7 @@ static void print_share(const char *name, double part, double all)
 /* Where the time of the last round went, by part and by rank. */
 static void print_profile(const coord_training *t)
 {
-    const fw_round_result *r = &t->rounds[t->n_rounds - 1];
+    const fw_round_result *r = &t->rounds.round[t->rounds.n - 1];
     const fw_part_seconds *s = &r->seconds;
     const double all = s->load + s->forward + s->backward + s->sum + s->optimizer + s->wait;
     printf("\nwhere a round's time goes (the slowest rank of each part; rank %u had most to do)\n", r->slowest_rank);
@@ -242,7 +199,7 @@ static void print_profile(const coord_training *t)
 
 static void print_summary(const coord_training *t, const coord_report *r)
 {
-    printf("trained %s in %.1f s: %zu rounds on %u rank%s\n", t->project->project, fw_mono_seconds(t->started, fw_mono_now()), t->n_rounds, t->opened->ranks,
+    printf("trained %s in %.1f s: %zu rounds on %u rank%s\n", t->project->project, fw_mono_seconds(t->started, fw_mono_now()), t->rounds.n, t->opened->ranks,
            t->opened->ranks == 1 ? "" : "s");
     printf("  model    %s  (%s)\n", t->run->model, r->model->digest);
     if (r->metrics->task == FW_TASK_REGRESSION)
@@ -250,7 +207,7 @@ static void print_summary(const coord_training *t, const coord_report *r)
     else
         printf("  on the %s split (%llu rows): accuracy %.4f, macro_f1 %.4f, log_loss %.4f\n", r->split, (unsigned long long)r->rows, r->metrics->accuracy,
                r->metrics->macro_f1, r->metrics->log_loss);
-    printf("  report   %s/report.html\n  next     flywheel evaluate %s %s   judges it on the test split\n", t->run->dir, t->call->positional[0], t->run->dir);
+    printf("  report   %s/report.html\n  next     flywheel evaluate %s %s   judges it on the test split\n", t->run->dir, t->file, t->run->dir);
 }
 
 /* metrics.json and report.html of the validation split, or of the training split where there is no other. */
@@ -259,24 +216,23 @@ static fw_status report(coord_training *t, fw_error *err)
     FW_FREE coord_history_row *history = NULL;
     FW_AUTO(coord_evaluation) *e = NULL;
     const char *metric = t->metric;
-    FW_TRY(coord_history_rows(&history, &metric, t->rounds, t->n_rounds, err));
+    FW_TRY(coord_history_rows(&history, &metric, t->rounds.round, t->rounds.n, err));
     coord_evaluation_opts opts = {.model_path = t->run->model, .dataset_path = t->dataset, .project = t->project,
                                   .split = fw_answer_value(t->opened, "validation", 0.0) > 0.0 ? FW_VALIDATION : FW_TRAIN, .history = history,
-                                  .n_history = t->n_rounds, .history_metric = metric};
-    FW_TRY(coord_evaluation_run(&e, t->call->group, &opts, err));
+                                  .n_history = t->rounds.n, .history_metric = metric};
+    FW_TRY(coord_evaluation_run(&e, t->group, &opts, err));
     FW_TRY(coord_evaluation_write(e, t->run->dir, err));
     print_summary(t, coord_evaluation_report(e));
-    if (coord_option_set(t->call, "profile") && t->n_rounds > 0 && t->rounds[t->n_rounds - 1].n_by_rank > 0) print_profile(t);
+    if (t->profile && t->rounds.n > 0 && t->rounds.round[t->rounds.n - 1].n_by_rank > 0) print_profile(t);
     return FW_OK;
 }
 
 /* ---- from the run folder to the end --------------------------------------------------------------------------------------------------------- */
 
-fw_status coord_training_open_run(coord_training *t, const char *dataset_digest, fw_error *err)
+fw_status coord_training_open_run(coord_training *t, const char *dataset_digest, const char *output, const char *how, fw_error *err)
 {
-    const char *how = coord_option_value(t->call, "resume");
     coord_resume resume = how == NULL || strcmp(how, "auto") == 0 ? COORD_RESUME_AUTO : strcmp(how, "never") == 0 ? COORD_RESUME_NEVER : COORD_RESUME_PATH;
-    FW_TRY(coord_run_open(&t->run, t->project, dataset_digest, coord_option_value(t->call, "output"), resume, how, err));
+    FW_TRY(coord_run_open(&t->run, t->project, dataset_digest, output, resume, how, err));
     FW_TRY(coord_run_begin(t->run, t->project, err));
     fw_log_info("run folder %s", t->run->dir);
     return FW_OK;
@@ -297,14 +253,8 @@ fw_status coord_training_run(coord_training *t, fw_error *err)
 
 void coord_training_forget(coord_training *t)
 {
-    for (size_t i = 0; i < t->n_rounds; i++) {
-        for (size_t k = 0; k < t->rounds[i].n_validation; k++) free(t->rounds[i].validation[k].name);
-        free(t->rounds[i].validation);
-        free(t->rounds[i].by_rank);
-    }
-    t->n_rounds = t->best = 0;
-    t->since_best = 0;
-    t->stop_early = t->stepped = false;
+    coord_rounds_clear(&t->rounds);
+    t->stepped = false;
     t->at = (fw_position){0};
     fw_answer_destroy(&t->opened);
 }
@@ -313,7 +263,7 @@ void coord_training_release(coord_training *t)
 {
     coord_progress_close(&t->line);
     coord_training_forget(t);
-    free(t->rounds);
+    coord_rounds_release(&t->rounds);
     free(t->dataset);
     coord_run_destroy(&t->run);
     fw_project_destroy(&t->project);

@@ -4,26 +4,27 @@
 #define COORD_COMMANDS_TRAINING_H
 
 #include "common/core/clock.h"
-#include "coordinator/commands/group.h"
 #include "coordinator/commands/progress.h"
 #include "coordinator/commands/run.h"
+#include "coordinator/gang/group.h"
 #include "coordinator/gang/keeper.h"
+#include "coordinator/study/rounds.h"
 
 typedef struct coord_training {
-    coord_call *call;
+    const char *file;                  /* the project file, and what is set on the command line: */
+    const char *const *overrides; size_t n_overrides;
+    bool profile;                      /* where the time went is printed at the end */
+    coord_group *group;
     fw_project *project;
     char *dataset;
     fw_answer *opened;
     coord_run *run;
     coord_progress_line *line;
     coord_keeper *keeper;              /* of the gang; NULL: the ranks are this job's */
-    fw_round_result *rounds;           /* all so far; a resumed run begins with its history */
-    size_t n_rounds, capacity;
+    coord_rounds rounds;               /* all so far; a resumed run begins with its history */
     fw_position at;                    /* where the training stands */
     const char *metric;                /* that decides and is shown: early stopping's, or log_loss, or rmse */
-    size_t best;                       /* index of the best round + 1; 0: none */
-    uint64_t since_best;
-    bool stop_early, stepped;          /* stepped: the first step is done, start-up has ended */
+    bool stepped;                      /* the first step is done, start-up has ended */
     bool restarted;                    /* after a loss, and no step was made since */
     bool told_end;                     /* the event `stop` was written */
     fw_mono started;
@@ -33,8 +34,8 @@ typedef struct coord_training {
 fw_status coord_training_open_project(coord_training *t, fw_error *err);
 /** The ranks open the dataset. */
 fw_status coord_training_open_group(coord_training *t, fw_error *err);
-/** The folder, locked and begun; what to go on from. */
-fw_status coord_training_open_run(coord_training *t, const char *dataset_digest, fw_error *err);
+/** The folder (NULL: a new one in runs/), locked and begun; what to go on from: resume is "auto" (or NULL), "never", or a path. */
+fw_status coord_training_open_run(coord_training *t, const char *dataset_digest, const char *output, const char *resume, fw_error *err);
 /** A new learner, or one that goes on from run->resume_from with its history. */
 fw_status coord_training_create_learner(coord_training *t, fw_error *err);
 /** With group and run folder open: a new learner or a restored one, the rounds, the model, the report, `done`.

@@ -13,7 +13,7 @@
 #include "common/core/log.h"
 #include "common/core/text.h"
 #include "coordinator/commands/command.h"
-#include "coordinator/commands/group.h"
+#include "coordinator/gang/group.h"
 #include "worker/worker.h"
 
 #define ORDERS_ENDPOINT "inproc://orders"

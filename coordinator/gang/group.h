@@ -1,10 +1,11 @@
 /** The coordinator's end of the line to a group: one order at a time, answers with progress in between. */
-#ifndef COORD_COMMANDS_GROUP_H
-#define COORD_COMMANDS_GROUP_H
+#ifndef COORD_GANG_GROUP_H
+#define COORD_GANG_GROUP_H
 
 #include "common/bus/bus.h"
-#include "coordinator/commands/command.h"
 #include "proto/command.h"
+
+typedef struct coord_group coord_group;
 
 /** What comes before the answer: notes, steps, checkpoints, parts of predictions. */
 typedef fw_status (*coord_progress)(void *context, const fw_answer *progress, fw_error *err);

@@ -1,4 +1,4 @@
-#include "coordinator/commands/group.h"
+#include "coordinator/gang/group.h"
 
 #include <stdlib.h>
 #include <string.h>
