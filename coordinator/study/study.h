@@ -7,13 +7,17 @@
  *  life of a trial:  ask (new) -> report ... -> COMPLETE | PRUNED | FAIL
  *                                   | pause, lost -> WAITING -> ask (goes on) -> ...
  *
- *  **Lockstep.** Slots have a virtual clock that counts rounds. An ask or the end of a job counts only when its slot's turn is next by (clock, slot), so the
- *  decisions are those of a cluster whose rounds all take one second, however fast or unlucky the real ranks are. */
+ *  **Lockstep.** Slots have a virtual clock that counts rounds. An ask, the report at which a job is judged, a completion and a failure are made only when
+ *  the slot's turn is next by (clock, slot), so the decisions are those of a cluster whose rounds all take one second, however fast or unlucky the real ranks
+ *  are. Reports before the end of a job, those that come again and losses are made at any time. The job of a slot whose group was lost stays with the slot:
+ *  its next ask gives it again, at any time. Every slot must be served all the time; what one has to tell may have to wait for another. */
 #ifndef COORD_STUDY_STUDY_H
 #define COORD_STUDY_STUDY_H
 
 #include "coordinator/study/pruner.h"
 #include "coordinator/study/sampler.h"
+
+typedef enum coord_study_how { COORD_STUDY_NEW, COORD_STUDY_RESUME, COORD_STUDY_FORCE } coord_study_how;
 
 typedef struct coord_study_opts {
     const char *dir;               /* studies/<name>; made when it is not there. The journal is <dir>/journal */
@@ -21,7 +25,7 @@ typedef struct coord_study_opts {
     const char *dataset_digest;
     uint32_t slots;                /* trials at a time */
     bool lockstep;
-    enum { COORD_STUDY_NEW, COORD_STUDY_RESUME, COORD_STUDY_FORCE } how;      /* NEW: a study that is there is refused; FORCE: it is removed */
+    coord_study_how how;           /* NEW: a study that is there is refused; FORCE: it is removed */
 } coord_study_opts;
 
 typedef struct coord_study coord_study;
@@ -49,7 +53,9 @@ typedef struct coord_job {
  *  also after coord_study_stop. Journal: decided and on the disk. Cost: that of a suggestion, plus O(log trials). */
 fw_status coord_study_ask(coord_study *s, uint32_t slot, coord_answer_kind *kind, coord_job *job, fw_error *err);
 
-/** The objective after `rounds` finished rounds of the job's trial, in order; error: standard error or NaN. Rounds that were reported before a loss are
+/** In lockstep out of turn: FW_ERR_INTERNAL, and after coord_study_stop FW_ERR_STOPPED, upon which the job is to be given back by coord_study_lost: it is
+ *  told again after a resume. This holds for the calls below too.
+ *  The objective after `rounds` finished rounds of the job's trial, in order; error: standard error or NaN. Rounds that were reported before a loss are
  *  checked: FW_ERR_INTERNAL when they differ (the same bits were promised). *verdict: GO_ON below the job's end; at it what the pruner says, the job is
  *  over on PAUSE and PRUNE; at GO_ON before max_rounds job->to is the next milestone. At max_rounds GO_ON: the trial is to be completed. */
 fw_status coord_study_report(coord_study *s, coord_job *job, uint64_t rounds, double value, double error, coord_verdict_on *verdict, fw_error *err);
@@ -63,12 +69,12 @@ fw_status coord_study_fail(coord_study *s, const coord_job *job, const char *rea
 /** Its group was lost or stopped: WAITING, and first in line. */
 fw_status coord_study_lost(coord_study *s, const coord_job *job, fw_error *err);
 
-/** No new job is given from here on (signal, timeout). Not in the journal: a resumed study goes on. */
+/** No new job is given from here on (signal, timeout), and no turn is waited for. Not in the journal: a resumed study goes on. */
 void      coord_study_stop(coord_study *s);
 /** More trials than the journal's settings said (--trials on resume). Journal. */
 fw_status coord_study_extend(coord_study *s, uint64_t trials, fw_error *err);
 
-/** In lockstep the slot whose ask or report is next, of those that are not waiting; -1: any (no lockstep). */
+/** In lockstep the slot whose ask or report is next, of those that are not waiting; -1: any (no lockstep, or stopped), or none. */
 int64_t   coord_study_turn(const coord_study *s);
 
 /** Feeds the journal in dir to a fresh machine without touching it. FW_OK: every decision is the same, *decisions of them. FW_ERR_FORMAT: where not, by
@@ -82,6 +88,7 @@ size_t             coord_study_n_trials(const coord_study *s);
 const coord_trial *coord_study_trial(const coord_study *s, uint64_t number);
 const coord_trial *coord_study_best(const coord_study *s);              /* NULL: none is complete */
 uint64_t           coord_study_count(const coord_study *s, coord_trial_state state);
+uint32_t           coord_study_slots(const coord_study *s);             /* in lockstep those that it began with */
 uint64_t           coord_study_budget(const coord_study *s);            /* trials */
 uint64_t           coord_study_max_rounds(const coord_study *s);
 const char        *coord_study_metric(const coord_study *s);
