@@ -6,79 +6,6 @@
 #include "common/core/size.h"
 #include "coordinator/report/html_parts.h"
 
-/* The drawing area in SVG units. */
-enum { CHART_WIDTH = 480, CHART_HEIGHT = 270, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 40 };
-
-typedef struct scale { double low, high, step; } scale;
-
-/** A round step (1, 2 or 5 times a power of ten) for about `ticks` ticks, and ends that are multiples of it. */
-static scale round_scale(double low, double high, double ticks)
-{
-    if (!(high > low)) {
-        double pad = FW_MAX(fabs(low) * 0.1, 1e-9);
-        low -= pad;
-        high += pad;
-    }
-    double raw = (high - low) / ticks, power = pow(10, floor(log10(raw))), lead = raw / power;
-    double step = (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
-    return (scale){floor(low / step + 1e-9) * step, ceil(high / step - 1e-9) * step, step};
-}
-
-static double across(const scale *s, double x)
-{
-    return LEFT + (x - s->low) / (s->high - s->low) * (CHART_WIDTH - LEFT - RIGHT);
-}
-
-static double up(const scale *s, double y)
-{
-    return CHART_HEIGHT - BOTTOM - (y - s->low) / (s->high - s->low) * (CHART_HEIGHT - TOP - BOTTOM);
-}
-
-static void tick_text(char out[static COORD_FIGURE_TEXT], double v, double step)
-{
-    if (fabs(v) < step * 1e-6) v = 0;
-    double size = FW_MAX(fabs(v), step);
-    if (size >= 1e6 || size < 1e-4) snprintf(out, COORD_FIGURE_TEXT, "%.3g", v);
-    else snprintf(out, COORD_FIGURE_TEXT, "%.*f", step >= 1 ? 0 : FW_MIN((int)ceil(-log10(step) - 1e-9), 8), v);
-}
-
-static size_t n_ticks(const scale *s)
-{
-    return (size_t)llround((s->high - s->low) / s->step) + 1;
-}
-
-static void axes(fw_text *out, const scale *x, const scale *y, const char *x_name)
-{
-    char label[COORD_FIGURE_TEXT];
-    for (size_t i = 0; i < n_ticks(y); i++) {
-        double v = y->low + (double)i * y->step;
-        tick_text(label, v, y->step);
-        fw_text_format(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", LEFT,
-                       CHART_WIDTH - RIGHT, up(y, v), up(y, v), LEFT - 7, up(y, v) + 4, label);
-    }
-    for (size_t i = 0; i < n_ticks(x); i++) {
-        double v = x->low + (double)i * x->step;
-        tick_text(label, v, x->step);
-        fw_text_format(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>", across(x, v), CHART_HEIGHT - BOTTOM + 17, label);
-    }
-    fw_text_format(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM, CHART_HEIGHT - BOTTOM);
-    fw_text_format(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>", (LEFT + CHART_WIDTH - RIGHT) / 2, CHART_HEIGHT - 6, x_name);
-}
-
-static void open_figure(fw_text *out, const char *title)
-{
-    fw_text_add(out, "<figure><figcaption>");
-    coord_html_escape(out, title);
-    fw_text_add(out, "</figcaption>");
-}
-
-static void open_svg(fw_text *out, const char *title)
-{
-    fw_text_format(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", CHART_WIDTH, CHART_HEIGHT);
-    coord_html_escape(out, title);
-    fw_text_add(out, "\">");
-}
-
 static void key(fw_text *out, const coord_line *lines, size_t n)
 {
     fw_text_add(out, "<div class=\"key\">");
@@ -90,12 +17,12 @@ static void key(fw_text *out, const coord_line *lines, size_t n)
     fw_text_add(out, "</div>");
 }
 
-static void draw_line(fw_text *out, const coord_line *l, const scale *x, const scale *y)
+static void draw_line(fw_text *out, const coord_line *l, const coord_scale *x, const coord_scale *y)
 {
     bool pen = false;
     fw_text_format(out, "<path class=\"%s\" d=\"", l->css);
     for (size_t i = 0; i < l->n; i++) {
-        if (isfinite(l->y[i])) fw_text_format(out, "%s%.1f %.1f", pen ? "L" : "M", across(x, l->x[i]), up(y, l->y[i]));
+        if (isfinite(l->y[i])) fw_text_format(out, "%s%.1f %.1f", pen ? "L" : "M", coord_across(x, l->x[i]), coord_up(y, l->y[i]));
         pen = isfinite(l->y[i]);
     }
     fw_text_add(out, "\"/>");
@@ -104,18 +31,18 @@ static void draw_line(fw_text *out, const coord_line *l, const scale *x, const s
         char value[COORD_FIGURE_TEXT];
         coord_figure(value, l->y[i]);
         if (!isfinite(l->y[i])) continue;
-        fw_text_format(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"><title>round %.0f: ", l->css, across(x, l->x[i]), up(y, l->y[i]), l->n > 25 ? "2" : "3", l->x[i]);
+        fw_text_format(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"><title>round %.0f: ", l->css, coord_across(x, l->x[i]), coord_up(y, l->y[i]), l->n > 25 ? "2" : "3", l->x[i]);
         coord_html_escape(out, l->name);
         fw_text_format(out, " %s</title></circle>", value);
     }
 }
 
-static void draw_mark(fw_text *out, const scale *x, double at, const char *words)
+static void draw_mark(fw_text *out, const coord_scale *x, double at, const char *words)
 {
-    double px = across(x, at);
-    bool right = px > (LEFT + CHART_WIDTH - RIGHT) / 2.0;
-    fw_text_format(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">", px, px, TOP, CHART_HEIGHT - BOTTOM,
-                   right ? px - 5 : px + 5, TOP + 10, right ? "end" : "start");
+    double px = coord_across(x, at);
+    bool right = px > (COORD_CHART_LEFT + COORD_CHART_WIDTH - COORD_CHART_RIGHT) / 2.0;
+    fw_text_format(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">", px, px, COORD_CHART_TOP, COORD_CHART_HEIGHT - COORD_CHART_BOTTOM,
+                   right ? px - 5 : px + 5, COORD_CHART_TOP + 10, right ? "end" : "start");
     coord_html_escape(out, words);
     fw_text_add(out, "</text>");
 }
@@ -132,14 +59,14 @@ void coord_chart_lines(fw_text *out, const char *title, const char *x_name, cons
             high[1] = FW_MAX(high[1], lines[k].y[i]);
         }
     if (!isfinite(low[0])) return;
-    scale x = round_scale(low[0], high[0], 8), y = round_scale(low[1], high[1], 5);
+    coord_scale x = coord_scale_round(low[0], high[0], 8), y = coord_scale_round(low[1], high[1], 5);
     x.step = FW_MAX(x.step, 1);                    /* rounds are whole */
     x.low = floor(low[0] / x.step) * x.step;
     x.high = FW_MAX(ceil(high[0] / x.step) * x.step, x.low + x.step);
-    open_figure(out, title);
+    coord_open_figure(out, title);
     key(out, lines, n_lines);
-    open_svg(out, title);
-    axes(out, &x, &y, x_name);
+    coord_open_svg(out, title);
+    coord_chart_axes(out, &x, &y, x_name);
     if (mark_words != NULL) draw_mark(out, &x, mark_x, mark_words);
     for (size_t k = 0; k < n_lines; k++) draw_line(out, &lines[k], &x, &y);
     fw_text_add(out, "</svg></figure>");
@@ -148,21 +75,21 @@ void coord_chart_lines(fw_text *out, const char *title, const char *x_name, cons
 void coord_chart_reliability(fw_text *out, const fw_metrics *m)
 {
     static const char title[] = "Accuracy in each range of confidence";
-    const scale x = {0, 1, 0.2}, y = {0, 1, 0.2};
+    const coord_scale x = {0, 1, 0.2}, y = {0, 1, 0.2};
     uint64_t most = 1;
     for (size_t b = 0; b < FW_CALIBRATION_BINS; b++) most = FW_MAX(most, m->reliability[b].count);
-    open_figure(out, title);
+    coord_open_figure(out, title);
     fw_text_add(out, "<div class=\"key\"><span>area: number of rows</span><span>dashed: confidence that can be taken at its word</span></div>");
-    open_svg(out, title);
-    axes(out, &x, &y, "confidence in the predicted class");
-    fw_text_format(out, "<line class=\"ideal\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", across(&x, 0), up(&y, 0), across(&x, 1), up(&y, 1));
+    coord_open_svg(out, title);
+    coord_chart_axes(out, &x, &y, "confidence in the predicted class");
+    fw_text_format(out, "<line class=\"ideal\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", coord_across(&x, 0), coord_up(&y, 0), coord_across(&x, 1), coord_up(&y, 1));
     for (size_t b = 0; b < FW_CALIBRATION_BINS; b++) {
         const fw_reliability_bin *k = &m->reliability[b];
         if (k->count == 0) continue;
         char count[COORD_FIGURE_TEXT];
         coord_count(count, k->count);
         fw_text_format(out, "<circle class=\"bubble\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>confidence %.1f %%, accuracy %.1f %%, %s rows</title></circle>",
-                       across(&x, k->confidence), up(&y, k->accuracy), FW_MAX(3.0, 13 * sqrt((double)k->count / (double)most)), 100 * k->confidence, 100 * k->accuracy, count);
+                       coord_across(&x, k->confidence), coord_up(&y, k->accuracy), FW_MAX(3.0, 13 * sqrt((double)k->count / (double)most)), 100 * k->confidence, 100 * k->accuracy, count);
     }
     fw_text_add(out, "</svg></figure>");
 }

@@ -9,6 +9,19 @@ extern const char coord_html_style[];
 /** Text for element content and quoted attributes: & < > " ' escaped, bytes that are no text replaced. NULL adds nothing. */
 void coord_html_escape(fw_text *out, const char *s);
 
+/** The drawing area in SVG units. */
+enum { COORD_CHART_WIDTH = 480, COORD_CHART_HEIGHT = 270, COORD_CHART_LEFT = 58, COORD_CHART_RIGHT = 14, COORD_CHART_TOP = 14, COORD_CHART_BOTTOM = 40 };
+
+typedef struct coord_scale { double low, high, step; } coord_scale;
+
+/** A round step (1, 2 or 5 times a power of ten) for about `ticks` ticks, and ends that are multiples of it. */
+coord_scale coord_scale_round(double low, double high, double ticks);
+double coord_across(const coord_scale *s, double x);           /* to SVG units */
+double coord_up(const coord_scale *s, double y);
+void   coord_chart_axes(fw_text *out, const coord_scale *x, const coord_scale *y, const char *x_name);      /* x NULL: without ticks */
+void   coord_open_figure(fw_text *out, const char *title);      /* until </figure> */
+void   coord_open_svg(fw_text *out, const char *title);         /* of the drawing area, until </svg> */
+
 /** One line of a chart: y over x, n points. */
 typedef struct coord_line { const char *name, *css; const double *x, *y; size_t n; } coord_line;
 
