@@ -4,6 +4,9 @@
 
 const coord_sampler_kind *const coord_samplers[] = {
     &coord_sampler_random,
+    &coord_sampler_grid,
+    &coord_sampler_sobol,
+    &coord_sampler_tpe,
     NULL,
 };
 
