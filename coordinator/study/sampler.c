@@ -3,10 +3,13 @@
 #include <string.h>
 
 const coord_sampler_kind *const coord_samplers[] = {
+    &coord_sampler_auto,
     &coord_sampler_random,
     &coord_sampler_grid,
     &coord_sampler_sobol,
     &coord_sampler_tpe,
+    &coord_sampler_gp,
+    &coord_sampler_cmaes,
     NULL,
 };
 
