@@ -127,8 +127,7 @@ static size_t column_width(const json_t *rows, const char *column, int digits, b
     return width;
 }
 
-/* Columns are the members of the rows, in the order in which they first appear. */
-static json_t *columns_of(const json_t *rows)
+json_t *coord_description_columns(const json_t *rows)
 {
     json_t *columns = json_object();
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -140,9 +139,9 @@ static json_t *columns_of(const json_t *rows)
     return columns;
 }
 
-static void add_table(fw_text *out, const json_t *rows, int digits)
+void coord_description_table(fw_text *out, const json_t *rows, int digits)
 {
-    json_t *columns = columns_of(rows), *v = NULL;
+    json_t *columns = coord_description_columns(rows), *v = NULL;
     const char *name = NULL;
     const size_t n = json_array_size(rows);
     fw_text *lines = calloc(n + 1, sizeof *lines);
@@ -197,7 +196,7 @@ static void add_object(fw_text *out, const json_t *o, const char *indent, int di
     json_object_foreach((json_t *)o, name, v) {
         if (is_simple(v)) continue;
         fw_text_format(out, "\n%s\n", name);
-        if (json_is_array(v)) add_table(out, v, digits);
+        if (json_is_array(v)) coord_description_table(out, v, digits);
         else add_object(out, v, GAP, digits);
     }
 }

@@ -19,6 +19,10 @@ fw_status coord_thing_find(coord_thing *what, char **path, const char *given, fw
 /** A description as text: first scalars and lists of scalars as "name  value", then objects and lists of objects under a heading, the latter as a
  *  table. `digits` of reals: 17 for the shortest text that reads back the same. Control characters become '?'. FW_ERR_IO. */
 fw_status coord_description_print(FILE *out, const json_t *description, int digits, fw_error *err);
+/** A list of objects as a table with a heading. */
+void      coord_description_table(fw_text *out, const json_t *rows, int digits);
+/** The members of the rows, in the order in which they first appear: an object, the caller's. */
+json_t   *coord_description_columns(const json_t *rows);
 /** As one line of JSON. */
 fw_status coord_description_print_json(FILE *out, const json_t *description, fw_error *err);
 /** One scalar, or "n values" for what is none. */

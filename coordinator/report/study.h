@@ -29,7 +29,7 @@ typedef struct coord_study_row {
 
 typedef struct coord_study_bar { uint32_t slot; uint64_t trial; double begin_s, end_s; coord_study_end end; } coord_study_bar;
 
-typedef struct coord_study_report {
+typedef struct coord_study_page {
     const char *name, *metric;
     bool maximize;
     const char *sampler, *pruner;        /* in words */
@@ -43,9 +43,9 @@ typedef struct coord_study_report {
     const coord_study_bar *bar; size_t n_bars;
     uint32_t slots;
     double seconds, busy;                /* of the study so far; share of the slots' time with a trial on them */
-} coord_study_report;
+} coord_study_page;
 
 /** FW_ERR_IO. */
-fw_status coord_study_html(FILE *out, const coord_study_report *r, fw_error *err);
+fw_status coord_study_html(FILE *out, const coord_study_page *r, fw_error *err);
 
 #endif

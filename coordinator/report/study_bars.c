@@ -23,7 +23,7 @@ static int most_important_first(const void *a, const void *b)
     return x->importance != y->importance ? (x->importance < y->importance) - (x->importance > y->importance) : (x->axis > y->axis) - (x->axis < y->axis);
 }
 
-void coord_study_chart_importance(fw_text *out, const coord_study_report *r)
+void coord_study_chart_importance(fw_text *out, const coord_study_page *r)
 {
     ranked order[128];
     size_t n = 0;
@@ -44,7 +44,7 @@ void coord_study_chart_importance(fw_text *out, const coord_study_report *r)
 
 /* ---- how far the trials came ---- */
 
-static uint64_t came_to(const coord_study_report *r, uint64_t rounds)
+static uint64_t came_to(const coord_study_page *r, uint64_t rounds)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < r->n_rows; i++) n += r->row[i].rounds >= rounds;
@@ -52,7 +52,7 @@ static uint64_t came_to(const coord_study_report *r, uint64_t rounds)
 }
 
 /* Numbers of rounds at which trials ended, without repeats, highest last; at most MOST_STEPS of them. */
-static size_t steps_of(const coord_study_report *r, uint64_t step[static MOST_STEPS])
+static size_t steps_of(const coord_study_page *r, uint64_t step[static MOST_STEPS])
 {
     size_t n = 0;
     uint64_t from = 0;
@@ -67,7 +67,7 @@ static size_t steps_of(const coord_study_report *r, uint64_t step[static MOST_ST
     return n;
 }
 
-void coord_study_chart_rounds(fw_text *out, const coord_study_report *r)
+void coord_study_chart_rounds(fw_text *out, const coord_study_page *r)
 {
     uint64_t step[MOST_STEPS];
     const size_t n = steps_of(r, step);
@@ -85,7 +85,7 @@ void coord_study_chart_rounds(fw_text *out, const coord_study_report *r)
 
 static double time_x(double s, double all) { return NAME / 2.0 + s / all * (WIDE - NAME / 2.0 - 20); }
 
-void coord_study_chart_slots(fw_text *out, const coord_study_report *r)
+void coord_study_chart_slots(fw_text *out, const coord_study_page *r)
 {
     static const char *const css[] = {"open", "complete", "pruned", "fail"};
     const uint32_t slots = FW_MIN(r->slots, (uint32_t)MOST_SLOTS);

@@ -19,7 +19,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* All values that are finite, sorted; *n of them. NULL: none, or no memory. */
-static double *sorted_values(const coord_study_report *r, size_t *n)
+static double *sorted_values(const coord_study_page *r, size_t *n)
 {
     double *v = calloc(r->n_rows + 1, sizeof *v);
     *n = 0;
@@ -33,7 +33,7 @@ static double *sorted_values(const coord_study_report *r, size_t *n)
     return NULL;
 }
 
-coord_study_shade coord_study_shade_of(const coord_study_report *r)
+coord_study_shade coord_study_shade_of(const coord_study_page *r)
 {
     size_t n = 0;
     FW_FREE double *v = sorted_values(r, &n);
@@ -50,7 +50,7 @@ double coord_study_shade_at(const coord_study_shade *s, double value)
 }
 
 /* A scale for values that holds what the shade holds. */
-static coord_scale value_scale(const coord_study_report *r)
+static coord_scale value_scale(const coord_study_page *r)
 {
     const coord_study_shade s = coord_study_shade_of(r);
     return coord_scale_round(FW_MIN(s.worst, s.best), FW_MAX(s.worst, s.best), 5);
@@ -83,9 +83,9 @@ static void key_of_ends(fw_text *out, const char *more)
 
 /* ---- the course ---- */
 
-static bool better(const coord_study_report *r, double a, double b) { return r->maximize ? a > b : a < b; }
+static bool better(const coord_study_page *r, double a, double b) { return r->maximize ? a > b : a < b; }
 
-static void draw_best_so_far(fw_text *out, const coord_study_report *r, const coord_scale *x, const coord_scale *y)
+static void draw_best_so_far(fw_text *out, const coord_study_page *r, const coord_scale *x, const coord_scale *y)
 {
     bool any = false;
     double best = 0;
@@ -103,7 +103,7 @@ static void draw_best_so_far(fw_text *out, const coord_study_report *r, const co
     fw_text_add(out, "\"/>");
 }
 
-void coord_study_chart_course(fw_text *out, const coord_study_report *r)
+void coord_study_chart_course(fw_text *out, const coord_study_page *r)
 {
     static const char title[] = "Value of each trial, in the order in which they ended";
     if (r->n_finished == 0) return;
@@ -131,7 +131,7 @@ static void parameter_axis(fw_text *out, const coord_study_axis *a, const coord_
     }
 }
 
-void coord_study_chart_slice(fw_text *out, const coord_study_report *r, size_t axis)
+void coord_study_chart_slice(fw_text *out, const coord_study_page *r, size_t axis)
 {
     const coord_study_axis *a = &r->axis[axis];
     const coord_scale x = {0, 1, 1}, y = value_scale(r);
@@ -151,7 +151,7 @@ void coord_study_chart_slice(fw_text *out, const coord_study_report *r, size_t a
 
 enum { WIDE = 960, TALL = 330, SIDE = 70, ROOF = 26, FLOOR = 44 };
 
-static double axis_x(const coord_study_report *r, size_t i) { return SIDE + (double)i * (WIDE - 2 * SIDE) / (double)FW_MAX(r->n_axes, (size_t)1); }
+static double axis_x(const coord_study_page *r, size_t i) { return SIDE + (double)i * (WIDE - 2 * SIDE) / (double)FW_MAX(r->n_axes, (size_t)1); }
 static double axis_y(double u) { return TALL - FLOOR - u * (TALL - ROOF - FLOOR); }
 
 static void draw_axis(fw_text *out, double x, const char *name, const double *at, const char *const *tick, size_t n, size_t place)
@@ -167,7 +167,7 @@ static void draw_axis(fw_text *out, double x, const char *name, const double *at
     }
 }
 
-static void draw_trial(fw_text *out, const coord_study_report *r, const coord_study_shade *shade, size_t row)
+static void draw_trial(fw_text *out, const coord_study_page *r, const coord_study_shade *shade, size_t row)
 {
     const coord_study_row *t = &r->row[row];
     const double good = coord_study_shade_at(shade, t->value);
@@ -191,7 +191,7 @@ static int worst_first(const void *a, const void *b)
     return x->good != y->good ? (x->good > y->good) - (x->good < y->good) : (x->row < y->row) - (x->row > y->row);
 }
 
-void coord_study_chart_parallel(fw_text *out, const coord_study_report *r)
+void coord_study_chart_parallel(fw_text *out, const coord_study_page *r)
 {
     const coord_study_shade shade = coord_study_shade_of(r);
     FW_FREE ranked *order = calloc(r->n_rows + 1, sizeof *order);

@@ -19,14 +19,14 @@ static const char study_style[] =
     ".bar{width:55%}.bar i{display:block;height:.7rem;border-radius:3px;background:var(--first);min-width:1px}"
     ".slices figure{flex-basis:17rem;max-width:24rem}";
 
-static uint64_t count(const coord_study_report *r, coord_study_end end)
+static uint64_t count(const coord_study_page *r, coord_study_end end)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < r->n_rows; i++) n += r->row[i].end == end;
     return n;
 }
 
-static void add_head(fw_text *t, const coord_study_report *r)
+static void add_head(fw_text *t, const coord_study_page *r)
 {
     fw_text_add(t, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
                    "<meta name=\"color-scheme\" content=\"light dark\"><title>");
@@ -56,7 +56,7 @@ static void card(fw_text *t, const char *figure, const char *name, const char *w
     fw_text_add(t, "</p></div>");
 }
 
-static void add_figures(fw_text *t, const coord_study_report *r)
+static void add_figures(fw_text *t, const coord_study_page *r)
 {
     char figure[COORD_FIGURE_TEXT], words[200];
     uint64_t rounds = 0;
@@ -98,14 +98,14 @@ static void add_figures(fw_text *t, const coord_study_report *r)
 
 /* ---- the best ones, side by side ---- */
 
-static bool comes_before(const coord_study_report *r, size_t a, size_t b)
+static bool comes_before(const coord_study_page *r, size_t a, size_t b)
 {
     const double x = r->row[a].value, y = r->row[b].value;
     if (x != y) return r->maximize ? x > y : x < y;
     return a < b;
 }
 
-static size_t best_rows(const coord_study_report *r, size_t out[static BEST_ROWS])
+static size_t best_rows(const coord_study_page *r, size_t out[static BEST_ROWS])
 {
     size_t n = 0;
     for (size_t i = 0; i < r->n_rows; i++) {
@@ -120,7 +120,7 @@ static size_t best_rows(const coord_study_report *r, size_t out[static BEST_ROWS
     return n;
 }
 
-static void add_best_rows(fw_text *t, const coord_study_report *r)
+static void add_best_rows(fw_text *t, const coord_study_page *r)
 {
     size_t row[BEST_ROWS];
     const size_t n = best_rows(r, row);
@@ -149,7 +149,7 @@ static void add_best_rows(fw_text *t, const coord_study_report *r)
 
 /* ---- sections of charts ---- */
 
-static void add_course(fw_text *t, const coord_study_report *r)
+static void add_course(fw_text *t, const coord_study_page *r)
 {
     fw_text_add(t, "<section><h2>The course of the search</h2><div class=\"charts\">");
     coord_study_chart_course(t, r);
@@ -158,7 +158,7 @@ static void add_course(fw_text *t, const coord_study_report *r)
     fw_text_add(t, "</div></div></section>");
 }
 
-static void add_parameters(fw_text *t, const coord_study_report *r)
+static void add_parameters(fw_text *t, const coord_study_page *r)
 {
     bool any = false;
     fw_text_add(t, "<section><h2>What the parameters do</h2>");
@@ -176,7 +176,7 @@ static void add_parameters(fw_text *t, const coord_study_report *r)
     fw_text_add(t, "</div></section>");
 }
 
-static void add_slots(fw_text *t, const coord_study_report *r)
+static void add_slots(fw_text *t, const coord_study_page *r)
 {
     if (r->n_bars == 0) return;
     fw_text_add(t, "<section><h2>Where the time went</h2>");
@@ -184,7 +184,7 @@ static void add_slots(fw_text *t, const coord_study_report *r)
     fw_text_add(t, "</section>");
 }
 
-fw_status coord_study_html(FILE *out, const coord_study_report *r, fw_error *err)
+fw_status coord_study_html(FILE *out, const coord_study_page *r, fw_error *err)
 {
     FW_AUTO(fw_text) t = {0};
     add_head(&t, r);

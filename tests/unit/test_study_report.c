@@ -25,7 +25,7 @@ typedef struct example {
     const char *text[N][AXES];
     uint64_t finished[N];
     coord_study_bar bar[N];
-    coord_study_report report;
+    coord_study_page report;
 } example;
 
 static void fill(example *e, const char *name)
@@ -54,13 +54,13 @@ static void fill(example *e, const char *name)
         e->finished[i] = i;
         e->bar[i] = (coord_study_bar){(uint32_t)(i % 4), i, 10.0 * (double)(i / 4), 10.0 * (double)(i / 4) + 6 + 4 * unit(i, 12), end};
     }
-    e->report = (coord_study_report){.name = name, .metric = "accuracy", .maximize = true, .sampler = "auto: tpe, for 4 parameters and 64 trials", .pruner = "asha",
+    e->report = (coord_study_page){.name = name, .metric = "accuracy", .maximize = true, .sampler = "auto: tpe, for 4 parameters and 64 trials", .pruner = "asha",
                                      .importance_method = "Permutation importance on a forest of 64 regression trees.", .program = "1.0", .budget = N, .max_rounds = 27,
                                      .axis = e->axis, .n_axes = AXES, .row = e->row, .n_rows = N, .finished = e->finished, .n_finished = 61, .best = best, .bar = e->bar,
                                      .n_bars = N, .slots = 4, .seconds = 160, .busy = 0.81};
 }
 
-static char *page(const coord_study_report *r)
+static char *page(const coord_study_page *r)
 {
     char *text = NULL;
     size_t len = 0;
@@ -111,7 +111,7 @@ static void what_is_not_there_is_left_out(void **state)
     (void)state;
     example *e = calloc(1, sizeof *e);
     fill(e, "empty");
-    coord_study_report none = {.name = "none", .metric = "rmse", .sampler = "random", .pruner = "none", .program = "1.0", .budget = 5, .max_rounds = 3, .best = -1, .slots = 1};
+    coord_study_page none = {.name = "none", .metric = "rmse", .sampler = "random", .pruner = "none", .program = "1.0", .budget = 5, .max_rounds = 3, .best = -1, .slots = 1};
     char *text = page(&none);
     assert_non_null(strstr(text, "No trial is complete"));
     assert_non_null(strstr(text, "lowest rmse"));
