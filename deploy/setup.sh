@@ -86,13 +86,14 @@ look() {
     want 'clang'                          clang                   llvm       llvm     has_command clang
 }
 
-# Packages that a test can do without: it says that it is skipped, and why. For root alone, since these tests are root's.
+# Packages that a test can do without: it says that it is skipped, and why. For root alone, since most of these tests are root's.
 wanted_if_easy() {
     PATH=$PATH:/usr/sbin:/sbin      # daemons are there
     has_command slurmctld && has_command slurmd && has_command sbatch && has_command munged ||
         echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
     has_command ip || echo iproute2
     has_command nsenter || echo util-linux
+    has_python_module optuna || echo python3-optuna
 }
 
 list_missing() { printf '%s' "$missing" | sed 's/^/  - /'; }

@@ -147,7 +147,7 @@ const fw_key fw_keys[] = {
 {"tune.pruner.name", FW_KEY_WORD_TEXT, 0, P(tune.pruner.name), .words = WORDS("none", "asha", "hyperband", "median", "percentile", "one_epoch_top_k"), .fallback = "none", .help = "who decides"},
 {"tune.pruner.min_rounds", FW_KEY_INTEGER, 0, P(tune.pruner.min_rounds), .low = 1, .high = 1000000, .fallback = "1", .when = FOR_PRUNERS, .alias = "grace_period", .help = "rounds before the first verdict"},
 {"tune.pruner.max_rounds", FW_KEY_INTEGER, 0, P(tune.pruner.max_rounds), .low = 1, .high = 1000000, .alias = "max_t", .help = "rounds of a whole trial; default: train.epochs"},
-{"tune.pruner.reduction_factor", FW_KEY_NUMBER, FW_KEY_LOW_OPEN, P(tune.pruner.reduction_factor), .low = 1, .high = 1000, .fallback = "3", .when = "tune.pruner.name asha hyperband one_epoch_top_k", .help = "one of so many goes on at a rung"},
+{"tune.pruner.reduction_factor", FW_KEY_NUMBER, 0, P(tune.pruner.reduction_factor), .low = 1.1, .high = 1000, .fallback = "3", .when = "tune.pruner.name asha hyperband one_epoch_top_k", .help = "one of so many goes on at a rung"},
 {"tune.pruner.startup_trials", FW_KEY_INTEGER, 0, P(tune.pruner.startup_trials), .low = 1, .high = 1000000, .fallback = "5", .when = "tune.pruner.name median percentile", .help = "trials that are complete before the first verdict"},
 {"tune.pruner.percentile", FW_KEY_NUMBER, OPEN, P(tune.pruner.percentile), .low = 0, .high = 100, .fallback = "25", .when = "tune.pruner.name percentile", .help = "share of the trials that goes on, in percent"},
 {"tune.pruner.keep", FW_KEY_INTEGER, 0, P(tune.pruner.keep), .low = 0, .high = 1000000, .fallback = "0", .when = "tune.pruner.name one_epoch_top_k", .help = "trials that go on; 0: trials / reduction_factor"},

@@ -134,7 +134,8 @@ void      fw_project_destroy(fw_project **p);
 /** Sets one key after loading. What p pointed to before is gone. value_yaml: flow YAML, or a bare text. features.<column>.type of a column
  *  without an entry goes the way of fw_project_set_types. */
 fw_status fw_project_set(fw_project *p, const char *key, const char *value_yaml, fw_error *err);
-/** A copy with keys set together, each "key=value" as on the command line: the project of a trial. p stays as it is. FW_ERR_CONFIG: all errors. */
+/** A copy with keys set together, each "key=value" as on the command line: the project of a trial. p stays as it is; of its keys
+ *  those are left out that mean nothing beside a value that was set (momentum, when the optimizer becomes adam). FW_ERR_CONFIG: all errors. */
 fw_status fw_project_with(fw_project **out, const fw_project *p, const char *const *overrides, size_t n, fw_error *err);
 /** Types found at ingest, in one pass: features.<column>.type of columns that are features and were auto. A new entry inherits what "*" says.
  *  The target, data.id, private and unlisted columns stay as they are. */

@@ -78,6 +78,15 @@ static void meaningless(fw_fill *f, const fw_key *key, const char *path, const f
                value.len > 0 ? value.data : "nothing", key->when + len, element != NULL ? "the type" : other);
 }
 
+/** Whether a search chose the value that makes a key of the file mean nothing: the key is for its other choices, and this trial goes without. */
+static bool is_for_other_trials(const fw_project *p, const fw_key *key, const fw_node *node)
+{
+    char other[64];
+    snprintf(other, sizeof other, "%.*s", (int)strcspn(key->when, " "), key->when);
+    const fw_node *deciding = fw_given(p, other);
+    return node->origin != FW_FROM_TRIAL && deciding != NULL && deciding->origin == FW_FROM_TRIAL;
+}
+
 static void check_meaning(fw_fill *f)
 {
     const fw_key *features = fw_key_find("features");
@@ -85,7 +94,7 @@ static void check_meaning(fw_fill *f)
         const fw_key *key = &fw_keys[i];
         if (key->when == NULL || strchr(key->path, '*') != NULL) continue;
         const fw_node *node = fw_given(f->p, key->path);
-        if (node != NULL && !fw_key_applies(key, f->p, NULL, &f->out_of_memory)) meaningless(f, key, key->path, node, NULL);
+        if (node != NULL && !fw_key_applies(key, f->p, NULL, &f->out_of_memory) && !is_for_other_trials(f->p, key, node)) meaningless(f, key, key->path, node, NULL);
     }
     for (size_t i = 0; i < f->p->features.n; i++) {
         const fw_feature_spec *spec = &f->p->features.v[i];

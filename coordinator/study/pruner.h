@@ -11,7 +11,7 @@ typedef struct coord_pruner_opts {
     uint64_t trials;               /* of the study */
     uint64_t max_rounds;           /* of a whole trial (max_t) */
     uint64_t min_rounds;           /* before the first verdict (grace_period); at least 1 */
-    double   reduction_factor;     /* eta; > 1 */
+    double   reduction_factor;     /* eta; at least 1.1 */
     uint64_t startup_trials;       /* median, percentile: no verdict before so many trials are complete */
     double   percentile;           /* in (0, 100): the share of trials that is kept; median: 50 */
     uint64_t keep;                 /* one_epoch_top_k: k; 0: trials / reduction_factor, at least 1 */

@@ -97,7 +97,7 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_spaces[] 
     /* tune.* itself */
     {BASE "tune: {sampler: tpo}\n", {"p.yaml:4:17: tune.sampler.name: 'tpo' is none of auto, random, grid, sobol, tpe, gp, cmaes: did you mean 'tpe'?"}},
     {BASE "tune: {pruner: {name: median, reduction_factor: 3}}\n", {"tune.pruner.reduction_factor: has no effect with tune.pruner.name: median"}},
-    {BASE "tune: {pruner: {name: asha, reduction_factor: 1}}\n", {"1 is out of range: must be > 1"}},
+    {BASE "tune: {pruner: {name: asha, reduction_factor: 1}}\n", {"1 is out of range: must be >= 1.1"}},
     {BASE "tune: {pruner: {name: asha, max_t: 3, max_rounds: 3}}\n", {"tune.pruner.max_t: is another name of 'max_rounds', which stands here too"}},
     {BASE "tune: {pruner: {max_t: 30}}\n", {"p.yaml:4:24: tune.pruner.max_rounds: 30 is more than train.epochs, 20"}},
     {SPACE "    train.l2: {low: 0, high: 1}\n  pruner: {name: asha, grace_period: 20}\n", {"tune.pruner.min_rounds: 20 is not below the rounds of a whole trial, 20"}},
@@ -398,6 +398,29 @@ static void the_resolved_project_has_the_same_space(void **state)
     fw_project_destroy(&q);
 }
 
+static void keys_of_the_file_that_a_choice_makes_meaningless_are_left_out(void **state)
+{
+    (void)state;
+    fw_project *p = NULL, *q = NULL;
+    fw_error err = {0};
+    coord_space *s = space_of(SPACE "    model.learner: {choices: [mlp, linear]}\n    model.hidden: {choices: [[8], [9]], when: {model.learner: mlp}}\n    train.optimizer: {choices: [adam, sgd]}\n"
+                                    "model: {hidden: [64, 32], dropout: 0.1}\ntrain: {optimizer: sgd, momentum: 0.9}\n", &p);
+    if (fw_project_with(&q, p, (const char *const[]){"model.learner=linear", "train.optimizer=adam"}, 2, &err) < 0) fail_msg("%s", err.text);
+    char *text = NULL;
+    assert_int_equal(fw_project_resolved(&text, q, &err), FW_OK);
+    assert_null(strstr(text, "dropout"));
+    assert_null(strstr(text, "momentum"));
+    free(text);
+    fw_project_destroy(&q);
+    assert_int_equal(fw_project_with(&q, p, (const char *const[]){"model.learner=mlp", "train.optimizer=sgd"}, 2, &err), FW_OK);
+    assert_true(q->model.dropout == 0.1 && q->train.momentum == 0.9 && p->model.hidden.v[0] == 64);
+    fw_project_destroy(&q);
+    assert_int_equal(fw_project_with(&q, p, (const char *const[]){"model.learner=linear", "model.dropout=0.2"}, 2, &err), FW_ERR_CONFIG);
+    assert_non_null(strstr(err.text, "trial: model.dropout: has no effect with model.learner: linear"));
+    coord_space_destroy(&s);
+    fw_project_destroy(&p);
+}
+
 static void other_names_of_keys_are_taken_and_told(void **state)
 {
     (void)state;
@@ -427,6 +450,7 @@ int main(void)
         cmocka_unit_test(cells_have_the_width_that_is_promised),
         cmocka_unit_test(texts_read_back_as_the_same_bits),
         cmocka_unit_test(the_resolved_project_has_the_same_space),
+        cmocka_unit_test(keys_of_the_file_that_a_choice_makes_meaningless_are_left_out),
         cmocka_unit_test(other_names_of_keys_are_taken_and_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
