@@ -35,24 +35,25 @@ static bool parse_token(uint8_t out[static FW_GANG_TOKEN], const char *text)
     return true;
 }
 
-static char *card_text(const fw_card *c)
+fw_status fw_card_print(char **text, const fw_card *c, fw_error *err)
 {
     char token[2 * FW_GANG_TOKEN + 1];
     json_t *addresses = json_array();
     token_text(token, c->token);
     for (size_t i = 0; i < c->n_addresses; i++) json_array_append_new(addresses, json_string(c->address[i]));
     json_t *j = json_pack("{s:I, s:s, s:s, s:s, s:o, s:i, s:f, s:s, s:s}", "generation", (json_int_t)c->generation, "token", token, "key", c->key, "host",
-                          c->host, "addresses", addresses, "port", (int)c->port, "beat_s", c->beat_s, "fence", c->fence, "page", c->page);
-    char *text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
+                          c->host, "addresses", addresses, "port", (int)c->port, "beat_s", c->beat_s, "fence",
+                          c->fence != NULL ? c->fence : "", "page", c->page != NULL ? c->page : "");
+    *text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
-    return text;
+    return *text != NULL ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the card of a gang");
 }
 
 fw_status fw_card_write(const fw_card *card, const char *path, fw_error *err)
 {
     FW_AUTO(fw_atomic_file) *f = NULL;
-    FW_FREE char *text = card_text(card);
-    if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory to write it", path);
+    FW_FREE char *text = NULL;
+    FW_TRY(fw_card_print(&text, card, err));
     FW_TRY(fw_atomic_file_create(&f, path, err));
     FILE *stream = fw_atomic_file_stream(f);
     if (fchmod(fileno(stream), S_IRUSR | S_IWUSR) != 0) return fw_fail_errno(err, FW_ERR_IO, "%s can't be kept from others' eyes", path);

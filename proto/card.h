@@ -22,9 +22,11 @@ typedef struct fw_card {
     size_t n_addresses;                                         /* 0: the ranks are on that host, too */
     uint16_t port;
     double beat_s;                                              /* from heartbeat to heartbeat */
-    char *fence, *page;                                         /* paths: of the fence (common/core/fence.h), of the page (gang.h) */
+    char *fence, *page;                                         /* paths: of the fence (common/core/fence.h), of the page (gang.h); "": none */
 } fw_card;
 
+/** As text, malloc'ed. */
+fw_status fw_card_print(char **text, const fw_card *card, fw_error *err);
 /** Mode 0600, atomic. */
 fw_status fw_card_write(const fw_card *card, const char *path, fw_error *err);
 /** FW_ERR_FORMAT: no card, or one that breaks a limit. */

@@ -213,7 +213,7 @@ static const field score_fields[] = {
     O(F64, wait_s, Score, wait_s), O(FLAG, skip_bad_rows, Score, skip_bad_rows), O(U64, piece_rows, Score, piece_rows)};
 static const field find_fields[] = {O(F64, low, FindLearningRate, low), O(F64, high, FindLearningRate, high), O(U32, steps, FindLearningRate, steps)};
 static const field probe_fields[] = {O(TEXT, path, Probe, path), O(F64, deadline_s, Probe, deadline_s)};
-static const field close_fields[] = {O(I32, exit_code, Close, exit_code)};
+static const field close_fields[] = {O(I32, exit_code, Close, exit_code), O(FLAG, leave, Close, leave)};
 
 /** Each kind of order: its place in the message's oneof, and the shape of what stands there. */
 static const struct { Flywheel__Order__WhatCase what; shape shape; } kinds[] = {

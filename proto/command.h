@@ -27,7 +27,7 @@ typedef struct fw_order {
     double checkpoint_every_s, wait_s, low, high, deadline_s;
     uint64_t checkpoint_every_rounds, rounds, piece_rows;
     uint32_t wait_readers, steps, folds, fold;             /* folds 0: the splits as they are; else 2 <= folds, fold < folds */
-    bool mark_best, best, skip_bad_rows, shared;
+    bool mark_best, best, skip_bad_rows, shared, leave;
     int32_t exit_code;
     fw_value *values; size_t n_values;
 } fw_order;

@@ -65,6 +65,14 @@ static fw_status prepare_memory(char **folder, const char *card_path, uint64_t g
 
 /* ---- the card ---------------------------------------------------------------------------------------------------------------------- */
 
+static fw_status take_card(gang_rank *r, const char *text, size_t len, uint64_t generation, fw_error *err)
+{
+    FW_TRY(fw_card_parse(&r->card, text, len, err));
+    if (r->card->generation == generation) return FW_OK;
+    return fw_fail(err, FW_ERR_LOST, "the card is of generation %llu; this rank is of generation %llu", (unsigned long long)r->card->generation,
+                   (unsigned long long)generation);
+}
+
 static fw_status read_card(gang_rank *r, const char *path, uint64_t generation, fw_error *err)
 {
     char *text = NULL;
@@ -72,10 +80,7 @@ static fw_status read_card(gang_rank *r, const char *path, uint64_t generation, 
     fw_status s = is_leader(r) ? fw_read_file(&text, &len, path, FW_CARD_MAX_BYTES, err) : FW_OK;
     s = reduce_of(r)->agree(reduce_of(r)->context, s, err);
     if (s == FW_OK) s = worker_group_broadcast(r->group, (void **)&text, &len, err);
-    if (s == FW_OK) s = fw_card_parse(&r->card, text, len, err);
-    if (s == FW_OK && r->card->generation != generation)
-        s = fw_fail(err, FW_ERR_LOST, "%s is the card of generation %llu; this rank is of generation %llu", path, (unsigned long long)r->card->generation,
-                    (unsigned long long)generation);
+    if (s == FW_OK && (s = take_card(r, text, len, generation, err)) != FW_OK) s = fw_wrap(err, s, "%s", path);
     free(text);
     return reduce_of(r)->agree(reduce_of(r)->context, s, err);
 }
@@ -102,7 +107,7 @@ static void map_page(gang_rank *r)
 {
     char host[FW_GANG_HOST_TEXT] = "";
     gethostname(host, sizeof host - 1);
-    int fd = is_leader(r) && strcmp(host, r->card->host) == 0 ? open(r->card->page, O_RDWR | O_CLOEXEC) : -1;
+    int fd = is_leader(r) && r->card->page[0] != '\0' && strcmp(host, r->card->host) == 0 ? open(r->card->page, O_RDWR | O_CLOEXEC) : -1;
     if (fd < 0) return;
     void *base = mmap(NULL, FW_GANG_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
@@ -156,11 +161,10 @@ static fw_status say_hello(gang_rank *r, fw_error *err)
     return fw_line_send(r->orders, bytes, len, fw_mono_after(fw_mono_now(), HELLO_S), err);
 }
 
-static fw_status come(gang_rank *r, const char *path, uint64_t generation, pid_t parent, fw_error *err)
+static fw_status come(gang_rank *r, pid_t parent, fw_error *err)
 {
     const fw_reduce *reduce = reduce_of(r);
-    FW_TRY(read_card(r, path, generation, err));
-    fw_status s = fw_fence_set(r->card->fence, generation, err);
+    fw_status s = fw_fence_set(r->card->fence[0] != '\0' ? r->card->fence : NULL, r->card->generation, err);
     if (s == FW_OK) s = fw_bus_create(&r->bus, err);
     if (s == FW_OK) s = find_endpoint(r, err);
     if (s == FW_OK) s = start_heartbeat(r, parent, err);
@@ -181,23 +185,33 @@ static void release(gang_rank *r)
     r->page = NULL;
 }
 
-static int serve(gang_rank *r, const char *card_path, uint64_t generation, pid_t parent)
+/* path: of the card; NULL: it is there. */
+static fw_status begin(gang_rank *r, const char *path, uint64_t generation, int fault_rank, pid_t parent, fw_error *err)
+{
+    FW_TRY(fw_fault_init(fault_rank, err));            /* the same at every rank */
+    FW_TRY(worker_choose_kernels(r->group, err));
+    if (path != NULL) FW_TRY(read_card(r, path, generation, err));
+    return come(r, parent, err);
+}
+
+static int serve(gang_rank *r)
 {
     fw_error err = {0};
-    int exit_code = 1;
-    fw_status s = fw_fault_init(worker_group_rank(r->group), &err);      /* the same at every rank */
-    if (s == FW_OK) s = worker_choose_kernels(r->group, &err);
-    if (s == FW_OK) s = come(r, card_path, generation, parent, &err);
-    if (s != FW_OK) {
-        if (is_leader(r)) fw_log_error("%s", err.text);
-        return fw_status_exit_code(s);
-    }
-    s = worker_serve(r->group, r->orders, &exit_code, &err);
+    worker_end end = {.exit_code = 1};
+    fw_status s = worker_serve(r->group, r->orders, &end, &err);
     if (s != FW_OK) {
         if (is_leader(r)) fw_log_error("%s", err.text);
         _exit(fw_status_exit_code(s));                 /* the group is broken: no collective would come back */
     }
-    return exit_code;
+    if (!end.leave) return end.exit_code;
+    fflush(NULL);
+    _exit(end.exit_code);
+}
+
+static int fail_beginning(const gang_rank *r, const fw_error *err, fw_status s)
+{
+    if (is_leader(r)) fw_log_error("%s", err->text);
+    return fw_status_exit_code(s);
 }
 
 int worker_run_gang(int *argc, char ***argv, const char *card_path, uint64_t generation)
@@ -213,9 +227,25 @@ int worker_run_gang(int *argc, char ***argv, const char *card_path, uint64_t gen
         return fw_status_exit_code(s);
     }
     fw_log_init(worker_group_rank(r.group), 1);
-    const int exit_code = serve(&r, card_path, generation, parent);
+    s = begin(&r, card_path, generation, worker_group_rank(r.group), parent, &err);
+    const int exit_code = s == FW_OK ? serve(&r) : fail_beginning(&r, &err, s);
     release(&r);
     worker_group_stop(&r.group, false);
     if (memory != NULL) rmdir(memory);                 /* the last one of the host finds it empty */
+    return exit_code;
+}
+
+int worker_run_member(worker_group *g, const char *card, size_t len, int rank_of_job)
+{
+    gang_rank r = {.group = g};
+    fw_error err = {0};
+    const pid_t parent = die_with_parent();
+    fw_log_init(worker_group_rank(g), 1);
+    fw_status s = fw_card_parse(&r.card, card, len, &err);
+    s = reduce_of(&r)->agree(reduce_of(&r)->context, s, &err);
+    if (s == FW_OK) s = begin(&r, NULL, 0, rank_of_job, parent, &err);
+    const int exit_code = s == FW_OK ? serve(&r) : fail_beginning(&r, &err, s);
+    release(&r);
+    worker_group_stop(&r.group, false);
     return exit_code;
 }

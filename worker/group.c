@@ -16,6 +16,7 @@
 #include "worker/machine.h"
 
 #define SPINS_BEFORE_YIELD 4000
+#define AWAKE_S            0.002      /* of a wait that may be long */
 
 #if defined(__x86_64__)
 #define fw_pause() __builtin_ia32_pause()
@@ -200,17 +201,22 @@ static fw_status split_peers(worker_group *g, fw_error *err)
 }
 
 /* Ranks that share memory. FW_TEST_NODE_RANKS=k cuts a host into virtual nodes of k ranks, so that a test reaches the code between nodes. */
-static fw_status split_nodes(worker_group *g, fw_error *err)
+fw_status worker_node_comm(MPI_Comm *node, MPI_Comm all, fw_error *err)
 {
     const char *virtual = getenv("FW_TEST_NODE_RANKS");
-    int k = virtual != NULL ? atoi(virtual) : 0;
+    int k = virtual != NULL ? atoi(virtual) : 0, rank = 0, host_rank = 0;
     MPI_Comm host = MPI_COMM_NULL;
-    FW_TRY(mpi_check(MPI_Comm_split_type(g->all, MPI_COMM_TYPE_SHARED, g->rank, MPI_INFO_NULL, &host), "finding the node's ranks", err));
-    int host_rank = 0;
+    MPI_Comm_rank(all, &rank);
+    FW_TRY(mpi_check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "finding the node's ranks", err));
     MPI_Comm_rank(host, &host_rank);
-    fw_status s = mpi_check(MPI_Comm_split(host, k > 0 ? host_rank / k : 0, g->rank, &g->node), "finding the node's ranks", err);
+    fw_status s = mpi_check(MPI_Comm_split(host, k > 0 ? host_rank / k : 0, rank, node), "finding the node's ranks", err);
     MPI_Comm_free(&host);
-    FW_TRY(s);
+    return s;
+}
+
+static fw_status split_nodes(worker_group *g, fw_error *err)
+{
+    FW_TRY(worker_node_comm(&g->node, g->all, err));
     MPI_Comm_rank(g->node, &g->node_rank);
     MPI_Comm_size(g->node, &g->node_size);
     return split_peers(g, err);
@@ -235,7 +241,7 @@ static fw_status start_board(worker_group *g, fw_error *err)
     return FW_OK;
 }
 
-fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err)
+fw_status worker_mpi_start(int *argc, char ***argv, fw_error *err)
 {
     int provided = 0;
     catch_signal(SIGUSR1);
@@ -243,9 +249,36 @@ fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_err
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || (!SIMULATED && provided < MPI_THREAD_FUNNELED))
         return fw_fail(err, FW_ERR_MPI, "MPI did not start with MPI_THREAD_FUNNELED");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    return FW_OK;
+}
+
+int worker_mpi_size(void)
+{
+    int size = 1;
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    return size;
+}
+
+void worker_mpi_end(void) { MPI_Finalize(); }
+
+fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err)
+{
+    FW_TRY(worker_mpi_start(argc, argv, err));
+    return worker_group_of_all(out, err);
+}
+
+fw_status worker_group_of_all(worker_group **out, fw_error *err)
+{
+    MPI_Comm all = MPI_COMM_NULL;
+    FW_TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &all), "making the group", err));
+    return worker_group_create(out, all, err);
+}
+
+fw_status worker_group_create(worker_group **out, MPI_Comm comm, fw_error *err)
+{
     worker_group *g = calloc(1, sizeof *g);
     if (g == NULL) return fw_fail(err, FW_ERR_NOMEM, "group");
-    FW_TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &g->all), "making the group", err));
+    g->all = comm;
     MPI_Comm_rank(g->all, &g->rank);
     MPI_Comm_size(g->all, &g->size);
     FW_TRY(fw_alloc_zeroed((void **)&g->part_len, (size_t)g->size, sizeof *g->part_len, "group", err));
@@ -344,6 +377,31 @@ fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, ch
 fw_status worker_group_barrier(worker_group *g, fw_error *err)
 {
     return mpi_check(MEETING(g, MPI_Barrier(g->all)), "barrier", err);
+}
+
+/* A broadcast that who waits polls: often for two milliseconds, then every millisecond. */
+fw_status worker_bcast_asleep(void *bytes, size_t len, MPI_Comm comm, fw_error *err)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int done = 0;
+    if (SIMULATED) return mpi_check(MPI_Bcast(bytes, (int)len, MPI_BYTE, 0, comm), "waiting for rank 0", err);
+    FW_TRY(mpi_check(MPI_Ibcast(bytes, (int)len, MPI_BYTE, 0, comm, &request), "waiting for rank 0", err));
+    const fw_mono doze = fw_mono_after(fw_mono_now(), AWAKE_S);
+    for (;;) {
+        FW_TRY(mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "waiting for rank 0", err));
+        if (done) return FW_OK;
+        if (fw_mono_passed(doze)) fw_sleep_ms(1);
+        else sched_yield();
+    }
+}
+
+fw_status worker_group_await_leader(worker_group *g, fw_error *err)
+{
+    int nothing = 0;
+    begin_meeting(g);
+    const fw_status s = g->size > 1 ? worker_bcast_asleep(&nothing, sizeof nothing, g->all, err) : FW_OK;
+    end_meeting(0);
+    return s;
 }
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------------- */

@@ -12,8 +12,14 @@
 typedef struct worker_group worker_group;
 struct worker_board_slot;      /* group_board.h */
 
-/** Starts MPI (once a process, main thread) and makes the group of all ranks. Collective. From here on SIGUSR1 ends no process: it asks for a
- *  checkpoint, and is remembered until there is something to save. */
+/** Starts MPI, once a process, main thread. Collective. From here on SIGUSR1 ends no process: it asks for a checkpoint, and is remembered until there is
+ *  something to save. */
+fw_status worker_mpi_start(int *argc, char ***argv, fw_error *err);
+int       worker_mpi_size(void);                          /* ranks of the job */
+void      worker_mpi_end(void);                           /* Collective, for who is in no group */
+/** The group of all ranks. Collective, after worker_mpi_start. */
+fw_status worker_group_of_all(worker_group **out, fw_error *err);
+/** Both. */
 fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err);
 /** Ends MPI. Collective, unless `lost`: then the process only forgets. */
 void      worker_group_stop(worker_group **g, bool lost);
@@ -33,6 +39,8 @@ fw_status worker_group_broadcast(worker_group *g, void **bytes, size_t *len, fw_
 /** Collective: every rank's bytes at rank 0 in rank order; there *out is malloc'ed and offset (size + 1) filled. */
 fw_status worker_group_gather(worker_group *g, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err);
 fw_status worker_group_barrier(worker_group *g, fw_error *err);
+/** Collective: until rank 0 comes, the others sleep. For a wait that may be long: others, who train on the same cores, are not in its way. */
+fw_status worker_group_await_leader(worker_group *g, fw_error *err);
 /** Memory shared by the ranks of a node, zeroed, FW_ALIGN-aligned, one copy a node. Collective. Freed by release (Collective). */
 typedef struct worker_shared worker_shared;
 fw_status worker_shared_create(worker_shared **out, worker_group *g, size_t bytes, const char *what, fw_error *err);

@@ -343,6 +343,7 @@ static fw_status next_order(worker *w, void **bytes, size_t *len, fw_error *err)
         if (s == FW_OK && (*bytes = malloc(*len + 1)) == NULL) s = fw_fail(err, FW_ERR_NOMEM, "an order");
         if (s == FW_OK) memcpy(*bytes, received, *len);
     }
+    FW_TRY(worker_group_await_leader(w->group, err));
     FW_TRY(reduce_of(w)->agree(reduce_of(w)->context, s, err));
     return worker_group_broadcast(w->group, bytes, len, err);
 }
@@ -368,7 +369,7 @@ static void clear_answer(worker *w)
     w->digest[0] = '\0';
 }
 
-static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *err)
+static fw_status serve_one(worker *w, bool *closed, worker_end *end, fw_error *err)
 {
     FW_FREE void *bytes = NULL;
     FW_AUTO(fw_order) *o = NULL;
@@ -382,7 +383,7 @@ static fw_status serve_one(worker *w, bool *closed, int *exit_code, fw_error *er
     s = reduce_of(w)->agree(reduce_of(w)->context, s, &failure);
     if (o->kind == FW_ORDER_CLOSE) {
         *closed = true;
-        *exit_code = o->exit_code;
+        *end = (worker_end){o->exit_code, o->leave};
         return FW_OK;
     }
     note(w, "idle");
@@ -399,12 +400,12 @@ fw_status worker_choose_kernels(worker_group *g, fw_error *err)
     return reduce->agree(reduce->context, s, err);
 }
 
-fw_status worker_serve(worker_group *g, fw_line *line, int *exit_code, fw_error *err)
+fw_status worker_serve(worker_group *g, fw_line *line, worker_end *end, fw_error *err)
 {
     worker w = {.group = g, .line = line};
     bool closed = false;
     fw_status s = FW_OK;
-    while (s == FW_OK && !closed) s = serve_one(&w, &closed, exit_code, err);
+    while (s == FW_OK && !closed) s = serve_one(&w, &closed, end, err);
     worker_train_release(&w.train);
     worker_task_close(&w.task);
     fw_model_destroy(&w.model);

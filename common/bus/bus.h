@@ -78,7 +78,7 @@ fw_status fw_line_to_desk(fw_line **out, fw_bus *b, const char *endpoint, const 
 typedef struct fw_caller { unsigned char name[FW_DESK_NAME]; size_t len; } fw_caller;
 typedef struct fw_desk fw_desk;
 fw_status fw_desk_bind(fw_desk **out, fw_bus *b, const char *endpoint, const fw_bus_keys *keys, fw_error *err);
-void      fw_desk_destroy(fw_desk **d);
+void      fw_desk_destroy(fw_desk **d);                          /* what was sent has up to 2 s to leave after it */
 const char *fw_desk_endpoint(const fw_desk *d);                /* as bound */
 /** Until somebody at the desk or on the line (may be NULL) has said something. FW_ERR_TIMEOUT. */
 fw_status fw_desk_wait(fw_desk *d, fw_line *line, fw_mono deadline, fw_error *err);

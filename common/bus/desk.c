@@ -5,6 +5,8 @@
 
 #include "common/bus/socket.h"
 
+#define LINGER_MS 2000       /* the last word to a caller may take its time to leave */
+
 #define HIGH_WATER 10000
 
 struct fw_desk {
@@ -39,7 +41,7 @@ void fw_desk_destroy(fw_desk **d)
 {
     if (d == NULL || *d == NULL) return;
     zmq_msg_close(&(*d)->message);
-    fw_socket_close(&(*d)->socket, 0);
+    fw_socket_close(&(*d)->socket, LINGER_MS);
     free(*d);
     *d = NULL;
 }

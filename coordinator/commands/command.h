@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/core/status.h"
 #include "coordinator/gang/group.h"
@@ -22,6 +23,7 @@ typedef struct coord_call {
     const char **overrides;  size_t n_overrides;       /* "train.epochs=3" */
     const char *values[32];                            /* by index of the option in the command's table; NULL: not given; flags: "" */
     coord_group *group;                                /* the line to the leader of the ranks; only with needs_group */
+    struct coord_groups *groups;                       /* (coordinator/gang/groups.h) instead of group: this process is rank 0 of a job that is cut into groups */
     const char *program;
 } coord_call;
 
@@ -33,6 +35,8 @@ typedef struct coord_command {
     size_t min_positional, max_positional;
     bool needs_group;          /* runs under MPI: the ranks wait for orders; else the launcher's first rank does it alone */
     bool (*starts_ranks)(const struct coord_call *call);   /* NULL, or whether this call starts ranks of its own: then it needs no group */
+    /** NULL, or the ranks of each group into which an MPI job of more than one rank is cut for this call (0: it is one group). FW_ERR_CONFIG. */
+    fw_status (*group_ranks)(uint32_t *ranks, const struct coord_call *call, fw_error *err);
     bool takes_all;            /* its arguments are another program's: all are positional, options too */
     const coord_option *options; size_t n_options;
     /** Data to stdout, talk to stderr. Returns FW_OK or the failure, whose text main prints once and whose exit code it uses. */

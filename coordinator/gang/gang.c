@@ -68,16 +68,25 @@ static fw_status make_page(coord_gang *g, fw_error *err)
     return good ? FW_OK : FW_ERR_IO;
 }
 
-static fw_status write_card(coord_gang *g, fw_error *err)
+static fw_status fill_card(coord_gang *g, fw_error *err)
 {
     fw_card *c = &g->card;
     c->generation = g->opts.generation;
     c->beat_s = g->opts.ranks > MANY_RANKS ? BEAT_MANY_S : BEAT_S;
     memcpy(c->host, g->host, sizeof c->host);
     if (getrandom(c->token, sizeof c->token, 0) != (ssize_t)sizeof c->token) return fw_fail_errno(err, FW_ERR_INTERNAL, "no random token for the gang");
-    FW_TRY(fw_path_join(&c->fence, g->opts.folder, "gang.generation", err));
-    return fw_card_write(c, g->opts.card, err);
+    return FW_OK;
 }
+
+/* Where a launcher's ranks find it. */
+static fw_status write_card(coord_gang *g, fw_error *err)
+{
+    FW_TRY(make_page(g, err));
+    FW_TRY(fw_path_join(&g->card.fence, g->opts.folder, "gang.generation", err));
+    return fw_card_write(&g->card, g->opts.card, err);
+}
+
+fw_status coord_gang_card(char **text, const coord_gang *g, fw_error *err) { return fw_card_print(text, &g->card, err); }
 
 /* ---- the launcher ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -155,8 +164,34 @@ static void kill_ranks(coord_gang *g)
     for (int ms = 0; ms < CLEAN_UP_MS && !coord_gang_launcher_ended(g); ms += 2) fw_sleep_ms(2);
 }
 
+bool coord_gang_is_guest(const coord_gang *g) { return g->opts.command == NULL; }
+
+static bool is_here(const coord_gang *g, const coord_watched *r) { return r->heard && strcmp(r->host, g->host) == 0; }
+
+int coord_gang_find_dead(const coord_gang *g)
+{
+    for (uint32_t i = 0; i < g->opts.ranks; i++) {
+        const coord_watched *r = coord_watch_rank(g->watch, i);
+        if (is_here(g, r) && kill((pid_t)r->pid, 0) != 0 && errno == ESRCH) return (int)i;
+    }
+    return -1;
+}
+
+/* Those on other hosts end by their lease. */
+static void kill_guests(coord_gang *g)
+{
+    for (uint32_t i = 0; i < g->opts.ranks; i++) {
+        const coord_watched *r = coord_watch_rank(g->watch, i);
+        if (is_here(g, r) && fw_process_started((pid_t)r->pid) == r->started) kill((pid_t)r->pid, SIGKILL);
+    }
+}
+
 fw_status coord_gang_kill(coord_gang *g, fw_error *err)
 {
+    if (coord_gang_is_guest(g)) {
+        if (!g->closing) kill_guests(g);
+        return FW_OK;
+    }
     if (!coord_gang_launcher_ended(g)) kill_ranks(g);
     if (!coord_gang_launcher_ended(g)) {
         kill(-g->launcher, SIGKILL);
@@ -212,8 +247,9 @@ static void find_rank(coord_loss *l, const char *text, uint32_t ranks)
 void coord_gang_explain(coord_gang *g, coord_loss *l)
 {
     char text[16384];
-    tail_of_log(g, text, sizeof text);
     l->exit_code = -1;
+    if (coord_gang_is_guest(g)) return;
+    tail_of_log(g, text, sizeof text);
     if (l->kind == COORD_LOSS_ENDED) {
         const int status = g->launcher_status;
         if (WIFEXITED(status)) {
@@ -267,7 +303,8 @@ static fw_status set_up(coord_gang *g, fw_error *err)
     FW_TRY(coord_watch_create(&g->watch, g->opts.ranks, &g->opts.limits, fw_mono_now(), err));
     FW_TRY(open_desk(g, err));
     FW_TRY(open_line(g, err));
-    FW_TRY(make_page(g, err));
+    FW_TRY(fill_card(g, err));
+    if (coord_gang_is_guest(g)) return FW_OK;
     FW_TRY(write_card(g, err));
     return launch(g, err);
 }
@@ -307,6 +344,13 @@ fw_line *coord_gang_line(coord_gang *g)
     fw_line *l = g->outside;
     g->outside = NULL;
     return l;
+}
+
+void coord_gang_dismiss(coord_gang *g, int exit_code, bool leave)
+{
+    g->exit_code = exit_code;
+    g->leave = leave;
+    atomic_store(&g->dismissed, true);
 }
 
 fw_status coord_gang_end(coord_gang **gang, bool by_order, fw_error *err)

@@ -17,14 +17,15 @@ typedef struct coord_gang_opts {
     const char *mark;
     uint64_t generation;
     uint32_t ranks;
-    char **command, **environment;     /* of the launcher; NULL at the end */
+    char **command, **environment;     /* of the launcher; NULL at the end. command NULL: the ranks are there already (groups.h) and get the card in */
+                                       /* another way; there is no launcher then, and folder, card and mark are not used */
     bool local;                        /* the ranks are on this host: the desk listens on loopback alone */
     coord_watch_limits limits;
 } coord_gang_opts;
 
 typedef enum coord_loss_kind {
     COORD_LOSS_NONE,
-    COORD_LOSS_ENDED,                  /* the launcher ended */
+    COORD_LOSS_ENDED,                  /* the launcher ended; without one: a rank's process is gone */
     COORD_LOSS_NOT_READY, COORD_LOSS_SILENT, COORD_LOSS_STALLED, COORD_LOSS_STUCK,      /* what the watch found */
     COORD_LOSS_STOPPED,                /* a signal came before the ranks were there */
     COORD_LOSS_FORCED,                 /* a signal came, and the gang did not end in time, or a second one came */
@@ -57,6 +58,11 @@ fw_line  *coord_gang_line(coord_gang *g);
 /** by_order: after the order to close; waits for its end, 10 s at most. Else ends it at once. When it returns no process of the gang is left on this
  *  host (FW_ERR_TIMEOUT: one hangs in the kernel). */
 fw_status coord_gang_end(coord_gang **g, bool by_order, fw_error *err);
+
+/** The card as text, malloc'ed; for ranks that are there already. */
+fw_status coord_gang_card(char **text, const coord_gang *g, fw_error *err);
+/** Orders the ranks to close, whoever holds the line; coord_gang_end by order then waits until that was sent. leave: see fw_order. */
+void      coord_gang_dismiss(coord_gang *g, int exit_code, bool leave);
 
 const coord_loss *coord_gang_loss(coord_gang *g);        /* kind COORD_LOSS_NONE: it is not lost */
 pid_t             coord_gang_launcher(const coord_gang *g);

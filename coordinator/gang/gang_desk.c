@@ -12,6 +12,7 @@
 #include "proto/command.h"
 
 #define LOOK_EVERY_S   0.02
+#define LOOK_AT_GUESTS_S 0.1      /* there may be many groups, and none has a launcher to be seen ending */
 #define LEASE_EVERY_S  1.0
 #define CLOSE_S        10.0
 #define MESSAGES_A_LOOK 1000
@@ -99,8 +100,19 @@ static fw_status take_order(coord_gang *g, const void *bytes, size_t len, fw_err
     return FW_OK;
 }
 
+/* The order to close, as if it had come over the line. */
+static fw_status dismiss(coord_gang *g, fw_error *err)
+{
+    FW_FREE void *bytes = NULL;
+    size_t len = 0;
+    const fw_order close = {.kind = FW_ORDER_CLOSE, .number = g->order + 1, .exit_code = g->exit_code, .leave = g->leave};
+    FW_TRY(fw_order_pack(&bytes, &len, &close, err));
+    return take_order(g, bytes, len, err);
+}
+
 static fw_status take_orders(coord_gang *g, fw_error *err)
 {
+    if (atomic_load(&g->dismissed) && g->state == GANG_READY && !g->closing) return dismiss(g, err);
     const void *bytes = NULL;
     size_t len = 0;
     fw_status s = fw_line_receive(g->inside, &bytes, &len, fw_mono_now(), err);
@@ -249,9 +261,9 @@ static void look_for_first_step(coord_gang *g)
 
 static fw_status look(coord_gang *g, fw_error *err)
 {
-    fw_status s = fw_desk_wait(g->desk, g->inside, fw_mono_after(fw_mono_now(), LOOK_EVERY_S), err);
+    fw_status s = fw_desk_wait(g->desk, g->inside, fw_mono_after(fw_mono_now(), coord_gang_is_guest(g) ? LOOK_AT_GUESTS_S : LOOK_EVERY_S), err);
     if (s != FW_OK && s != FW_ERR_TIMEOUT) return s;
-    const bool ended = coord_gang_launcher_ended(g);       /* before the last words are heard, so that none is lost */
+    const bool guest = coord_gang_is_guest(g), ended = !guest && coord_gang_launcher_ended(g);      /* before the last words are heard, so that none is lost */
     FW_TRY(hear_callers(g, err));
     FW_TRY(take_orders(g, err));
     if (g->state == GANG_LOST) return FW_OK;
@@ -259,6 +271,8 @@ static fw_status look(coord_gang *g, fw_error *err)
     look_for_first_step(g);
     if (fw_mono_passed(g->next_lease)) renew_leases(g);
     if (ended && !g->closing) return lose(g, COORD_LOSS_ENDED, -1, "", err);
+    const int dead = guest && !g->closing ? coord_gang_find_dead(g) : -1;
+    if (dead >= 0) return lose(g, COORD_LOSS_ENDED, dead, "its process is gone", err);
     FW_TRY(heed_signals(g, err));
     return g->state == GANG_LOST ? FW_OK : judge(g, err);
 }
@@ -271,7 +285,7 @@ static bool is_over(coord_gang *g)
     if (end == GANG_ENDS_NOW || g->state == GANG_LOST) return true;
     if (!g->ending) g->ending_since = fw_mono_now();
     g->ending = true;
-    return (g->closing && g->launcher == 0) || fw_mono_seconds(g->ending_since, fw_mono_now()) > CLOSE_S;
+    return (g->closing && g->launcher == 0 && g->unsent == NULL) || fw_mono_seconds(g->ending_since, fw_mono_now()) > CLOSE_S;
 }
 
 void *coord_gang_serve(void *gang)

@@ -33,6 +33,9 @@ struct coord_gang {
     gang_state state;
     coord_loss loss;
     _Atomic gang_end end;                  /* the caller wants it over */
+    int exit_code;                         /* dismissed with it; both are written before `dismissed`, */
+    bool leave;
+    atomic_bool dismissed;                 /* and read after it */
     _Atomic int64_t first_step_ns;         /* 0: none yet */
     _Atomic uint64_t dropped;
     atomic_bool elsewhere;                 /* the leader is on another host */
@@ -54,6 +57,10 @@ void *coord_gang_serve(void *gang);
 fw_status coord_gang_kill(coord_gang *g, fw_error *err);
 /** Fills how, rank, exit code and lines from the launcher's end and what was printed. */
 void coord_gang_explain(coord_gang *g, coord_loss *l);
+/** Whether the ranks were there without a launcher of ours. */
+bool coord_gang_is_guest(const coord_gang *g);
+/** Without a launcher: a rank on this host whose process is gone; -1: none. */
+int  coord_gang_find_dead(const coord_gang *g);
 /** Whether the launcher has ended; its status is then in launcher_status. */
 bool coord_gang_launcher_ended(coord_gang *g);
 

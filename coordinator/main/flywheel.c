@@ -14,6 +14,7 @@
 #include "common/core/text.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/gang/group.h"
+#include "coordinator/gang/groups.h"
 #include "worker/worker.h"
 
 #define ORDERS_ENDPOINT "inproc://orders"
@@ -77,57 +78,6 @@ static int fail(const fw_error *err)
     return fw_status_exit_code(err->status);
 }
 
-static int serve(worker_group *g, coord_call *call)
-{
-    coordinator c = {.call = call};
-    pthread_t thread;
-    fw_bus *bus = NULL;
-    fw_line *line = NULL;
-    fw_error err = {0};
-    int exit_code = 1;
-    const bool leader = worker_group_rank(g) == 0;
-    const fw_reduce *reduce = worker_group_reduce(g);
-    fw_status s = leader ? start_coordinator(&thread, &c, &bus, &line, &err) : FW_OK;
-    s = reduce->agree(reduce->context, s, &err);
-    if (s != FW_OK) return leader ? fail(&err) : fw_status_exit_code(s);
-    s = worker_serve(g, line, &exit_code, &err);
-    if (s != FW_OK) {
-        if (leader) fail(&err);
-        _exit(fw_status_exit_code(s));                 /* the group is broken: no collective would come back */
-    }
-    if (leader) {
-        pthread_join(thread, NULL);
-        coord_group_destroy(&call->group);
-        fw_line_destroy(&line);
-        fw_bus_destroy(&bus);
-    }
-    return exit_code;
-}
-
-static int run_on_ranks(coord_call *call, int argc, char **argv)
-{
-    worker_group *g = NULL;
-    fw_error err = {0};
-    fw_status s = worker_group_start(&g, &argc, &argv, &err);
-    if (s != FW_OK) return fail(&err);
-    fw_log_init(worker_group_rank(g), 1);
-    s = fw_fault_init(worker_group_rank(g), &err);      /* the same at every rank */
-    if (s == FW_OK) s = worker_choose_kernels(g, &err);
-    if (s != FW_OK && worker_group_rank(g) == 0) fail(&err);
-    int exit_code = s == FW_OK ? serve(g, call) : fw_status_exit_code(s);
-    worker_group_stop(&g, false);
-    return exit_code;
-}
-
-/* Without a launcher one process is one rank: no daemon is asked for, and no session folder, which all such processes of a user would share:
- * one that ends takes it away while another begins. */
-static void prepare_singleton(void)
-{
-    if (getenv("OMPI_COMM_WORLD_SIZE") != NULL || getenv("PMIX_RANK") != NULL) return;
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
-}
-
 /* What needs no MPI, and errors before MPI starts, are every process's; the launcher's first one does and says them, and it alone ends with their exit
  * code: at the first other than 0 a launcher kills the rest, perhaps before they have spoken. */
 static bool is_first(void)
@@ -138,6 +88,123 @@ static bool is_first(void)
         if (rank != NULL) return strcmp(rank, "0") == 0;
     }
     return true;
+}
+
+static int serve(worker_group *g, coord_call *call)
+{
+    coordinator c = {.call = call};
+    pthread_t thread;
+    fw_bus *bus = NULL;
+    fw_line *line = NULL;
+    fw_error err = {0};
+    worker_end end = {.exit_code = 1};
+    const bool leader = worker_group_rank(g) == 0;
+    const fw_reduce *reduce = worker_group_reduce(g);
+    fw_status s = leader ? start_coordinator(&thread, &c, &bus, &line, &err) : FW_OK;
+    s = reduce->agree(reduce->context, s, &err);
+    if (s != FW_OK) return leader ? fail(&err) : fw_status_exit_code(s);
+    s = worker_serve(g, line, &end, &err);
+    if (s != FW_OK) {
+        if (leader) fail(&err);
+        _exit(fw_status_exit_code(s));                 /* the group is broken: no collective would come back */
+    }
+    if (leader) {
+        pthread_join(thread, NULL);
+        coord_group_destroy(&call->group);
+        fw_line_destroy(&line);
+        fw_bus_destroy(&bus);
+    }
+    return end.exit_code;
+}
+
+static int run_in_one_group(coord_call *call)
+{
+    worker_group *g = NULL;
+    fw_error err = {0};
+    fw_status s = worker_group_of_all(&g, &err);
+    if (s != FW_OK) return fail(&err);
+    fw_log_init(worker_group_rank(g), 1);
+    s = fw_fault_init(worker_group_rank(g), &err);      /* the same at every rank */
+    if (s == FW_OK) s = worker_choose_kernels(g, &err);
+    if (s != FW_OK && worker_group_rank(g) == 0) fail(&err);
+    int exit_code = s == FW_OK ? serve(g, call) : fw_status_exit_code(s);
+    worker_group_stop(&g, false);
+    return exit_code;
+}
+
+/* Rank 0 of a job that is cut into groups: the cards go to the ranks, and the command gives the groups their orders. */
+static int lead_groups(coord_call *call, const worker_split *split)
+{
+    fw_error err = {0};
+    void *cards = NULL;
+    size_t len = 0;
+    bool lost = false;
+    const coord_groups_opts opts = {.n = (uint32_t)split->groups, .ranks = (uint32_t)split->each, .left_over = (uint32_t)split->left_over,
+                                    .local = split->nodes == 1};
+    fw_status s = fw_fault_init(0, &err);
+    if (s == FW_OK) s = fw_kernels_choose(&err);
+    if (s == FW_OK) s = coord_groups_create(&call->groups, &opts, &err);
+    if (s == FW_OK) s = coord_groups_cards(call->groups, &cards, &len, &err);
+    fw_status shared = worker_split_share(&cards, &len, s == FW_OK ? &err : NULL);      /* none: the ranks end */
+    if (s == FW_OK) s = shared;
+    free(cards);
+    if (s == FW_OK && split->left_over > 0)
+        fw_log_info("%d groups of %d ranks; %d left over, idle", split->groups, split->each, split->left_over);
+    const int exit_code = s == FW_OK ? run_command(call) : fail(&err);
+    coord_groups_end(&call->groups, exit_code, &lost);
+    if (lost) {
+        fflush(NULL);
+        _exit(exit_code);                              /* MPI would wait for the lost */
+    }
+    worker_mpi_end();
+    return exit_code;
+}
+
+static int follow_in_group(worker_group *g, const worker_split *split)
+{
+    fw_error err = {0};
+    void *cards = NULL;
+    size_t len = 0;
+    fw_status s = worker_split_share(&cards, &len, &err);
+    const char *card = cards, *end = card + len;
+    for (int i = 0; s == FW_OK && i < split->mine && card < end; i++) card += strlen(card) + 1;
+    int exit_code = s != FW_OK ? fail(&err) : 1;
+    if (s == FW_OK && card < end) exit_code = worker_run_member(g, card, strlen(card), split->rank);
+    else worker_group_stop(&g, false);                 /* rank 0 could not begin, and says why */
+    free(cards);
+    return exit_code;
+}
+
+static int run_in_groups(coord_call *call, uint32_t each)
+{
+    worker_split split;
+    worker_group *g = NULL;
+    fw_error err = {0};
+    fw_status s = worker_split_create(&split, &g, (int)each, &err);
+    if (s != FW_OK) {
+        const int exit_code = is_first() ? fail(&err) : fw_status_exit_code(s);
+        worker_mpi_end();
+        return exit_code;
+    }
+    fw_log_init(split.rank, 1);
+    return split.mine < 0 ? lead_groups(call, &split) : follow_in_group(g, &split);
+}
+
+/* each: ranks of a group, when the job is to be cut; 0: it is one group. */
+static int run_on_ranks(coord_call *call, uint32_t each, int argc, char **argv)
+{
+    fw_error err = {0};
+    if (worker_mpi_start(&argc, &argv, &err) != FW_OK) return fail(&err);
+    return each > 0 && worker_mpi_size() > 1 ? run_in_groups(call, each) : run_in_one_group(call);
+}
+
+/* Without a launcher one process is one rank: no daemon is asked for, and no session folder, which all such processes of a user would share:
+ * one that ends takes it away while another begins. */
+static void prepare_singleton(void)
+{
+    if (getenv("OMPI_COMM_WORLD_SIZE") != NULL || getenv("PMIX_RANK") != NULL) return;
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
 }
 
 static int print_help(const coord_command *command)
@@ -207,8 +274,11 @@ int main(int argc, char **argv)
     } else if (s == FW_END) {
         exit_code = print_help(command);
     } else if (command->needs_group && !(command->starts_ranks != NULL && command->starts_ranks(&call))) {
+        uint32_t each = 0;
         prepare_singleton();
-        exit_code = run_on_ranks(&call, argc, argv);
+        s = command->group_ranks != NULL ? command->group_ranks(&each, &call, &err) : FW_OK;
+        if (s == FW_OK) exit_code = run_on_ranks(&call, each, argc, argv);
+        else if (is_first()) exit_code = fail(&err);
     } else if (is_first()) {
         s = fw_kernels_choose(&err);
         exit_code = s == FW_OK ? run_command(&call) : fail(&err);

@@ -251,7 +251,7 @@ int main(int argc, char **argv)
     fw_line *orders = NULL;
     fw_error err = {0};
     pthread_t thread;
-    int exit_code = 0;
+    worker_end end;
     const struct rlimit memory = {MEMORY, MEMORY};
     if (MEMORY_LIMITED && setrlimit(RLIMIT_AS, &memory) != 0) return 1;
     if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
@@ -259,7 +259,7 @@ int main(int argc, char **argv)
         return 1;
     }
     if (worker_group_rank(g) == 0) orders = start_coordinator(&bus, &thread);
-    CHECK(worker_serve(g, orders, &exit_code, &err) == FW_OK, "%s", err.text);
+    CHECK(worker_serve(g, orders, &end, &err) == FW_OK, "%s", err.text);
     if (orders != NULL) {
         pthread_join(thread, NULL);
         fw_line_destroy(&line);
