@@ -25,7 +25,7 @@
 #define GOOD_PRIOR   0.1           /* weights of the flat kernel, of one trial's. A heavy one among the bad keeps their density from being all bumps */
 #define BAD_PRIOR    30.0
 #define GOOD_FLAT    3.0           /* what draws the widths toward those of an even spread */
-#define BAD_FLAT     1e9
+#define BAD_FLAT     ((double)INFINITY)
 #define GIVEN_CHOICE 0.1           /* how often a branch is looked at by itself */
 #define FRESH_TRIES  64
 

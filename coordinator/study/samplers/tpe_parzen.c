@@ -152,28 +152,32 @@ void coord_parzen_add(coord_parzen *p, const float *code, double weight)
 
 static double unit_of(const axis *a, double code) { return a->kind == AXIS_CELLS ? (code + 0.5) / a->n : code; }
 
-/* Share of the standard normal distribution below z. */
+/* Share of the standard normal distribution below z >= 0. */
 static double below(const coord_parzen *p, double z)
 {
-    const double place = FW_MIN(fabs(z), (double)TABLE_END) * TABLE_PER_ONE;
+    const double place = FW_MIN(z, (double)TABLE_END) * TABLE_PER_ONE;
     const size_t i = (size_t)place;
-    const double share = (double)p->table[i] + (place - (double)i) * ((double)p->table[i + 1] - (double)p->table[i]);
-    return z < 0 ? 1 - share : share;
+    return (double)p->table[i] + (place - (double)i) * ((double)p->table[i + 1] - (double)p->table[i]);
 }
 
-/* Sum of the squared distances from the mean (Welford), and how many. */
-static void spread_of(const coord_parzen *p, const axis *a, double *sum, double *n)
+static double count_of(const coord_parzen *p, const axis *a)
 {
-    double count = 0, mean = 0, squares = 0;
+    double n = 0;
+    for (size_t k = 0; k < p->n; k++) n += !isnan(a->at[k]);
+    return n;
+}
+
+/* Sum of the squared distances from the mean. */
+static double squares_of(const coord_parzen *p, const axis *a, double n)
+{
+    double sum = 0, squares = 0;
+    for (size_t k = 0; k < p->n; k++) sum += isnan(a->at[k]) ? 0 : unit_of(a, (double)a->at[k]);
+    const double mean = sum / FW_MAX(n, 1.0);
     for (size_t k = 0; k < p->n; k++) {
-        if (isnan(a->at[k])) continue;
-        const double u = unit_of(a, (double)a->at[k]), off = u - mean;
-        count++;
-        mean += off / count;
-        squares += off * (u - mean);
+        const double off = isnan(a->at[k]) ? 0 : unit_of(a, (double)a->at[k]) - mean;
+        squares += off * off;
     }
-    *n = count;
-    *sum = squares;
+    return squares;
 }
 
 /* n^(-1 / (d + 4)): Scott's rule. */
@@ -183,9 +187,8 @@ static double scott(double n, double d) { return fw_exp_double(-fw_log_double(n)
  * gathered are narrow, and a few points that lie together by chance are not trusted. */
 static void set_width(const coord_parzen *p, axis *a, double flat)
 {
-    double n, squares;
-    spread_of(p, a, &squares, &n);
-    const double spread = sqrt((squares + flat / 12) / FW_MAX(n - 1 + flat, 1.0));
+    const double n = count_of(p, a), even = 1.0 / 12;
+    const double spread = sqrt(isinf(flat) ? even : (squares_of(p, a, n) + flat * even) / FW_MAX(n - 1 + flat, 1.0));
     a->width = FW_MIN(FW_MAX(WIDTH * spread * scott(FW_MAX(n, 1.0), (double)p->n_params), NARROWEST), 1.0);
     if (a->kind == AXIS_CELLS) a->width = FW_MAX(a->width, 0.5 / a->n);
 }
@@ -208,11 +211,13 @@ static void set_numbers(coord_parzen *p, axis *a, double flat)
     set_width(p, a, flat);
     if (a->kind == AXIS_CELLS) set_cells(a);
     const double height = a->kind == AXIS_CELLS ? a->same + fw_log_double(a->n) : -LOG_SQRT_2PI - fw_log_double(a->width);
+    const double per_width = 1 / a->width;
+    const float slope = a->kind == AXIS_CELLS ? 1.0f : (float)(0.5 * per_width * per_width);
     for (size_t k = 0; k < p->n; k++) {
         const bool there = !isnan(a->at[k]);
         const double u = there ? unit_of(a, (double)a->at[k]) : 0.5;
-        a->slope[k] = !there ? 0.0f : a->kind == AXIS_CELLS ? 1.0f : (float)(0.5 / (a->width * a->width));
-        a->log_norm[k] = there ? (float)(below(p, (1 - u) / a->width) - below(p, -u / a->width)) : 1.0f;
+        a->slope[k] = there ? slope : 0.0f;
+        a->log_norm[k] = there ? (float)(below(p, (1 - u) * per_width) + below(p, u * per_width) - 1) : 1.0f;
         if (!there) a->at[k] = 0.0f;
     }
     fw_vec_log(a->log_norm, a->log_norm, p->n);
@@ -221,9 +226,7 @@ static void set_numbers(coord_parzen *p, axis *a, double flat)
 
 static void set_choices(const coord_parzen *p, axis *a)
 {
-    double n = 0;
-    for (size_t k = 0; k < p->n; k++) n += !isnan(a->at[k]);
-    const double extra = 1 / (n + 1);
+    const double extra = 1 / (count_of(p, a) + 1);
     a->same = (1 + extra) / (1 + a->n * extra);
     const float log_same = (float)fw_log_double(a->same * a->n), slope = (float)fw_log_double((1 + extra) / extra);
     for (size_t k = 0; k < p->n; k++) {

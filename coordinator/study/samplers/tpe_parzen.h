@@ -29,7 +29,7 @@ void      coord_parzen_begin(coord_parzen *p, const size_t *params, size_t n_par
 /** One more kernel, of a trial with these codes (parameters of the space). */
 void      coord_parzen_add(coord_parzen *p, const float *code, double weight);
 /** Widths and norms, once all kernels are there. prior: weight of the flat one. flat (> 0): a kernel's width follows the spread of the kernels, as if so many
- *  more were spread over all the interval; a large number gives the width of an even spread. */
+ *  more were spread over all the interval; INFINITY: the width of an even spread. */
 void      coord_parzen_finish(coord_parzen *p, double prior, double flat);
 
 /** Draws values of the mixture's parameters into x, where the parameters before them stand; NaN where not active. */
