@@ -292,7 +292,7 @@ static void densities_integrate_to_one(void **state)
     static const float code[KERNELS][4] = {{0.01f, 0, 0, NAN}, {0.5f, 3, 1, 0.2f}, {0.52f, 3, 1, 0.95f}, {0.9f, 9, 2, NAN}, {0.3f, 5, 1, 0.4f}, {1, 4, 1, 0}};
     coord_parzen_begin(p, params, 4);
     for (int k = 0; k < KERNELS; k++) coord_parzen_add(p, code[k], k == 2 ? 2.5 : 1);
-    coord_parzen_finish(p, 0.5, 2);
+    coord_parzen_finish(p, &(coord_parzen_opts){.prior = 0.5, .flat = 2});
     double sum = 0;
     for (int i = 0; i < STEPS; i++)
         for (int c = 0; c < 10; c++)

@@ -22,12 +22,12 @@
 #define MAX_OLDER    250           /* a fair sample of the rest, which stands for all of it */
 #define CANDIDATES   24
 #define STARTUP      10
-#define GOOD_PRIOR   0.1           /* weights of the flat kernel, of one trial's. A heavy one among the bad keeps their density from being all bumps */
-#define BAD_PRIOR    30.0
-#define GOOD_FLAT    3.0           /* what draws the widths toward those of an even spread */
-#define BAD_FLAT     ((double)INFINITY)
 #define GIVEN_CHOICE 0.1           /* how often a branch is looked at by itself */
 #define FRESH_TRIES  64
+
+/* A light flat kernel among the good ones, and a heavy one among the bad, which keeps their density from being all bumps. For a parameter by itself
+ * there are many kernels a dimension: Optuna's. */
+static const coord_parzen_opts good = {.prior = 0.1, .flat = 3}, bad = {.prior = 30, .flat = INFINITY}, alone = {.prior = 1, .neighbours = true};
 
 /* Which trials are looked at: all (param == SIZE_MAX), or those with this choice. */
 typedef struct subset { size_t param; float choice; } subset;
@@ -153,7 +153,7 @@ static void model_good(tpe_sampler *s, const size_t *params, size_t n_params)
 {
     coord_parzen_begin(s->good, params, n_params);
     for (size_t i = 0; i < s->n_best; i++) add(s, s->good, params, n_params, s->best[i], 1);
-    coord_parzen_finish(s->good, GOOD_PRIOR, GOOD_FLAT);
+    coord_parzen_finish(s->good, s->opts.univariate ? &alone : &good);
 }
 
 static bool is_bad(const tpe_sampler *s, uint32_t number) { return s->history->hash[number] != 0 && !s->is_best[number] && belongs(s, number); }
@@ -176,7 +176,7 @@ static void model_bad(tpe_sampler *s, const size_t *params, size_t n_params)
         taken++;
         add(s, s->bad, params, n_params, number, (double)older / (double)wanted);
     }
-    coord_parzen_finish(s->bad, BAD_PRIOR, BAD_FLAT);
+    coord_parzen_finish(s->bad, s->opts.univariate ? &alone : &bad);
 }
 
 /* ---- points ----------------------------------------------------------------------------------------------------------------------------------- */

@@ -24,13 +24,17 @@ typedef enum axis_kind { AXIS_CONTINUUM, AXIS_CELLS, AXIS_CHOICES } axis_kind;
 typedef struct axis {
     axis_kind kind;
     double n;                      /* cells, choices */
-    double width;                  /* of the normals, in the unit interval */
+    bool   in_cells;               /* CELLS by their masses */
+    double narrowest;              /* width of a normal, in the unit interval */
     double same;                   /* CHOICES: probability of the trial's own */
-    float *at;                     /* (kernels) codes */
+    float *at;                     /* (kernels) codes; of cells that count as a continuum their middles */
+    float *width;                  /* (kernels) of the normals, in the unit interval */
     float *slope;                  /* (kernels) CONTINUUM: 1 / (2 width^2); CHOICES: log(same / other); CELLS: 1 */
     float *log_norm;               /* (kernels) what the exponent is to be raised by */
     float *cell;                   /* (n) CELLS: log of the mass so many cells away, of the mass at home */
 } axis;
+
+typedef struct spot { float u; uint32_t k; } spot;
 
 struct coord_parzen {
     const coord_space *space;
@@ -44,6 +48,7 @@ struct coord_parzen {
     bool  *active;                 /* (parameters of the space) of base */
     bool   has_base;
     float *exponent;               /* (capacity) scratch */
+    spot *spot;                     /* (capacity) scratch: kernels in order */
     float *table;                  /* share of the normal distribution below i / TABLE_PER_ONE */
     float *floats;                 /* slab of all arrays of float */
 };
@@ -85,7 +90,7 @@ static fw_status lay_out(coord_parzen *p, fw_error *err)
 {
     const coord_space *s = p->space;
     const size_t table = TABLE_PER_ONE * TABLE_END + 2;
-    size_t floats = (3 + 3 * s->n) * p->capacity + table;
+    size_t floats = (3 + 4 * s->n) * p->capacity + table;
     for (size_t i = 0; i < s->n; i++) {
         p->axis[i].kind = axis_kind_of(&s->param[i]);
         p->axis[i].n = coord_param_values(&s->param[i]);
@@ -97,8 +102,8 @@ static fw_status lay_out(coord_parzen *p, fw_error *err)
     for (size_t i = 0; i < 3; i++, next += p->capacity) *whole[i] = next;
     for (size_t i = 0; i < s->n; i++) {
         axis *a = &p->axis[i];
-        float **part[] = {&a->at, &a->slope, &a->log_norm};
-        for (size_t k = 0; k < 3; k++, next += p->capacity) *part[k] = next;
+        float **part[] = {&a->at, &a->width, &a->slope, &a->log_norm};
+        for (size_t k = 0; k < 4; k++, next += p->capacity) *part[k] = next;
         a->cell = next;
         next += a->kind == AXIS_CELLS ? (size_t)a->n : 0;
     }
@@ -116,6 +121,7 @@ fw_status coord_parzen_create(coord_parzen **out, const coord_space *space, size
     FW_TRY(fw_alloc_zeroed((void **)&p->axis, space->n, sizeof *p->axis, "tpe mixture", err));
     FW_TRY(fw_alloc_zeroed((void **)&p->active, space->n, sizeof *p->active, "tpe mixture", err));
     FW_TRY(fw_alloc_zeroed((void **)&p->weight, p->capacity, sizeof *p->weight, "tpe mixture", err));
+    FW_TRY(fw_alloc_zeroed((void **)&p->spot, p->capacity, sizeof *p->spot, "tpe mixture", err));
     FW_TRY(lay_out(p, err));
     *out = p;
     p = NULL;
@@ -128,6 +134,7 @@ void coord_parzen_destroy(coord_parzen **p)
     free((*p)->axis);
     free((*p)->active);
     free((*p)->weight);
+    free((*p)->spot);
     free((*p)->floats);
     free(*p);
     *p = NULL;
@@ -189,15 +196,38 @@ static void set_width(const coord_parzen *p, axis *a, double flat)
 {
     const double n = count_of(p, a), even = 1.0 / 12;
     const double spread = sqrt(isinf(flat) ? even : (squares_of(p, a, n) + flat * even) / FW_MAX(n - 1 + flat, 1.0));
-    a->width = FW_MIN(FW_MAX(WIDTH * spread * scott(FW_MAX(n, 1.0), (double)p->n_params), NARROWEST), 1.0);
-    if (a->kind == AXIS_CELLS) a->width = FW_MAX(a->width, 0.5 / a->n);
+    const double width = FW_MIN(FW_MAX(WIDTH * spread * scott(FW_MAX(n, 1.0), (double)p->n_params), a->narrowest), 1.0);
+    for (size_t k = 0; k < p->n; k++) a->width[k] = (float)width;
+}
+
+static int by_spot(const void *a, const void *b)
+{
+    const spot *p = a, *q = b;
+    return p->u != q->u ? (p->u > q->u) - (p->u < q->u) : (p->k > q->k) - (p->k < q->k);
+}
+
+/* As Optuna: the flat kernel stands among them in the middle; the first and the last have one neighbour. */
+static void set_widths(coord_parzen *p, axis *a)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < p->n; k++)
+        if (!isnan(a->at[k])) p->spot[n++] = (spot){(float)unit_of(a, (double)a->at[k]), (uint32_t)k};
+    p->spot[n++] = (spot){0.5f, (uint32_t)p->n};
+    qsort(p->spot, n, sizeof *p->spot, by_spot);
+    const double narrowest = FW_MAX(1 / FW_MIN(100.0, (double)n + 1), a->narrowest);
+    for (size_t i = 0; i < n; i++) {
+        const float left = i > 0 ? p->spot[i].u - p->spot[i - 1].u : 0, right = i + 1 < n ? p->spot[i + 1].u - p->spot[i].u : 0;
+        a->width[p->spot[i].k] = (float)FW_MAX((double)FW_MAX(left, right), narrowest);
+    }
+    for (size_t k = 0; k < p->n; k++) a->at[k] = (float)unit_of(a, (double)a->at[k]);
 }
 
 static void set_cells(axis *a)
 {
+    const double width = (double)a->width[0];
     double inner = 0.5;                                                    /* share beyond the cell's nearer edge */
     for (size_t i = 0; i < (size_t)a->n; i++) {
-        const double outer = fw_normal_below(-((double)i + 0.5) / (a->n * a->width)), mass = i == 0 ? 1 - 2 * outer : inner - outer;
+        const double outer = fw_normal_below(-((double)i + 0.5) / (a->n * width)), mass = i == 0 ? 1 - 2 * outer : inner - outer;
         inner = outer;
         a->cell[i] = (float)FW_MAX(fw_log_double(FW_MAX(mass, 1e-290)), -80.0);
     }
@@ -206,22 +236,24 @@ static void set_cells(axis *a)
     for (size_t i = 0; i < (size_t)a->n; i++) a->cell[i] -= home;
 }
 
-static void set_numbers(coord_parzen *p, axis *a, double flat)
+/* log_norm first holds what the normal's height is divided by: its share inside of the interval, and its width. */
+static void set_numbers(coord_parzen *p, axis *a, const coord_parzen_opts *opts)
 {
-    set_width(p, a, flat);
-    if (a->kind == AXIS_CELLS) set_cells(a);
-    const double height = a->kind == AXIS_CELLS ? a->same + fw_log_double(a->n) : -LOG_SQRT_2PI - fw_log_double(a->width);
-    const double per_width = 1 / a->width;
-    const float slope = a->kind == AXIS_CELLS ? 1.0f : (float)(0.5 * per_width * per_width);
+    a->in_cells = a->kind == AXIS_CELLS && !opts->neighbours;
+    a->narrowest = a->kind == AXIS_CELLS ? FW_MAX(NARROWEST, 0.5 / a->n) : NARROWEST;
+    if (opts->neighbours) set_widths(p, a);
+    else set_width(p, a, opts->flat);
+    if (a->in_cells && p->n > 0) set_cells(a);
+    const float height = (float)(a->in_cells ? a->same + fw_log_double(a->n) : -LOG_SQRT_2PI);
     for (size_t k = 0; k < p->n; k++) {
         const bool there = !isnan(a->at[k]);
-        const double u = there ? unit_of(a, (double)a->at[k]) : 0.5;
-        a->slope[k] = there ? slope : 0.0f;
-        a->log_norm[k] = there ? (float)(below(p, (1 - u) * per_width) + below(p, u * per_width) - 1) : 1.0f;
+        const double u = !there ? 0.5 : a->in_cells ? unit_of(a, (double)a->at[k]) : (double)a->at[k], per_width = 1 / (double)a->width[k];
+        a->slope[k] = !there ? 0.0f : a->in_cells ? 1.0f : (float)(0.5 * per_width * per_width);
+        a->log_norm[k] = there ? (float)((below(p, (1 - u) * per_width) + below(p, u * per_width) - 1) * (a->in_cells ? 1 : (double)a->width[k])) : 1.0f;
         if (!there) a->at[k] = 0.0f;
     }
     fw_vec_log(a->log_norm, a->log_norm, p->n);
-    for (size_t k = 0; k < p->n; k++) a->log_norm[k] = a->slope[k] > 0 ? (float)height - a->log_norm[k] : 0.0f;
+    for (size_t k = 0; k < p->n; k++) a->log_norm[k] = a->slope[k] > 0 ? height - a->log_norm[k] : 0.0f;
 }
 
 static void set_choices(const coord_parzen *p, axis *a)
@@ -237,16 +269,16 @@ static void set_choices(const coord_parzen *p, axis *a)
     }
 }
 
-void coord_parzen_finish(coord_parzen *p, double prior, double flat)
+void coord_parzen_finish(coord_parzen *p, const coord_parzen_opts *opts)
 {
     for (size_t i = 0; i < p->n_params; i++) {
         axis *a = &p->axis[p->params[i]];
         if (a->kind == AXIS_CHOICES) set_choices(p, a);
-        else set_numbers(p, a, flat);
+        else set_numbers(p, a, opts);
         a->at[p->n] = a->slope[p->n] = a->log_norm[p->n] = 0.0f;
     }
-    p->weight[p->n] = prior;
-    p->total += prior;
+    p->weight[p->n] = opts->prior;
+    p->total += opts->prior;
     for (size_t k = 0; k <= p->n; k++) p->log_weight[k] = (float)(p->weight[k] / p->total);
     fw_vec_log(p->log_weight, p->log_weight, p->n + 1);
     p->has_base = false;
@@ -263,9 +295,9 @@ static double draw_value(const axis *a, size_t k, coord_draws *d)
         const double i = FW_MIN(floor((u - a->same) / other), a->n - 2);
         return (i + (i >= (double)a->at[k] ? 1 : 0) + 0.5) / a->n;
     }
-    const double home = unit_of(a, (double)a->at[k]);
+    const double home = a->in_cells ? unit_of(a, (double)a->at[k]) : (double)a->at[k];
     for (int tries = 0; tries < 64; tries++) {                              /* at least a third of them is inside */
-        const double u = home + a->width * draw_normal(d);
+        const double u = home + (double)a->width[k] * draw_normal(d);
         if (u >= 0 && u <= 1) return u;
     }
     return home;
@@ -358,9 +390,9 @@ double coord_parzen_log(coord_parzen *p, const double *x)
         const axis *a = &p->axis[j];
         if (!p->active[j]) continue;
         const float code = coord_parzen_code(&p->space->param[j], x[j]);
-        if (a->kind == AXIS_CONTINUUM) add_normal(p->exponent, a->at, a->slope, code, n);
-        else if (a->kind == AXIS_CHOICES) add_choice(p->exponent, a->at, a->slope, code, n);
-        else add_cells(p->exponent, a, code, n);
+        if (a->kind == AXIS_CHOICES) add_choice(p->exponent, a->at, a->slope, code, n);
+        else if (a->in_cells) add_cells(p->exponent, a, code, n);
+        else add_normal(p->exponent, a->at, a->slope, (float)unit_of(a, (double)code), n);
     }
     const float top = largest(p->exponent, n);
     subtract(p->exponent, top, n);

@@ -28,9 +28,15 @@ void      coord_parzen_destroy(coord_parzen **p);
 void      coord_parzen_begin(coord_parzen *p, const size_t *params, size_t n_params);
 /** One more kernel, of a trial with these codes (parameters of the space). */
 void      coord_parzen_add(coord_parzen *p, const float *code, double weight);
-/** Widths and norms, once all kernels are there. prior: weight of the flat one. flat (> 0): a kernel's width follows the spread of the kernels, as if so many
- *  more were spread over all the interval; INFINITY: the width of an even spread. */
-void      coord_parzen_finish(coord_parzen *p, double prior, double flat);
+typedef struct coord_parzen_opts {
+    double prior;                  /* weight of the flat kernel */
+    double flat;                   /* > 0: a kernel's width follows the spread of the kernels, as if so many more were spread over all the interval;
+                                    * INFINITY: the width of an even spread */
+    bool   neighbours;             /* of a single parameter: a kernel reaches to the farther of its two neighbours instead. Cells count as a continuum */
+} coord_parzen_opts;
+
+/** Widths and norms, once all kernels are there. */
+void      coord_parzen_finish(coord_parzen *p, const coord_parzen_opts *opts);
 
 /** Draws values of the mixture's parameters into x, where the parameters before them stand; NaN where not active. */
 void      coord_parzen_draw(coord_parzen *p, coord_draws *d, double *x);
