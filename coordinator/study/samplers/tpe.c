@@ -22,7 +22,7 @@
 #define MAX_OLDER    250           /* a fair sample of the rest, which stands for all of it */
 #define CANDIDATES   24
 #define STARTUP      10
-#define GIVEN_CHOICE 0.1           /* how often a branch is looked at by itself */
+#define GIVEN_CHOICE 0.2           /* how often a branch is looked at by itself */
 #define FRESH_TRIES  64
 
 /* A light flat kernel among the good ones, and a heavy one among the bad, which keeps their density from being all bumps. For a parameter by itself
