@@ -47,7 +47,7 @@ struct worker_group {
     worker_note_listener listener;
     void *listener_context;
     uint64_t *part_len;           /* size: scratch of gatherings, so that no rank alone lacks memory for it */
-    int *part_count, *part_start; /* size each */
+    int *part_count, *part_start, *send_count, *send_start;     /* size each */
     size_t *part_offset;          /* size + 1 */
 };
 
@@ -131,6 +131,32 @@ static fw_status lay_out_parts(worker_group *g, size_t len, fw_error *err)
     g->part_offset[g->size] = (size_t)sum;
     if (sum <= INT32_MAX) return FW_OK;
     return fw_fail(err, FW_ERR_NOMEM, "gathering %llu bytes at one rank: more than 2 GiB", (unsigned long long)sum);
+}
+
+/* What this rank sends to each, and gets of each: part_count, part_start are of what it gets. */
+static fw_status lay_out_exchange(worker_group *g, const size_t *at, size_t *offset, fw_error *err)
+{
+    for (int r = 0; r < g->size; r++) g->send_count[r] = (int)FW_MIN(at[r + 1] - at[r], (size_t)INT32_MAX);
+    for (int r = 0; r < g->size; r++) g->send_start[r] = (int)FW_MIN(at[r] - at[0], (size_t)INT32_MAX);
+    FW_TRY(mpi_check(MEETING(g, MPI_Alltoall(g->send_count, 1, MPI_INT, g->part_count, 1, MPI_INT, g->all)), "exchanging lengths", err));
+    offset[0] = 0;
+    for (int r = 0; r < g->size; r++) {
+        g->part_start[r] = (int)FW_MIN(offset[r], (size_t)INT32_MAX);
+        offset[r + 1] = offset[r] + (size_t)g->part_count[r];
+    }
+    if (at[g->size] - at[0] <= INT32_MAX && offset[g->size] <= INT32_MAX) return FW_OK;
+    return fw_fail(err, FW_ERR_NOMEM, "exchanging %zu and %zu bytes: more than 2 GiB", at[g->size] - at[0], offset[g->size]);
+}
+
+static fw_status reduce_exchange(void *context, const void *bytes, const size_t *at, char **out, size_t *capacity, size_t *offset, fw_error *err)
+{
+    worker_group *g = context;
+    fw_status s = lay_out_exchange(g, at, offset, err);
+    if (s == FW_OK) s = fw_grow((void **)out, capacity, offset[g->size] + 1, 1, "an exchange", err);
+    FW_TRY(g->reduce.agree(g, s, err));
+    const char *from = at[g->size] > at[0] ? (const char *)bytes + at[0] : (const char *)bytes;
+    return mpi_check(MEETING(g, MPI_Alltoallv(from, g->send_count, g->send_start, MPI_BYTE, *out, g->part_count, g->part_start, MPI_BYTE, g->all)),
+                     "exchanging", err);
 }
 
 static fw_status reduce_gather_all(void *context, const void *bytes, size_t len, char **out, size_t *offset, fw_error *err)
@@ -283,11 +309,13 @@ fw_status worker_group_create(worker_group **out, MPI_Comm comm, fw_error *err)
     MPI_Comm_size(g->all, &g->size);
     FW_TRY(fw_alloc_zeroed((void **)&g->part_len, (size_t)g->size, sizeof *g->part_len, "group", err));
     FW_TRY(fw_alloc_zeroed((void **)&g->part_count, (size_t)g->size, sizeof *g->part_count, "group", err));
+    FW_TRY(fw_alloc_zeroed((void **)&g->send_count, (size_t)g->size, sizeof *g->send_count, "group", err));
+    FW_TRY(fw_alloc_zeroed((void **)&g->send_start, (size_t)g->size, sizeof *g->send_start, "group", err));
     FW_TRY(fw_alloc_zeroed((void **)&g->part_start, (size_t)g->size, sizeof *g->part_start, "group", err));
     FW_TRY(fw_alloc_zeroed((void **)&g->part_offset, (size_t)g->size + 1, sizeof *g->part_offset, "group", err));
     int len = 0;
     MPI_Get_processor_name(g->host, &len);
-    g->reduce = (fw_reduce){g, g->rank, g->size, reduce_sum_i64, reduce_max_f64, reduce_min_f64, reduce_gather_all, reduce_agree};
+    g->reduce = (fw_reduce){g, g->rank, g->size, reduce_sum_i64, reduce_max_f64, reduce_min_f64, reduce_gather_all, reduce_exchange, reduce_agree};
     FW_TRY(split_nodes(g, err));
     cpu_set_t cpus;
     int cores = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
@@ -316,6 +344,8 @@ void worker_group_stop(worker_group **group, bool lost)
     }
     free(g->part_len);
     free(g->part_count);
+    free(g->send_count);
+    free(g->send_start);
     free(g->part_start);
     free(g->part_offset);
     free(g);

@@ -132,9 +132,7 @@ static void ingest_clear(ingest *g)
     worker_spool_destroy(&g->keys);
     worker_spool_destroy(&g->splits);
     worker_buckets_destroy(&g->blocks);
-    worker_buckets_destroy(&g->hashes);
     worker_memory_destroy(&g->memory);
-    worker_memory_destroy(&g->hash_memory);
     fw_atomic_file_destroy(&g->file);
     fw_manifest_destroy(&g->manifest);
     free(g->bad);
@@ -162,15 +160,16 @@ static fw_status run(ingest *g, fw_error *err)
     FW_TRY(ingest_merge(g, err));
     FW_TRY(ingest_split(g, err));
     FW_TRY(ingest_distribute(g, err));
+    FW_TRY(ingest_write(g, err));
     FW_TRY(ingest_describe(g, err));
-    return ingest_write(g, err);
+    return ingest_finish(g, err);
 }
 
-fw_status worker_ingest(const fw_project *project, const char *output, const fw_reduce *reduce, MPI_Comm comm,
+fw_status worker_ingest(const fw_project *project, const char *output, const fw_reduce *reduce,
                         void (*say)(void *context, const char *line), void *context, worker_ingest_result *out, fw_error *err)
 {
     fw_mono start = fw_mono_now();
-    ingest g = {.project = project, .reduce = reduce, .comm = comm, .output = output, .say = say, .say_context = context};
+    ingest g = {.project = project, .reduce = reduce, .output = output, .say = say, .say_context = context};
     fw_status s = run(&g, err);
     if (s == FW_OK) {
         *out = (worker_ingest_result){.rows = fw_layout_total(&g.layout), .bad = g.n_bad, .excluded = g.n_excluded, .duplicates = g.duplicates};

@@ -1,12 +1,9 @@
-/** Pieces of bytes sorted into buckets, written in any order and read back one bucket at a time, by any rank. In memory while there is room; then
- *  all that is there goes to a temporary file, ordered by bucket. A rank reads a run of buckets: at the end the others' go to the file too, this
- *  rank's own stay. The file:
- *    extents of bytes, each of one bucket | {offset u64, length u64} ... by bucket | first extent of bucket u64 (n_buckets + 1) | where the table starts
- *  Destroying removes it. Local; a full disk is FW_ERR_IO at the call that notices it. */
+/** Pieces of bytes sorted into buckets, put in any order and taken out bucket by bucket. In memory while there is room; then all that is there goes to
+ *  a temporary file, and the pieces of a bucket are read back together.
+ *  Destroying removes the file. Local; a full disk is FW_ERR_IO at the call that notices it. */
 #ifndef WORKER_INGEST_BUCKETS_H
 #define WORKER_INGEST_BUCKETS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,21 +21,20 @@ void     *worker_buckets_room(worker_buckets *b, size_t bucket, size_t len);
 fw_status worker_buckets_flush(worker_buckets *b, fw_error *err);
 /** A copy of a piece that lies elsewhere. */
 fw_status worker_buckets_add(worker_buckets *b, size_t bucket, const void *bytes, size_t len, fw_error *err);
-/** The first bucket of a rank's run; that of the rank behind it ends the run. */
-static inline size_t worker_buckets_first(size_t n_buckets, int rank, int size)
-{
-    return n_buckets / (size_t)size * (size_t)rank + FW_MIN((size_t)rank, n_buckets % (size_t)size);
-}
-/** No more pieces: what others will read goes to the file. */
-fw_status worker_buckets_finish(worker_buckets *b, int rank, int size, fw_error *err);
+/** No more pieces. */
+fw_status worker_buckets_finish(worker_buckets *b, fw_error *err);
 
 /** The pieces of a bucket that are in memory, one after another; from NULL on. NULL: no more. */
 typedef struct worker_piece worker_piece;
 const worker_piece *worker_buckets_next(const worker_buckets *b, size_t bucket, const worker_piece *before);
 const void         *worker_piece_bytes(const worker_piece *p, size_t *len);
-/** Whether there is a file to be loaded from; always with several ranks. */
-bool      worker_buckets_have_file(const worker_buckets *b);
-/** Appends the bytes of one bucket of a finished file to *bytes (malloc'ed, grown); *len and *capacity are updated. */
-fw_status worker_buckets_load(char **bytes, size_t *len, size_t *capacity, const char *path, size_t n_buckets, size_t bucket, fw_error *err);
+/** Those that are in the file: appends their bytes to *bytes (malloc'ed, grown); *len and *capacity are updated. After finish. */
+fw_status worker_buckets_load(char **bytes, size_t *len, size_t *capacity, const worker_buckets *b, size_t bucket, fw_error *err);
+
+/** The first of n things of a rank's run, when ranks share them out in runs; that of the rank behind it ends the run. */
+static inline size_t worker_run_first(size_t n, int rank, int size)
+{
+    return n / (size_t)size * (size_t)rank + FW_MIN((size_t)rank, n % (size_t)size);
+}
 
 #endif

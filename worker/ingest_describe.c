@@ -7,7 +7,8 @@
 #include "worker/ingest_parts.h"
 
 #define ID_MIN_ROWS 20
-#define ID_SHARE    0.98               /* distinct counts above WORKER_DISTINCT_K are estimates, +- 0.4 % */
+#define ID_ESTIMATED (WORKER_DISTINCT_MOST / 100 * 90)
+#define ID_SHARE    0.96               /* distinct counts above WORKER_DISTINCT_MOST are estimates, +- 1 % */
 
 /* ---- statistics of a column ---- */
 
@@ -18,20 +19,31 @@ double ingest_mean(const ingest_stats *s)
     return s->min / 2 + s->max / 2;    /* the sum of very large values overflows: the middle stands in */
 }
 
-static fw_status column_stats(fw_column_stats *out, ingest *g, size_t column, fw_error *err)
+static fw_column_stats column_stats(const ingest *g, size_t column, uint64_t distinct)
 {
-    ingest_stats *s = &g->stats[column];
+    const ingest_stats *s = &g->stats[column];
     const fw_column *c = &g->schema->columns[column];
-    *out = (fw_column_stats){.missing = s->missing};
-    if (c->type == FW_CATEGORY) out->distinct = fw_dict_size(c->dict);
-    else FW_TRY(worker_distinct_count(&out->distinct, &s->distinct, g->reduce, err));
-    out->distinct = FW_MIN(out->distinct, s->present);
-    out->constant = s->present == 0 || (s->missing == 0 && out->distinct == 1);
-    if (c->type != FW_NUMBER || s->present == 0) return FW_OK;
-    out->min = s->min;
-    out->max = s->max;
-    out->mean = ingest_mean(s);
-    out->stddev = ldexp(sqrt(fw_exact_sum_value(&s->squares) / (double)s->present), s->exponent);
+    fw_column_stats out = {.missing = s->missing, .distinct = FW_MIN(c->type == FW_CATEGORY ? fw_dict_size(c->dict) : distinct, s->present)};
+    out.constant = s->present == 0 || (s->missing == 0 && out.distinct == 1);
+    if (c->type != FW_NUMBER || s->present == 0) return out;
+    out.min = s->min;
+    out.max = s->max;
+    out.mean = ingest_mean(s);
+    out.stddev = ldexp(sqrt(fw_exact_sum_value(&s->squares) / (double)s->present), s->exponent);
+    return out;
+}
+
+/* Collective. */
+static fw_status fill_stats(fw_manifest *m, ingest *g, fw_error *err)
+{
+    FW_FREE worker_distinct **sets = calloc(g->n_stored + 1, sizeof *sets);
+    FW_FREE uint64_t *distinct = calloc(g->n_stored + 1, sizeof *distinct);
+    m->stats = calloc(g->n_stored + 1, sizeof *m->stats);
+    bool ok = sets != NULL && distinct != NULL && m->stats != NULL;
+    FW_TRY(ingest_agree(g, ok ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "statistics"), err));
+    for (size_t i = 0; i < g->n_stored; i++) sets[i] = &g->stats[i].distinct;
+    FW_TRY(worker_distinct_count(distinct, sets, g->n_stored, g->reduce, err));
+    for (size_t i = 0; i < g->n_stored; i++) m->stats[i] = column_stats(g, i, distinct[i]);
     return FW_OK;
 }
 
@@ -49,7 +61,7 @@ static fw_status warn_of_column(ingest *g, size_t column, const fw_column_stats 
     if (g->stats[column].equals_target)
         FW_TRY(ingest_warn(g, err, "column '%s' equals the target in every row: mark it as ignore", c->name));
     bool may_be_id = c->type == FW_CATEGORY || c->type == FW_TEXT || (c->type == FW_NUMBER && g->stats[column].integral);
-    bool all_differ = s->distinct == present || (s->distinct >= WORKER_DISTINCT_K && (double)s->distinct >= ID_SHARE * (double)present);
+    bool all_differ = s->distinct == present || (s->distinct >= ID_ESTIMATED && (double)s->distinct >= ID_SHARE * (double)present);
     if ((int)column != g->id && may_be_id && all_differ && present >= ID_MIN_ROWS)
         FW_TRY(ingest_warn(g, err, "column '%s' looks like an id: its values all differ", c->name));
     return FW_OK;
@@ -193,9 +205,7 @@ static fw_status fill_texts(fw_manifest *m, const ingest *g, fw_error *err)
 fw_status ingest_describe(ingest *g, fw_error *err)
 {
     fw_manifest *m = g->manifest;
-    m->stats = calloc(g->n_stored + 1, sizeof *m->stats);
-    FW_TRY(ingest_agree(g, m->stats == NULL ? fw_fail(err, FW_ERR_NOMEM, "statistics") : FW_OK, err));
-    for (size_t i = 0; i < g->n_stored; i++) FW_TRY(column_stats(&m->stats[i], g, i, err));
+    FW_TRY(fill_stats(m, g, err));
     FW_TRY(ingest_say_bad(g, err));
     say_counts(g);
     fw_status s = FW_OK;

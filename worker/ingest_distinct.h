@@ -1,6 +1,7 @@
-/** How many distinct values there are, from their hashes, over ranks: the K smallest distinct hashes are kept. Exact up to K - 1 values; above
- *  that an estimate whose relative standard error is 1 / sqrt(K - 2). Free of order: the same on any number of ranks.
- *  Source  Bar-Yossef et al., RANDOM 2002; Beyer et al., SIGMOD 2007 (the unbiased form (K - 1) / U_(K)). */
+/** How many distinct values there are, from their hashes, over ranks: a set of those below a limit that is halved whenever the set is full. Exact up to
+ *  WORKER_DISTINCT_MOST values; above that an estimate whose relative standard error is about 1 / sqrt(n kept), 0.4 to 0.6 %. What is kept depends on the
+ *  values alone, so the count is the same in any order and on any number of ranks.
+ *  Source  Wegman's adaptive sampling: Flajolet, "On adaptive sampling", Computing 43 (1990). */
 #ifndef WORKER_INGEST_DISTINCT_H
 #define WORKER_INGEST_DISTINCT_H
 
@@ -8,27 +9,22 @@
 
 #include "common/stats/reduce.h"
 
-#define WORKER_DISTINCT_K      ((size_t)65536 + 1)
-#define WORKER_DISTINCT_RECENT 512
+#define WORKER_DISTINCT_MOST ((size_t)16384)
 
-/** Zero-initialise; worker_distinct_clear ends it. */
+/** Zero-initialise; worker_distinct_clear ends it. At most 640 KiB. */
 typedef struct worker_distinct {
-    uint64_t *hash, limit;             /* limit: hashes from here on no longer matter; 0: none yet */
-    size_t n, capacity;
-    uint64_t recent[WORKER_DISTINCT_RECENT];   /* seen a moment ago: columns of few values stay out of the way */
+    uint64_t *slot;                    /* n_slots: a hash, or 0: free */
+    size_t n, n_slots;
+    unsigned halvings;                 /* only hashes below 2^(64 - halvings) are kept */
 } worker_distinct;
 
-fw_status worker_distinct_add_slow(worker_distinct *d, uint64_t hash, fw_error *err);
-static inline fw_status worker_distinct_add(worker_distinct *d, uint64_t hash, fw_error *err)
-{
-    if (d->limit != 0 && hash >= d->limit) return FW_OK;
-    return worker_distinct_add_slow(d, hash, err);
-}
+/** Hash 0 counts as hash 1. Cost: about 1 ns a hash that is there already or above the limit. */
+fw_status worker_distinct_add(worker_distinct *d, const uint64_t *hash, size_t n, fw_error *err);
 void      worker_distinct_clear(worker_distinct *d);
-/** Collective. */
-fw_status worker_distinct_count(uint64_t *count, worker_distinct *d, const fw_reduce *reduce, fw_error *err);
+/** Collective: count[i] of sets[i], which end up with anything in them. The ranks share the sets out. */
+fw_status worker_distinct_count(uint64_t *count, worker_distinct *const *sets, size_t n_sets, const fw_reduce *reduce, fw_error *err);
 
-/** Ascending order of n hashes, in place; scratch (n). Radix sort by the leading bits that tell n hashes apart, then insertion. */
-void worker_sort_hashes(uint64_t *v, uint64_t *scratch, size_t n);
+/** Local: how many of n hashes are equal to one before them. scratch is grown. */
+fw_status worker_count_repeats(uint64_t *repeats, const uint64_t *hash, size_t n, uint64_t **scratch, size_t *capacity, fw_error *err);
 
 #endif

@@ -29,7 +29,7 @@ fw_status worker_file_read(int fd, void *bytes, size_t len, uint64_t offset, con
         ssize_t n = pread(fd, (char *)bytes + done, len - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fw_fail_errno(err, FW_ERR_IO, "temporary file '%s' cannot be read", path);
-        if (n == 0) return fw_fail(err, FW_ERR_IO, "temporary file '%s' ends too early: are all ranks on one shared file system?", path);
+        if (n == 0) return fw_fail(err, FW_ERR_IO, "temporary file '%s' ends too early: was it changed by something else?", path);
         done += (size_t)n;
     }
     return FW_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/data/h5.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cells are written as they stand in memory, and the file is little endian"
@@ -69,7 +70,6 @@ static fw_status make_alone(ingest_output *o, const ingest *g, hid_t file, size_
 static fw_status make_datasets(ingest_output *o, const ingest *g, hid_t file, fw_error *err)
 {
     hsize_t rows = fw_layout_total(&g->layout), marks[2] = {g->n_stored, rows}, sums[2] = {g->n_stored + 1, fw_layout_n_blocks(&g->layout)};
-    FW_TRY(fw_h5_write_text(file, "manifest", g->manifest_text, err));
     FW_TRY(fw_h5_group(file, "columns", err));
     for (fw_column_type t = FW_NUMBER; t <= FW_IMAGE; t++)
         if (fw_layout_table(t) != NULL) FW_TRY(make_together(o, g, file, t, err));
@@ -80,7 +80,7 @@ static fw_status make_datasets(ingest_output *o, const ingest *g, hid_t file, fw
     return make(&o->checksums, file, "checksums", H5T_NATIVE_UINT64, 2, sums, err);
 }
 
-/* All that is not cells, and the space for the cells. What follows changes nothing but cells. */
+/* The space for the cells. The manifest comes behind them, when all is known. */
 static fw_status make_file(ingest_output *o, const ingest *g, fw_error *err)
 {
     if (g->reduce->rank != 0) return FW_OK;

@@ -18,7 +18,7 @@ static inline size_t ingest_output_marks(const ingest_output *o, size_t column) 
 static inline size_t ingest_output_offsets(const ingest_output *o, size_t column) { return 2 * o->n_stored + column; }
 static inline size_t ingest_output_rows(const ingest_output *o) { return 3 * o->n_stored; }      /* row numbers; at the end the checksums */
 
-/** Collective. g->manifest_text is stored too. FW_ERR_IO: no room on the disk. */
+/** Collective. FW_ERR_IO: no room on the disk. */
 fw_status ingest_output_create(ingest_output **out, const ingest *g, fw_error *err);
 void      ingest_output_destroy(ingest_output **o);
 

@@ -17,16 +17,22 @@ static size_t text_bytes(const ingest_cells *c, const uint32_t *index, size_t n)
     return len;
 }
 
+static size_t cell_bytes(const fw_column *column, const ingest_cells *c)
+{
+    return c->decimals ? sizeof(uint32_t) : fw_column_cell_bytes(column);
+}
+
 static size_t column_bytes(const fw_column *column, const ingest_cells *c, const uint32_t *index, size_t n)
 {
     size_t len = c->missing != NULL ? padded(n) : 0;
     if (column->type == FW_TEXT) return len + (n + 1) * sizeof(uint64_t) + padded(text_bytes(c, index, n));
-    return len + padded(n * fw_column_cell_bytes(column));
+    return len + padded(n * cell_bytes(column, c));
 }
 
-size_t ingest_part_bytes(const ingest_rows *from, const uint32_t *index, size_t n)
+size_t ingest_part_bytes(const ingest_rows *from, uint32_t bucket, const uint32_t *index, size_t n)
 {
-    size_t len = sizeof(ingest_packed) + padded(from->n_columns) + n * sizeof(uint64_t) + padded(n * sizeof(uint32_t));
+    size_t len = sizeof(ingest_packed) + padded(from->n_columns) + padded(n * sizeof(uint32_t));
+    if (bucket != INGEST_NO_BUCKET) len += padded(n * sizeof(uint16_t));
     for (size_t i = 0; i < from->n_columns; i++) len += column_bytes(&from->schema->columns[i], &from->columns[i], index, n);
     return len;
 }
@@ -41,6 +47,9 @@ static void gather(char *to, const char *from, size_t cell, const uint32_t *inde
     switch (cell) {
     case 1:
         for (size_t i = 0; i < n; i++) to[i] = from[index[i]];
+        break;
+    case 2:
+        for (size_t i = 0; i < n; i++) memcpy(to + 2 * i, from + 2 * (size_t)index[i], 2);
         break;
     case 4:
         for (size_t i = 0; i < n; i++) memcpy(to + 4 * i, from + 4 * (size_t)index[i], 4);
@@ -68,31 +77,31 @@ static size_t gather_text(char *to, const ingest_cells *c, const uint32_t *index
     return (n + 1) * sizeof at + padded((size_t)at);
 }
 
-/* Head, marks, row numbers, places; how many bytes. */
-static size_t pack_head(const ingest_rows *from, const ingest_part *p, uint64_t row_base, const uint32_t *place)
+enum { MARKED = 1, DECIMALS = 2 };     /* forms of a column */
+
+static uint8_t form_of(const ingest_cells *c)
 {
-    ingest_packed head = {.len = p->len, .n = (uint32_t)p->n};
+    return (uint8_t)((c->missing != NULL ? MARKED : 0) | (c->decimals ? DECIMALS : 0));
+}
+
+/* Head, forms, row numbers, places; how many bytes. */
+static size_t pack_head(const ingest_rows *from, const ingest_part *p, uint64_t base, const uint16_t *place)
+{
+    ingest_packed head = {.len = p->len, .base = base, .n = (uint32_t)p->n, .bucket = p->bucket};
     memcpy(p->to, &head, sizeof head);
     char *at = p->to + sizeof head;
-    for (size_t i = 0; i < from->n_columns; i++) at[i] = from->columns[i].missing != NULL;
+    for (size_t i = 0; i < from->n_columns; i++) at[i] = (char)form_of(&from->columns[i]);
     at += padded(from->n_columns);
-    for (size_t i = 0; i < p->n; i++) {
-        size_t source = p->index != NULL ? p->index[i] : i;
-        uint64_t row = from->row[source] + row_base;
-        memcpy(at + i * sizeof row, &row, sizeof row);
-    }
-    at += p->n * sizeof(uint64_t);
-    for (size_t i = 0; i < p->n; i++) {
-        uint32_t here = place == NULL ? 0 : place[p->index != NULL ? p->index[i] : i];
-        memcpy(at + i * sizeof here, &here, sizeof here);
-    }
+    gather(at, (const char *)from->row, sizeof *from->row, p->index, p->n);
     at += padded(p->n * sizeof(uint32_t));
-    return (size_t)(at - p->to);
+    if (p->bucket == INGEST_NO_BUCKET) return (size_t)(at - p->to);
+    gather(at, (const char *)place, sizeof *place, p->index, p->n);
+    return (size_t)(at - p->to) + padded(p->n * sizeof *place);
 }
 
 static size_t pack_column(char *to, const fw_column *column, const ingest_cells *c, const uint32_t *index, size_t n)
 {
-    size_t at = 0, cell = fw_column_cell_bytes(column);
+    size_t at = 0, cell = cell_bytes(column, c);
     if (c->missing != NULL) {
         gather(to, (const char *)c->missing, 1, index, n);
         at = padded(n);
@@ -104,13 +113,13 @@ static size_t pack_column(char *to, const fw_column *column, const ingest_cells 
 
 #define TOGETHER 256                   /* parts at a time: where each stands is remembered */
 
-void ingest_pack(const ingest_rows *from, const ingest_part *parts, size_t n_parts, uint64_t row_base, const uint32_t *place)
+void ingest_pack(const ingest_rows *from, const ingest_part *parts, size_t n_parts, uint64_t base, const uint16_t *place)
 {
     size_t at[TOGETHER];
     for (size_t first = 0; first < n_parts; first += TOGETHER) {
         size_t n = n_parts - first < TOGETHER ? n_parts - first : TOGETHER;
         const ingest_part *some = parts + first;
-        for (size_t k = 0; k < n; k++) at[k] = pack_head(from, &some[k], row_base, place);
+        for (size_t k = 0; k < n; k++) at[k] = pack_head(from, &some[k], base, place);
         for (size_t i = 0; i < from->n_columns; i++)
             for (size_t k = 0; k < n; k++)
                 at[k] += pack_column(some[k].to + at[k], &from->schema->columns[i], &from->columns[i], some[k].index, some[k].n);
@@ -135,18 +144,20 @@ bool ingest_walk_start(ingest_walk *w, const void *bytes, size_t len, size_t n_c
     if (len < sizeof head) return false;
     memcpy(&head, bytes, sizeof head);
     if (head.len > len || head.len < sizeof head) return false;
-    *w = (ingest_walk){.bytes = bytes, .n = head.n, .len = (size_t)head.len, .at = sizeof head};
-    w->marks = part_of(w, n_columns, 1);
+    *w = (ingest_walk){.bytes = bytes, .n = head.n, .len = (size_t)head.len, .at = sizeof head, .base = head.base, .bucket = head.bucket};
+    w->form = part_of(w, n_columns, 1);
     w->row = part_of(w, w->n, sizeof *w->row);
-    w->place = part_of(w, w->n, sizeof *w->place);
-    return w->marks != NULL && w->row != NULL && w->place != NULL;
+    if (w->bucket != INGEST_NO_BUCKET && (w->place = part_of(w, w->n, sizeof *w->place)) == NULL) return false;
+    return w->form != NULL && w->row != NULL;
 }
 
 bool ingest_walk_next(ingest_cells *out, ingest_walk *w, const fw_column *column)
 {
-    *out = (ingest_cells){0};
-    if (w->marks[w->column++] && (out->missing = part_of(w, w->n, 1)) == NULL) return false;
-    if (column->type != FW_TEXT) return (out->cells = part_of(w, w->n, fw_column_cell_bytes(column))) != NULL;
+    const uint8_t form = w->form[w->column++];
+    *out = (ingest_cells){.decimals = (form & DECIMALS) != 0};
+    if (out->decimals && column->type != FW_NUMBER) return false;
+    if ((form & MARKED) && (out->missing = part_of(w, w->n, 1)) == NULL) return false;
+    if (column->type != FW_TEXT) return (out->cells = part_of(w, w->n, cell_bytes(column, out))) != NULL;
     out->text_at = part_of(w, w->n + 1, sizeof *out->text_at);
     if (out->text_at == NULL) return false;
     for (size_t i = 0; i < w->n; i++)

@@ -6,6 +6,7 @@
 #include "common/core/fault.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/data/decimal.h"
 #include "worker/ingest_parts.h"
 
 #define FIRST_CELLS ((size_t)1 << 18)      /* of the block; it grows */
@@ -22,7 +23,8 @@ typedef struct parser {
     ingest_cells *columns;             /* the block as it is packed */
     uint32_t *index;                   /* the rows that are kept, where some are not */
     ingest_key *keys;
-    size_t index_capacity, key_capacity;
+    uint32_t *record;                  /* of each row of the block */
+    size_t index_capacity, key_capacity, record_capacity;
     ingest_scratch scratch;
     int32_t *label;                    /* target code -> LABEL_ or index of the excluded label */
     size_t n_labels, label_capacity;
@@ -38,6 +40,7 @@ static void parser_clear(parser *p)
     free(p->keep);
     free(p->columns);
     free(p->index);
+    free(p->record);
     free(p->keys);
     ingest_scratch_clear(&p->scratch);
     free(p->label);
@@ -104,6 +107,16 @@ static fw_status choose_rows(parser *p, uint64_t chunk, size_t *n_kept, fw_error
 
 /* ---- what waits for the split ---- */
 
+/* The block's rows by their number in the chunk, in 32 bits. */
+static fw_status number_records(parser *p, fw_error *err)
+{
+    const fw_block *b = p->block;
+    FW_TRY(fw_grow((void **)&p->record, &p->record_capacity, b->n_rows + 1, sizeof *p->record, "rows", err));
+    if (b->n_rows > 0 && b->row[b->n_rows - 1] > UINT32_MAX) return fw_fail(err, FW_ERR_DATA, "a chunk of more than %u records", UINT32_MAX);
+    for (size_t i = 0; i < b->n_rows; i++) p->record[i] = (uint32_t)b->row[i];
+    return FW_OK;
+}
+
 /* The block as rows to be packed. Columns without a missing mark have none. */
 static fw_status view_block(parser *p, fw_error *err)
 {
@@ -115,10 +128,13 @@ static fw_status view_block(parser *p, fw_error *err)
         const fw_cells *c = &b->cells[i];
         const void *cells[] = {[FW_NUMBER] = c->number, [FW_CATEGORY] = c->code, [FW_TIME] = c->time_us, [FW_IMAGE] = c->pixels, [FW_TEXT] = NULL};
         bool holes = memchr(c->missing, 1, b->n_rows) != NULL;
-        p->columns[i] = (ingest_cells){holes ? c->missing : NULL, cells[g->schema->columns[i].type], c->text_at,
-                                       c->text_bytes != NULL ? c->text_bytes : ""};
+        p->columns[i] = (ingest_cells){.missing = holes ? c->missing : NULL, .cells = cells[g->schema->columns[i].type], .text_at = c->text_at,
+                                       .text = c->text_bytes != NULL ? c->text_bytes : ""};
+        if (c->decimal == NULL || !fw_decimals_all(c->decimal, b->n_rows)) continue;
+        p->columns[i].decimals = true;
+        p->columns[i].cells = c->decimal;
     }
-    return FW_OK;
+    return number_records(p, err);
 }
 
 static fw_status store_rows(parser *p, size_t n_kept, fw_error *err)
@@ -127,7 +143,7 @@ static fw_status store_rows(parser *p, size_t n_kept, fw_error *err)
     const fw_block *b = p->block;
     if (n_kept == 0) return FW_OK;
     FW_TRY(view_block(p, err));
-    ingest_rows rows = {.schema = g->schema, .n_columns = g->n_stored, .n = b->n_rows, .row = b->row, .columns = p->columns};
+    ingest_rows rows = {.schema = g->schema, .n_columns = g->n_stored, .n = b->n_rows, .row = p->record, .columns = p->columns};
     const uint32_t *index = NULL;
     if (n_kept < b->n_rows) {
         FW_TRY(fw_grow((void **)&p->index, &p->index_capacity, n_kept, sizeof *p->index, "rows", err));
@@ -136,7 +152,7 @@ static fw_status store_rows(parser *p, size_t n_kept, fw_error *err)
         index = p->index;
     }
     void *to = NULL;
-    ingest_part part = {.n = n_kept, .index = index, .len = ingest_part_bytes(&rows, index, n_kept)};
+    ingest_part part = {.bucket = INGEST_NO_BUCKET, .n = n_kept, .index = index, .len = ingest_part_bytes(&rows, INGEST_NO_BUCKET, index, n_kept)};
     FW_TRY(worker_store_room(g->rows, part.len, &to, err));
     part.to = to;
     ingest_pack(&rows, &part, 1, 0, NULL);
@@ -148,10 +164,25 @@ static fw_status store_rows(parser *p, size_t n_kept, fw_error *err)
     return worker_store_put(g->rows, err);
 }
 
+/* The bytes of a cell, never NULL. */
+static const void *cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row)
+{
+    *len = fw_column_cell_bytes(column);
+    switch (column->type) {
+    case FW_NUMBER: return &c->number[row];
+    case FW_CATEGORY: return fw_dict_text(column->dict, c->code[row], len);
+    case FW_TIME: return &c->time_us[row];
+    case FW_IMAGE: return c->pixels + row * *len;
+    case FW_TEXT: break;
+    }
+    *len = (size_t)(c->text_at[row + 1] - c->text_at[row]);
+    return *len > 0 ? c->text_bytes + c->text_at[row] : "";
+}
+
 static uint64_t group_key(const fw_column *column, const fw_cells *c, size_t row)
 {
     size_t len;
-    const void *bytes = ingest_cell_bytes(&len, column, c, row);
+    const void *bytes = cell_bytes(&len, column, c, row);
     double number = column->type == FW_NUMBER ? c->number[row] + 0.0 : 0;      /* -0 and 0 are one group */
     return column->type == FW_NUMBER ? fw_hash64(&number, sizeof number, 0) : fw_hash64(bytes, len, 0);
 }
@@ -288,8 +319,8 @@ static fw_status allocate(parser *p, fw_error *err)
     size_t limit;
     FW_TRY(worker_memory_limit(&limit, g->reduce->size, err));
     FW_TRY(worker_memory_create(&g->memory, limit, err));
-    FW_TRY(worker_memory_create(&g->hash_memory, FW_MIN(limit, INGEST_HASH_MEMORY), err));
     FW_TRY(fw_block_create(&p->block, g->schema, FW_MIN(FIRST_CELLS / g->schema->n_columns + 1, (size_t)4096), err));
+    FW_TRY(fw_block_keep_decimals(p->block, err));
     FW_FREE char *rows = NULL;
     FW_FREE char *keys = NULL;
     FW_TRY(ingest_temp_name(&rows, g, "rows", g->reduce->rank, err));

@@ -3,8 +3,10 @@
  *  parse       each rank's chunks -> its store of rows (a piece a chunk, local category codes) and spool of keys; statistics
  *  merge       dictionaries, counts and statistics of all ranks; row numbers
  *  split       a split for each row, its ordinal within it
- *  distribute  store -> buckets by block of the file; content digest, second moments, duplicates
- *  write       buckets -> dataset.h5
+ *  distribute  store -> buckets by block of the file, at the rank that writes the block
+ *  write       buckets -> cells in the file; content digest, duplicates, distinct values, second moments
+ *  describe    the manifest
+ *  finish      manifest -> file, which is sealed and takes its name
  *  Rows wait in a fixed amount of memory, and in temporary files where that is too little. */
 #ifndef WORKER_INGEST_PARTS_H
 #define WORKER_INGEST_PARTS_H
@@ -55,7 +57,6 @@ typedef struct ingest_stats {
 typedef struct ingest {
     const fw_project *project;
     const fw_reduce *reduce;
-    MPI_Comm comm;
     const char *output;
     void (*say)(void *context, const char *line);
     void *say_context;
@@ -84,10 +85,10 @@ typedef struct ingest {
 
     fw_atomic_file *file;              /* rank 0 */
     char *temp;                        /* its temporary name, on all ranks: other temporary files are named after it */
-    worker_memory *memory, *hash_memory;   /* for rows and blocks; for hashes */
+    worker_memory *memory;             /* for rows and blocks */
     worker_store *rows;
     worker_spool *keys, *splits;
-    worker_buckets *blocks, *hashes;
+    worker_buckets *blocks;            /* this rank's */
 
     int64_t *before;                   /* (chunks of all tables, FW_N_SPLITS) rows of a split before a chunk */
     fw_layout layout;
@@ -117,8 +118,9 @@ fw_status ingest_parse(ingest *g, fw_error *err);
 fw_status ingest_merge(ingest *g, fw_error *err);
 fw_status ingest_split(ingest *g, fw_error *err);
 fw_status ingest_distribute(ingest *g, fw_error *err);
-fw_status ingest_describe(ingest *g, fw_error *err);        /* the manifest, and what is to be said about the data */
 fw_status ingest_write(ingest *g, fw_error *err);
+fw_status ingest_describe(ingest *g, fw_error *err);        /* the manifest, and what is to be said about the data */
+fw_status ingest_finish(ingest *g, fw_error *err);
 
 /** The mean of the values present, correctly rounded sum over count. */
 double    ingest_mean(const ingest_stats *s);
@@ -126,26 +128,13 @@ double    ingest_mean(const ingest_stats *s);
 /* ---- statistics of a chunk ---- */
 
 /** Memory for the values of one column; zero-initialise. */
-typedef struct ingest_scratch { double *value; uint64_t *hash; size_t value_capacity, hash_capacity; } ingest_scratch;
+typedef struct ingest_scratch { double *value; size_t capacity; } ingest_scratch;
 fw_status ingest_scratch_reserve(ingest_scratch *s, size_t rows, fw_error *err);
 void      ingest_scratch_clear(ingest_scratch *s);
 
 /** The rows of a block that are kept (0 or 1 each) into g->stats. */
 fw_status ingest_gather_stats(ingest *g, const fw_block *block, const uint8_t *keep, ingest_scratch *scratch, fw_error *err);
-/** Second moments, once mean and exponent are known. missing NULL: none is. */
-fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err);
-/** The bytes of a cell, never NULL. */
-const void *ingest_cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row);
-
-/* ---- the digest of rows ---- */
-
-/** Rows as bytes that depend on nothing but their contents; zero-initialise. */
-typedef struct ingest_canon { char *bytes; size_t *at, *id_at; size_t capacity, at_capacity, id_capacity; } ingest_canon;
-void      ingest_canon_clear(ingest_canon *c);
-/** Rows [first, first + n) of unpacked rows, with codes of the file: row i lies in bytes[at[i] .. at[i + 1]), its id from id_at[i] on; the cells begin
- *  INGEST_CELLS_AT behind at[i]. */
-#define INGEST_CELLS_AT (sizeof(uint64_t) + 1)
-fw_status ingest_canon_rows(ingest_canon *c, const ingest *g, const ingest_rows *rows, size_t first, size_t n, uint64_t row_base, const uint8_t *split,
-                            fw_error *err);
+/** Second moments, once mean and exponent are known. numbers: doubles at any address; missing NULL: none is. */
+fw_status ingest_add_squares(ingest_stats *s, const void *numbers, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err);
 
 #endif

@@ -62,7 +62,7 @@ static void widen(ingest_stats *s, double low, double high)
     s->max = high > s->max ? high : s->max;
 }
 
-static fw_status number_stats(ingest_stats *s, double *x, size_t n, uint64_t *hash, fw_error *err)
+static fw_status number_stats(ingest_stats *s, double *x, size_t n, fw_error *err)
 {
     const size_t together = n - n % LANES;
     double range[2];
@@ -75,8 +75,6 @@ static fw_status number_stats(ingest_stats *s, double *x, size_t n, uint64_t *ha
         widen(s, x[i], x[i]);
     }
     for (size_t i = 0; s->integral && i < n; i++) s->integral = x[i] == floor(x[i]);
-    fw_hash64_words(hash, (const uint64_t *)(const void *)x, n);
-    for (size_t i = 0; i < n; i++) FW_TRY(worker_distinct_add(&s->distinct, hash[i], err));
     return fw_exact_sum_add_all(&s->sum, x, n, err);
 }
 
@@ -87,31 +85,6 @@ static fw_status category_stats(ingest_stats *s, const fw_cells *c, const uint8_
     for (; had < s->n_counts; had++) s->count[had] = 0;
     for (size_t i = 0; i < n; i++)
         if (keep[i] && !c->missing[i]) s->count[c->code[i]]++;
-    return FW_OK;
-}
-
-const void *ingest_cell_bytes(size_t *len, const fw_column *column, const fw_cells *c, size_t row)
-{
-    *len = fw_column_cell_bytes(column);
-    switch (column->type) {
-    case FW_NUMBER: return &c->number[row];
-    case FW_CATEGORY: return fw_dict_text(column->dict, c->code[row], len);
-    case FW_TIME: return &c->time_us[row];
-    case FW_IMAGE: return c->pixels + row * *len;
-    case FW_TEXT: break;
-    }
-    *len = (size_t)(c->text_at[row + 1] - c->text_at[row]);
-    return *len > 0 ? c->text_bytes + c->text_at[row] : "";
-}
-
-static fw_status hashed_stats(ingest_stats *s, const fw_column *column, const fw_cells *c, const uint8_t *keep, size_t n, fw_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!keep[i] || c->missing[i]) continue;
-        size_t len;
-        const void *bytes = ingest_cell_bytes(&len, column, c, i);
-        FW_TRY(worker_distinct_add(&s->distinct, fw_hash64(bytes, len, 0), err));
-    }
     return FW_OK;
 }
 
@@ -153,23 +126,21 @@ static fw_status column_stats(ingest *g, const fw_block *block, const uint8_t *k
     s->missing += missing;
     s->present += all ? n : kept - missing;
     switch (about->type) {
-    case FW_NUMBER: return number_stats(s, scratch->value, present_values(scratch->value, c, keep, n, all), scratch->hash, err);
+    case FW_NUMBER: return number_stats(s, scratch->value, present_values(scratch->value, c, keep, n, all), err);
     case FW_CATEGORY: return category_stats(s, c, keep, n, about->dict, err);
     case FW_TEXT: case FW_TIME: case FW_IMAGE: break;
     }
-    return hashed_stats(s, about, c, keep, n, err);
+    return FW_OK;
 }
 
 fw_status ingest_scratch_reserve(ingest_scratch *s, size_t rows, fw_error *err)
 {
-    FW_TRY(fw_grow((void **)&s->value, &s->value_capacity, rows + 1, sizeof *s->value, "values of a chunk", err));
-    return fw_grow((void **)&s->hash, &s->hash_capacity, rows + 1, sizeof *s->hash, "values of a chunk", err);
+    return fw_grow((void **)&s->value, &s->capacity, rows + 1, sizeof *s->value, "values of a chunk", err);
 }
 
 void ingest_scratch_clear(ingest_scratch *s)
 {
     free(s->value);
-    free(s->hash);
     *s = (ingest_scratch){0};
 }
 
@@ -184,28 +155,35 @@ fw_status ingest_gather_stats(ingest *g, const fw_block *block, const uint8_t *k
 }
 
 /* n: a multiple of LANES. */
-FW_TARGETS static void square_lanes(double *out, const double *x, size_t n, double unit, double mean)
+FW_TARGETS static void square_lanes(double *out, const void *numbers, size_t n, double unit, double mean)
 {
     for (size_t i = 0; i < n; i += LANES) {
         lanes v;
-        memcpy(&v, x + i, sizeof v);
+        memcpy(&v, (const char *)numbers + i * sizeof *out, sizeof v);
         v = v * unit - mean;
         v *= v;
         memcpy(out + i, &v, sizeof v);
     }
 }
 
+static double number_at(const void *numbers, size_t i)
+{
+    double x;
+    memcpy(&x, (const char *)numbers + i * sizeof x, sizeof x);
+    return x;
+}
+
 /* (x - mean)^2 in units of 2^(2 exponent): cannot overflow, and the scaling is exact. */
-fw_status ingest_add_squares(ingest_stats *s, const double *number, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err)
+fw_status ingest_add_squares(ingest_stats *s, const void *numbers, const uint8_t *missing, size_t n, ingest_scratch *scratch, fw_error *err)
 {
     FW_TRY(ingest_scratch_reserve(scratch, n, err));
     const double unit = ldexp(1.0, -s->exponent);
     const bool plain = isnormal(unit);             /* else all values are below 2^-1022, or some are near 2^1024 */
     double *square = scratch->value;
     size_t m = 0, done = 0;
-    if (plain && missing == NULL) square_lanes(square, number, m = done = n - n % LANES, unit, s->scaled_mean);
+    if (plain && missing == NULL) square_lanes(square, numbers, m = done = n - n % LANES, unit, s->scaled_mean);
     for (size_t i = done; i < n; i++) {
-        double from_mean = (plain ? number[i] * unit : ldexp(number[i], -s->exponent)) - s->scaled_mean;
+        const double x = number_at(numbers, i), from_mean = (plain ? x * unit : ldexp(x, -s->exponent)) - s->scaled_mean;
         square[m] = from_mean * from_mean;
         m += missing == NULL || !missing[i];
     }

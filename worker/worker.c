@@ -11,7 +11,6 @@
 #include "common/core/text.h"
 #include "proto/command.h"
 #include "worker/evaluate.h"
-#include "worker/group_mpi.h"
 #include "worker/ingest.h"
 #include "worker/probe.h"
 #include "worker/score.h"
@@ -106,7 +105,7 @@ static fw_status do_ingest(worker *w, const fw_order *o, fw_error *err)
     FW_AUTO(fw_project) *project = NULL;
     worker_ingest_result r;
     FW_TRY(parse_project(&project, w, o, err));
-    FW_TRY(worker_ingest(project, o->output, reduce_of(w), worker_group_comm(w->group), say_line, w, &r, err));
+    FW_TRY(worker_ingest(project, o->output, reduce_of(w), say_line, w, &r, err));
     memcpy(w->digest, r.digest, sizeof w->digest);
     figure(w, "rows", (double)r.rows);
     figure(w, "train", (double)r.rows_by_split[FW_TRAIN]);

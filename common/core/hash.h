@@ -11,8 +11,11 @@ typedef struct fw_digest { uint64_t lo, hi; } fw_digest;
 uint64_t  fw_hash64(const void *bytes, size_t len, uint64_t seed);
 fw_digest fw_hash128(const void *bytes, size_t len, uint64_t seed);
 
-/** out[i] = fw_hash64(&v[i], 8, 0), several times faster. */
-void      fw_hash64_words(uint64_t *out, const uint64_t *v, size_t n);
+/** out[i] = fw_hash64 of 8 bytes of v, which may have any address, from 8 i on; several times faster. */
+void      fw_hash64_words(uint64_t *out, const void *v, size_t n);
+
+/** into[i] takes in hash[i], order told: h' = (h ^ hash) * odd, h' ^= h' >> 32. */
+void      fw_hash64_mix(uint64_t *into, const uint64_t *hash, size_t n);
 
 /** Sum modulo 2^128: a digest of a set of hashes that does not depend on their order. */
 fw_digest fw_digest_add(fw_digest a, fw_digest b);

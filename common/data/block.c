@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/data/decimal.h"
 
 /** A zeroed array of n elements in the place of *array, of which `keep` elements are carried over. */
 static fw_status replace(void **array, size_t n, size_t keep, size_t element_bytes, fw_error *err)
@@ -51,6 +52,7 @@ void fw_block_destroy(fw_block **b)
     for (size_t i = 0; (*b)->cells != NULL && i < (*b)->schema->n_columns; i++) {
         fw_cells *c = &(*b)->cells[i];
         free(c->number);
+        free(c->decimal);
         free(c->code);
         free(c->time_us);
         free(c->pixels);
@@ -64,6 +66,20 @@ void fw_block_destroy(fw_block **b)
     *b = NULL;
 }
 
+static fw_status reserve_decimals(fw_block *b, size_t capacity, fw_error *err)
+{
+    for (size_t i = 0; b->decimals && i < b->schema->n_columns; i++)
+        if (b->schema->columns[i].type == FW_NUMBER)
+            FW_TRY(replace((void **)&b->cells[i].decimal, capacity, b->n_rows, sizeof *b->cells[i].decimal, err));
+    return FW_OK;
+}
+
+fw_status fw_block_keep_decimals(fw_block *b, fw_error *err)
+{
+    b->decimals = true;
+    return reserve_decimals(b, b->capacity, err);
+}
+
 void fw_block_clear(fw_block *b)
 {
     b->n_rows = 0;
@@ -73,6 +89,7 @@ fw_status fw_block_reserve(fw_block *b, size_t capacity, fw_error *err)
 {
     if (capacity <= b->capacity) return FW_OK;
     for (size_t i = 0; i < b->schema->n_columns; i++) FW_TRY(reserve_cells(&b->cells[i], &b->schema->columns[i], capacity, b->n_rows, err));
+    FW_TRY(reserve_decimals(b, capacity, err));
     FW_TRY(replace((void **)&b->row, capacity, b->n_rows, sizeof *b->row, err));
     b->capacity = capacity;
     return FW_OK;
@@ -95,7 +112,10 @@ fw_status fw_block_set_missing(fw_block *b, size_t column, size_t row, fw_error 
     fw_cells *c = &b->cells[column];
     c->missing[row] = 1;
     switch (b->schema->columns[column].type) {
-    case FW_NUMBER: c->number[row] = 0; break;
+    case FW_NUMBER:
+        c->number[row] = 0;
+        if (c->decimal != NULL) c->decimal[row] = 0;
+        break;
     case FW_CATEGORY: c->code[row] = FW_CODE_MISSING; break;
     case FW_TIME: c->time_us[row] = 0; break;
     case FW_IMAGE: {
@@ -116,7 +136,10 @@ static fw_status append_cells(fw_block *into, const fw_block *from, size_t colum
     size_t at = into->n_rows, bytes = fw_column_cell_bytes(kind);
     memcpy(to->missing + at, c->missing + first, n);
     switch (kind->type) {
-    case FW_NUMBER: memcpy(to->number + at, c->number + first, n * bytes); break;
+    case FW_NUMBER:
+        memcpy(to->number + at, c->number + first, n * bytes);
+        for (size_t i = 0; to->decimal != NULL && i < n; i++) to->decimal[at + i] = c->decimal != NULL ? c->decimal[first + i] : FW_DECIMAL_NONE;
+        break;
     case FW_CATEGORY: memcpy(to->code + at, c->code + first, n * bytes); break;
     case FW_TIME: memcpy(to->time_us + at, c->time_us + first, n * bytes); break;
     case FW_IMAGE: memcpy(to->pixels + at * bytes, c->pixels + first * bytes, n * bytes); break;

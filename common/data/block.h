@@ -11,6 +11,7 @@
  *  Where missing[i] is 1: number 0, time 0, code FW_CODE_MISSING, text "", pixels 0. A number is always finite. */
 typedef struct fw_cells {
     double *number;
+    uint32_t *decimal;             /* of a block that keeps them: number as a decimal (decimal.h), or FW_DECIMAL_NONE; else NULL */
     int32_t *code;
     int64_t *time_us;              /* microseconds since 1970-01-01 UTC */
     uint8_t *pixels;               /* (capacity, cell_bytes) */
@@ -23,12 +24,15 @@ typedef struct fw_cells {
 typedef struct fw_block {
     const fw_schema *schema;       /* not owned; outlives the block */
     size_t n_rows, capacity;
+    bool decimals;
     fw_cells *cells;               /* schema->n_columns */
     uint64_t *row;                 /* the row's number in its source, counted from 0 over all tables */
 } fw_block;
 
 fw_status fw_block_create(fw_block **out, const fw_schema *schema, size_t capacity, fw_error *err);
 void      fw_block_destroy(fw_block **b);
+/** From here on numbers are kept as decimals too, as far as a table gives them. Before there are rows. */
+fw_status fw_block_keep_decimals(fw_block *b, fw_error *err);
 void      fw_block_clear(fw_block *b);                                            /* n_rows = 0 */
 /** Room for at least `capacity` rows; the rows that are there stay. Pointers into the block change. */
 fw_status fw_block_reserve(fw_block *b, size_t capacity, fw_error *err);

@@ -5,6 +5,7 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/data/decimal.h"
 #include "common/data/numbers.h"
 #include "common/data/time_text.h"
 
@@ -97,7 +98,9 @@ static fw_status no_number(fw_field f, const char *column, fw_error *err)
 
 static fw_status put_number(fw_cells *cells, size_t row, fw_field f, const char *column, fw_error *err)
 {
-    return fw_parse_double(&cells->number[row], f.s, f.len) ? FW_OK : no_number(f, column, err);
+    if (!fw_parse_double(&cells->number[row], f.s, f.len)) return no_number(f, column, err);
+    if (cells->decimal != NULL) cells->decimal[row] = fw_decimal_of(f.s, f.len, cells->number[row]);
+    return FW_OK;
 }
 
 static fw_status put_time(fw_cells *cells, size_t row, fw_field f, const char *column, fw_error *err)
@@ -154,7 +157,7 @@ static fw_status put_numbers(fw_cell_rules *rules, size_t column, const fw_field
     fw_cells *cells = &rules->block->cells[column];
     for (size_t i = 0; i < n; i++) {
         if (!rules->missing.like_number) {
-            size_t plain = fw_numbers_read(cells->number + row + i, fields + i * n_fields, n_fields, n - i);
+            size_t plain = fw_numbers_read(cells->number + row + i, cells->decimal != NULL ? cells->decimal + row + i : NULL, fields + i * n_fields, n_fields, n - i);
             memset(cells->missing + row + i, 0, plain);
             if ((i += plain) == n) break;
         }

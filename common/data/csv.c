@@ -18,7 +18,8 @@
 static fw_status read_more(fw_csv *csv, uint64_t to, fw_error *err)
 {
     size_t want = (size_t)(to - csv->at) - csv->len, got;
-    FW_TRY(fw_grow((void **)&csv->bytes, &csv->capacity, csv->len + want + FW_FIELD_READABLE, 1, "a chunk of a table", err));
+    FW_TRY(fw_grow((void **)&csv->memory, &csv->capacity, csv->len + want + 2 * FW_FIELD_READABLE, 1, "a chunk of a table", err));
+    csv->bytes = csv->memory + FW_FIELD_READABLE;
     FW_TRY(fw_input_read(csv->input, csv->at + csv->len, csv->bytes + csv->len, want, &got, err));
     csv->len += got;
     csv->input_ended = got < want;
@@ -248,7 +249,7 @@ static void csv_close(void *source)
 {
     fw_csv *csv = source;
     free(csv->cuts);
-    free(csv->bytes);
+    free(csv->memory);
     free(csv->fields);
     free(csv->scratch);
     free(csv);

@@ -21,7 +21,8 @@ typedef struct fw_csv {
     uint64_t begin_newlines;       /* newlines before begin */
     fw_csv_cut *cuts;              /* n_chunks + 1; the last one: at end */
 
-    char *bytes;                   /* the window: [at, at + len) of the input; FW_FIELD_READABLE more have room */
+    char *memory;                  /* of the window, with FW_FIELD_READABLE bytes before it and behind it */
+    char *bytes;                   /* the window: [at, at + len) of the input */
     uint64_t at;
     size_t len, capacity;
     bool input_ended;              /* the window reaches the end of the input */

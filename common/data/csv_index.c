@@ -6,7 +6,7 @@
 #include "common/core/size.h"
 #include "common/data/csv.h"
 
-#define PIECE_BYTES (256u << 10)
+#define PIECE_BYTES ((unsigned)FW_INPUT_LEAF)
 
 /* ---- header ---- */
 
@@ -155,6 +155,7 @@ static fw_status count_chunk(uint64_t *packed, uint64_t *solid, uint64_t *got, f
     size_t n = 1;
     while (at < to && n > 0) {
         FW_TRY(fw_input_read(csv->input, at, piece, (size_t)FW_MIN((uint64_t)PIECE_BYTES, to - at), &n, err));
+        if (fw_input_plain(csv->input)) fw_input_note(csv->input, at, piece, n);
         fw_csv_count(&counts, piece, n, csv->dialect.quote);
         size_t last = solid_bytes(csv, piece, n);
         if (last > 0) *solid = at + last;

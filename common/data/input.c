@@ -22,6 +22,7 @@ struct fw_input {
     uint64_t file_bytes;
     packing kind;
     uint64_t at;                  /* unpacked offset of the next byte the stream gives */
+    fw_digest *leaves;            /* of those that were noted; 0: of none */
     /* Packed input only. */
     uint64_t file_at;             /* stored offset of the next byte to load */
     uint8_t *packed, *skipped;    /* PACKED_BYTES, SKIPPED_BYTES */
@@ -116,6 +117,7 @@ void fw_input_destroy(fw_input **in)
     ZSTD_freeDStream((*in)->zstd);
     free((*in)->packed);
     free((*in)->skipped);
+    free((*in)->leaves);
     free((*in)->path);
     free(*in);
     *in = NULL;
@@ -226,17 +228,36 @@ fw_status fw_input_read(fw_input *in, uint64_t offset, void *buffer, size_t len,
     return in->at < offset ? FW_OK : unpack(in, buffer, len, got, err);
 }
 
-fw_status fw_input_hash(fw_input *in, fw_hasher *hasher, fw_error *err)
+/* ---- leaves ---- */
+
+uint64_t fw_input_n_leaves(const fw_input *in) { return (in->file_bytes + FW_INPUT_LEAF - 1) / FW_INPUT_LEAF; }
+
+static size_t leaf_bytes(const fw_input *in, uint64_t leaf)
 {
-    FW_FREE uint8_t *bytes = malloc(PACKED_BYTES);
-    if (bytes == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory", in->path);
-    uint64_t at = 0;
-    while (at < in->file_bytes) {
+    return (size_t)FW_MIN((uint64_t)FW_INPUT_LEAF, in->file_bytes - leaf * FW_INPUT_LEAF);
+}
+
+void fw_input_note(fw_input *in, uint64_t offset, const void *bytes, size_t len)
+{
+    const uint64_t leaf = offset / FW_INPUT_LEAF;
+    if (offset % FW_INPUT_LEAF != 0 || leaf >= fw_input_n_leaves(in) || len != leaf_bytes(in, leaf)) return;
+    if (in->leaves == NULL) in->leaves = calloc((size_t)fw_input_n_leaves(in), sizeof *in->leaves);
+    if (in->leaves != NULL) in->leaves[leaf] = fw_hash128(bytes, len, 0);      /* else it is read again */
+}
+
+fw_status fw_input_leaf(fw_digest *out, fw_input *in, uint64_t leaf, fw_error *err)
+{
+    const fw_digest none = {0};
+    if (in->leaves == NULL || fw_digest_equal(in->leaves[leaf], none)) {
+        const size_t len = leaf_bytes(in, leaf);
         size_t got;
-        FW_TRY(read_stored(in, at, bytes, (size_t)FW_MIN((uint64_t)PACKED_BYTES, in->file_bytes - at), &got, err));
-        if (got == 0) return fw_fail(err, FW_ERR_IO, "%s: became shorter while it was read; don't write to a table that is in use", in->path);
-        fw_hasher_add(hasher, bytes, got);
-        at += got;
+        FW_FREE uint8_t *bytes = malloc(len);
+        if (bytes == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory", in->path);
+        FW_TRY(read_stored(in, leaf * FW_INPUT_LEAF, bytes, len, &got, err));
+        if (got < len) return fw_fail(err, FW_ERR_IO, "%s: became shorter while it was read; don't write to a table that is in use", in->path);
+        *out = fw_hash128(bytes, len, 0);
+        return FW_OK;
     }
+    *out = in->leaves[leaf];
     return FW_OK;
 }

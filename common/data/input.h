@@ -26,7 +26,11 @@ uint64_t    fw_input_file_bytes(const fw_input *in);     /* as stored; the unpac
  *  FW_ERR_DATA: truncated or damaged packed data, bytes behind it; FW_ERR_IO: the file shrank or can't be read. */
 fw_status fw_input_read(fw_input *in, uint64_t offset, void *buffer, size_t len, size_t *got, fw_error *err);
 
-/** Adds the stored (packed) bytes of the whole file to the hasher. */
-fw_status fw_input_hash(fw_input *in, fw_hasher *hasher, fw_error *err);
+/** The file as stored (packed), in leaves of FW_INPUT_LEAF bytes, the last one shorter: each has a digest, XXH3-128 of its bytes. */
+#define FW_INPUT_LEAF ((size_t)256 << 10)
+uint64_t  fw_input_n_leaves(const fw_input *in);
+/** Stored bytes that were read: where they are a leaf, its digest is kept, so that it need not be read again. */
+void      fw_input_note(fw_input *in, uint64_t offset, const void *bytes, size_t len);
+fw_status fw_input_leaf(fw_digest *out, fw_input *in, uint64_t leaf, fw_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 /** One value as it stands in the source, unquoted and trimmed; for pictures the pixels. Not NUL-terminated. */
 typedef struct fw_field { const char *s; size_t len; } fw_field;
-#define FW_FIELD_READABLE 16      /* bytes behind a field of take_rows that may be read */
+#define FW_FIELD_READABLE 16      /* bytes before and behind a field of take_rows that may be read */
 
 /** Where a source puts its records. */
 typedef struct fw_sink {

@@ -194,34 +194,36 @@ fw_status fw_table_rewind(fw_table *t, fw_error *err)
     return FW_OK;
 }
 
-/* What rank 0 sends to the others. */
-typedef struct provenance { fw_digest digest; uint64_t bytes; } provenance;
-
-static fw_status hash_inputs(provenance *p, fw_table *t, fw_error *err)
+/* The leaves of all inputs, one behind the other: this rank's share of them, as digests. */
+static fw_status digest_share(fw_digest **out, size_t *n, fw_table *t, fw_error *err)
 {
-    FW_AUTO(fw_hasher) *hasher = fw_hasher_create(0);
-    if (hasher == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory for a digest", t->path);
-    p->bytes = 0;
-    for (size_t i = 0; i < t->n_inputs; i++) {
-        FW_TRY(fw_input_hash(t->inputs[i], hasher, err));
-        p->bytes += fw_input_file_bytes(t->inputs[i]);
-    }
-    p->digest = fw_hasher_value(hasher);
+    uint64_t all = 0, first, behind, at = 0;
+    for (size_t i = 0; i < t->n_inputs; i++) all += fw_input_n_leaves(t->inputs[i]);
+    const uint64_t rank = (uint64_t)t->reduce.rank, size = (uint64_t)t->reduce.size;
+    first = all / size * rank + all % size * rank / size;
+    behind = all / size * (rank + 1) + all % size * (rank + 1) / size;
+    fw_digest *list = malloc((size_t)(behind - first + 1) * sizeof *list);
+    if (list == NULL) return fw_fail(err, FW_ERR_NOMEM, "%s: no memory for a digest", t->path);
+    *out = list;
+    *n = 0;
+    for (size_t i = 0; i < t->n_inputs; i++)
+        for (uint64_t leaf = 0; leaf < fw_input_n_leaves(t->inputs[i]); leaf++, at++)
+            if (at >= first && at < behind) FW_TRY(fw_input_leaf(&list[(*n)++], t->inputs[i], leaf, err));
     return FW_OK;
 }
 
 fw_status fw_table_digest(char out[static 33], uint64_t *bytes, fw_table *t, fw_error *err)
 {
     const fw_reduce *r = &t->reduce;
-    provenance p = {0};
+    FW_FREE fw_digest *share = NULL;
     FW_FREE char *all = NULL;
     FW_FREE size_t *offset = calloc((size_t)r->size + 1, sizeof *offset);
-    fw_status mine = offset != NULL ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "%s: no memory for a digest", t->path);
-    if (mine == FW_OK && r->rank == 0) mine = hash_inputs(&p, t, err);
+    size_t n = 0;
+    fw_status mine = offset != NULL ? digest_share(&share, &n, t, err) : fw_fail(err, FW_ERR_NOMEM, "%s: no memory for a digest", t->path);
     FW_TRY(r->agree(r->context, mine, err));
-    FW_TRY(r->gather_all(r->context, &p, r->rank == 0 ? sizeof p : 0, &all, offset, err));
-    memcpy(&p, all, sizeof p);
-    fw_digest_text(out, p.digest);
-    *bytes = p.bytes;
+    FW_TRY(r->gather_all(r->context, share, n * sizeof *share, &all, offset, err));
+    fw_digest_text(out, fw_hash128(all, offset[r->size], 0));
+    *bytes = 0;
+    for (size_t i = 0; i < t->n_inputs; i++) *bytes += fw_input_file_bytes(t->inputs[i]);
     return FW_OK;
 }

@@ -64,7 +64,8 @@ fw_status fw_table_rewind(fw_table *t, fw_error *err);
 
 uint64_t          fw_table_n_bad(const fw_table *t);                       /* this rank's, so far */
 const fw_bad_row *fw_table_bad(const fw_table *t, size_t *n_listed);
-/** XXH3-128 and size of the source's stored bytes (IDX: pictures, then labels), for provenance. Collective; rank 0 reads, all get the same. */
+/** Digest and size of the source's stored bytes (IDX: pictures, then labels), for provenance: XXH3-128 of the digests of the leaves, each the XXH3-128
+ *  of 256 KiB (input.h). Collective: the ranks share the leaves out, and take those that opening has read. */
 fw_status fw_table_digest(char out[static 33], uint64_t *bytes, fw_table *t, fw_error *err);
 
 /** Other chunks than FW_TABLE_CHUNK_BYTES for tables opened from now on, so that tests reach every cut in small files; 0: the normal ones. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/size.h"
+
 static fw_status keep_i64(void *context, int64_t *v, size_t n, fw_error *err)
 {
     (void)context, (void)v, (void)n, (void)err;
@@ -27,6 +29,16 @@ static fw_status gather_one(void *context, const void *bytes, size_t len, char *
     return FW_OK;
 }
 
+static fw_status exchange_alone(void *context, const void *bytes, const size_t *at, char **out, size_t *capacity, size_t *offset, fw_error *err)
+{
+    (void)context;
+    offset[0] = 0;
+    offset[1] = at[1] - at[0];
+    FW_TRY(fw_grow((void **)out, capacity, offset[1] + 1, 1, "an exchange", err));
+    if (offset[1] > 0) memcpy(*out, (const char *)bytes + at[0], offset[1]);
+    return FW_OK;
+}
+
 static fw_status agree_alone(void *context, fw_status mine, fw_error *err)
 {
     (void)context, (void)err;
@@ -41,5 +53,6 @@ const fw_reduce fw_reduce_alone = {
     .max_f64 = keep_f64,
     .min_f64 = keep_f64,
     .gather_all = gather_one,
+    .exchange = exchange_alone,
     .agree = agree_alone,
 };

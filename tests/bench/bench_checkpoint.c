@@ -65,7 +65,7 @@ static fw_status open_task(worker_task **out, fw_project **project, worker_group
              "features: \"*\"\nmodel: {learner: mlp, hidden: [%d, %d]}\ntrain: {epochs: 1000, global_batch_size: 64, leaf_rows: 16, optimizer: adam}\n", h, h);
     snprintf(dataset, sizeof dataset, "%s/b.dataset.h5", dir);
     FW_TRY(fw_project_parse(project, yaml, "b.yaml", dir, err));
-    FW_TRY(worker_ingest(*project, dataset, worker_group_reduce(g), worker_group_comm(g), NULL, NULL, &r, err));
+    FW_TRY(worker_ingest(*project, dataset, worker_group_reduce(g), NULL, NULL, &r, err));
     return worker_task_open(out, g, *project, &(worker_task_opts){.dataset = dataset}, &(char *){NULL}, err);
 }
 

@@ -50,6 +50,29 @@ static inline fw_status mpi_gather_all(void *context, const void *bytes, size_t 
     return FW_OK;
 }
 
+static inline fw_status mpi_exchange(void *context, const void *bytes, const size_t *at, char **out, size_t *capacity, size_t *offset, fw_error *err)
+{
+    (void)err;
+    MPI_Comm comm = mpi_reduce_comm(context);
+    int size;
+    MPI_Comm_size(comm, &size);
+    int *send = calloc((size_t)size * 4, sizeof *send), *send_at = send + size, *got = send + 2 * size, *got_at = send + 3 * size;
+    for (int r = 0; r < size; r++) {
+        send[r] = (int)(at[r + 1] - at[r]);
+        send_at[r] = (int)at[r];
+    }
+    MPI_Alltoall(send, 1, MPI_INT, got, 1, MPI_INT, comm);
+    offset[0] = 0;
+    for (int r = 0; r < size; r++) {
+        got_at[r] = (int)offset[r];
+        offset[r + 1] = offset[r] + (size_t)got[r];
+    }
+    if (offset[size] >= *capacity) *out = realloc(*out, *capacity = offset[size] + 1);
+    MPI_Alltoallv(bytes, send, send_at, MPI_BYTE, *out, got, got_at, MPI_BYTE, comm);
+    free(send);
+    return FW_OK;
+}
+
 static inline fw_status mpi_agree(void *context, fw_status mine, fw_error *err)
 {
     MPI_Comm comm = mpi_reduce_comm(context);
@@ -70,7 +93,8 @@ static inline fw_status mpi_agree(void *context, fw_status mine, fw_error *err)
 static inline fw_reduce mpi_reduce_make(MPI_Comm *comm)
 {
     fw_reduce r = {
-        .context = comm, .sum_i64 = mpi_sum_i64, .max_f64 = mpi_max_f64, .min_f64 = mpi_min_f64, .gather_all = mpi_gather_all, .agree = mpi_agree};
+        .context = comm, .sum_i64 = mpi_sum_i64, .max_f64 = mpi_max_f64, .min_f64 = mpi_min_f64, .gather_all = mpi_gather_all,
+        .exchange = mpi_exchange, .agree = mpi_agree};
     MPI_Comm_rank(*comm, &r.rank);
     MPI_Comm_size(*comm, &r.size);
     return r;

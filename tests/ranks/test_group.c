@@ -83,6 +83,29 @@ static void parts_are_gathered_in_the_order_of_ranks(worker_group *g)
     }
 }
 
+/* Rank r sends to rank k what part_of says of rank r + k. */
+static void parts_are_exchanged(worker_group *g)
+{
+    (void)g;
+    static char part[5000];
+    size_t at[64] = {0}, offset[64] = {9}, capacity = 0;
+    char *send = malloc(64 * sizeof part), *got = NULL;
+    for (int round = 0; send != NULL && round < 6; round++) {
+        for (int k = 0; k < size; k++) {
+            const size_t len = part_of(part, rank + k, round);
+            memcpy(send + at[k], part, len);
+            at[k + 1] = at[k] + len;
+        }
+        CHECK(reduce->exchange(reduce->context, send, at, &got, &capacity, offset, NULL) == FW_OK, "exchange");
+        for (int r = 0; r < size; r++) {
+            const size_t len = part_of(part, r + rank, round);
+            CHECK(offset[r + 1] - offset[r] == len && memcmp(got + offset[r], part, len) == 0, "round %d: what rank %d sent", round, r);
+        }
+    }
+    free(send);
+    free(got);
+}
+
 static void broadcast_gives_all_the_first_ranks_bytes(worker_group *g)
 {
     static const size_t lengths[] = {0, 1, 7, 4096, 3000001};
@@ -210,6 +233,7 @@ int main(int argc, char **argv)
     the_lowest_failing_rank_speaks_for_all();
     agreeing_works_without_an_error_to_fill();
     what_is_no_failure_stays_each_ranks_own();
+    parts_are_exchanged(g);
     parts_are_gathered_in_the_order_of_ranks(g);
     broadcast_gives_all_the_first_ranks_bytes(g);
     merges_are_exact();

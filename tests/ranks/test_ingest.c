@@ -125,7 +125,7 @@ static fw_project *load(const char *yaml)
 static fw_status ingest(const char *yaml, worker_ingest_result *out, talk *said, fw_error *err)
 {
     FW_AUTO(fw_project) *p = load(yaml);
-    return worker_ingest(p, wide, &all, world, said != NULL ? keep : NULL, said, out, err);
+    return worker_ingest(p, wide, &all, said != NULL ? keep : NULL, said, out, err);
 }
 
 static void same_bytes(void)
@@ -353,7 +353,7 @@ static void every_split_is_the_same_on_any_number_of_ranks(void)
         check(s == FW_OK);
         if (all.rank == 0) {
             FW_AUTO(fw_project) *p = load(cases[c].yaml);
-            check(worker_ingest(p, alone, &fw_reduce_alone, MPI_COMM_NULL, NULL, NULL, &single, &err) == FW_OK);
+            check(worker_ingest(p, alone, &fw_reduce_alone, NULL, NULL, &single, &err) == FW_OK);
             check(strcmp(out.digest, single.digest) == 0);
             same_bytes();
             split_facts f = {.split_of = calloc(cases[c].rows, 1)};
@@ -618,7 +618,7 @@ static void removes_what_a_killed_run_left_and_needs_a_folder(void)
     snprintf(other, sizeof other, "%s/wide.h5.tmpfile", folder);
     check(fw_path_exists(other));
     FW_AUTO(fw_project) *p = load(SMALL("regression", "x", "tables: {t: one.csv}", ""));
-    check(worker_ingest(p, "/nonexistent/folder/x.h5", &all, world, NULL, NULL, &out, &err) == FW_ERR_IO);
+    check(worker_ingest(p, "/nonexistent/folder/x.h5", &all, NULL, NULL, &out, &err) == FW_ERR_IO);
     check(strstr(err.text, "/nonexistent/folder") != NULL);
     MPI_Barrier(world);
 }

@@ -187,6 +187,12 @@ static void gathers_and_agrees_alone(void **state)
     assert_memory_equal(out, "abc", 3);
     assert_int_equal(offset[0], 0);
     assert_int_equal(offset[1], 3);
+    size_t capacity = 0;
+    free(out);
+    out = NULL;
+    assert_int_equal(fw_reduce_alone.exchange(NULL, "xabc", (size_t[]){1, 4}, &out, &capacity, offset, &err), FW_OK);
+    assert_memory_equal(out, "abc", 3);
+    assert_true(offset[0] == 0 && offset[1] == 3);
     free(out);
     assert_int_equal(fw_reduce_alone.agree(NULL, FW_ERR_DATA, &err), FW_ERR_DATA);
 }

@@ -156,18 +156,30 @@ static void what_is_no_file_or_not_what_its_name_says_is_refused(void **state)
     }
 }
 
-static void the_hash_is_that_of_the_stored_bytes(void **state)
+static void a_leaf_has_the_digest_of_its_stored_bytes(void **state)
 {
     scratch *dir = *state;
-    fw_text packed = {0};
+    fw_text stored = {0};
     FW_AUTO(fw_input) *in = NULL;
-    add_gzip(&packed, original, LEN);
-    assert_int_equal(fw_input_open(&in, write_file(dir, "t.gz", &packed), NULL), FW_OK);
-    FW_AUTO(fw_hasher) *h = fw_hasher_create(0);
-    assert_int_equal(fw_input_hash(in, h, NULL), FW_OK);
-    assert_true(fw_digest_equal(fw_hasher_value(h), fw_hash128(packed.data, packed.len, 0)));
-    assert_int_equal(fw_input_file_bytes(in), packed.len);
-    fw_text_destroy(&packed);
+    fw_digest d, other;
+    while (stored.len < FW_INPUT_LEAF + 100) fw_text_add_bytes(&stored, "0123456789", 10);
+    assert_int_equal(fw_input_open(&in, write_file(dir, "leaves", &stored), NULL), FW_OK);
+    assert_int_equal(fw_input_n_leaves(in), 2);
+    assert_int_equal(fw_input_leaf(&d, in, 0, NULL), FW_OK);
+    assert_true(fw_digest_equal(d, fw_hash128(stored.data, FW_INPUT_LEAF, 0)));
+    other = fw_hash128(stored.data + FW_INPUT_LEAF, stored.len - FW_INPUT_LEAF, 0);
+    assert_int_equal(fw_input_leaf(&d, in, 1, NULL), FW_OK);
+    assert_true(fw_digest_equal(d, other));
+
+    fw_input_note(in, FW_INPUT_LEAF, "what was read", stored.len - FW_INPUT_LEAF - 1);      /* not all of it: no leaf */
+    fw_input_note(in, 1, stored.data, FW_INPUT_LEAF);
+    assert_int_equal(fw_input_leaf(&d, in, 1, NULL), FW_OK);
+    assert_true(fw_digest_equal(d, other));
+    stored.data[FW_INPUT_LEAF] = 'x';                                                       /* what was read is believed, and not read again */
+    fw_input_note(in, FW_INPUT_LEAF, stored.data + FW_INPUT_LEAF, stored.len - FW_INPUT_LEAF);
+    assert_int_equal(fw_input_leaf(&d, in, 1, NULL), FW_OK);
+    assert_true(fw_digest_equal(d, fw_hash128(stored.data + FW_INPUT_LEAF, stored.len - FW_INPUT_LEAF, 0)));
+    fw_text_destroy(&stored);
 }
 
 static int set_up(void **state)
@@ -190,7 +202,7 @@ int main(void)
         cmocka_unit_test(plain_and_packed_files_give_the_same_bytes),
         cmocka_unit_test(cut_damaged_and_followed_files_are_refused),
         cmocka_unit_test(what_is_no_file_or_not_what_its_name_says_is_refused),
-        cmocka_unit_test(the_hash_is_that_of_the_stored_bytes),
+        cmocka_unit_test(a_leaf_has_the_digest_of_its_stored_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -10,6 +10,7 @@
 
 #include "common/core/random.h"
 #include "common/core/text.h"
+#include "common/data/decimal.h"
 
 enum { MANY = 1500000, COLUMN = 64 };
 
@@ -28,7 +29,7 @@ static bool read_text(double *out, const char *text, size_t len)
     memcpy(line + 20, text, len);
     line[20 + len] = ',';
     const fw_field f = {line + 20, len};
-    return fw_numbers_read(out, &f, 1, 1) == 1;
+    return fw_numbers_read(out, NULL, &f, 1, 1) == 1;
 }
 
 static bool agrees(const char *text)
@@ -114,7 +115,7 @@ static void printed_numbers_have_the_bits_of_strtod(void **state)
 static void a_column_is_read_up_to_the_first_strange_field(void **state)
 {
     (void)state;
-    char line[16 * COLUMN + FW_FIELD_READABLE] = {0};
+    char room[16 * COLUMN + 2 * FW_FIELD_READABLE] = {0}, *line = room + FW_FIELD_READABLE;
     fw_field fields[2 * COLUMN];
     double out[COLUMN];
     for (size_t strange = 0; strange <= COLUMN; strange += 7) {
@@ -124,9 +125,42 @@ static void a_column_is_read_up_to_the_first_strange_field(void **state)
             fields[2 * i + 1] = (fw_field){"no number", 9};
             out[i] = -1;
         }
-        size_t n = fw_numbers_read(out, fields, 2, COLUMN);
+        size_t n = fw_numbers_read(out, NULL, fields, 2, COLUMN);
         assert_true(n == 0 || n == (strange < COLUMN ? strange : COLUMN));
         for (size_t i = 0; i < COLUMN; i++) assert_true(out[i] == (i < n ? (double)i + 0.5 : -1));
+    }
+}
+
+/* Many at a time go another way than one: the same doubles, and decimals that say the same. */
+static void many_together_are_read_as_one_by_one(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {".", "-", "-.", "1.2.3", "", "12345678901234567", "-12345678901234567", "9007199254740993", "1e5", " 1"};
+    char room[COLUMN][64];
+    fw_field fields[COLUMN];
+    double out[COLUMN], decimal_out;
+    uint32_t decimal[COLUMN];
+    for (uint64_t round = 0; round < 20000; round++) {
+        for (uint64_t i = 0; i < COLUMN; i++) {
+            fw_philox r = fw_random(6, FW_RANDOM_TEST, (uint32_t)round, i, 0);
+            char *at = room[i] + FW_FIELD_READABLE;
+            memset(room[i], '3', sizeof room[i]);
+            const bool is_odd = r.word[3] % 256 == 0;
+            const double x = ((double)r.word[0] - 2147483648.0) / (double)(1 + (r.word[1] >> (r.word[3] % 32)));
+            const int len = is_odd ? snprintf(at, 32, "%s", odd[r.word[0] % (sizeof odd / sizeof *odd)]) : snprintf(at, 32, "%.*f", (int)(r.word[2] % 10), x);
+            at[len] = ',';
+            fields[i] = (fw_field){at, (size_t)len};
+        }
+        const size_t n = fw_numbers_read(out, decimal, fields, 1, COLUMN);
+        double one;
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(fw_numbers_read(&one, NULL, &fields[i], 1, 1), 1);
+            assert_true(bits(one) == bits(out[i]));
+            if (decimal[i] == FW_DECIMAL_NONE) continue;
+            fw_decimals_read(&decimal_out, &decimal[i], 1);
+            assert_true(bits(decimal_out) == bits(one));
+        }
+        if (n < COLUMN) assert_int_equal(fw_numbers_read(&one, NULL, &fields[n], 1, 1), 0);
     }
 }
 
@@ -136,6 +170,7 @@ int main(void)
         cmocka_unit_test(plain_decimals_are_read_as_strtod_reads_them), cmocka_unit_test(everything_else_is_left_alone),
         cmocka_unit_test(any_random_number_has_the_bits_of_strtod),     cmocka_unit_test(printed_numbers_have_the_bits_of_strtod),
         cmocka_unit_test(a_column_is_read_up_to_the_first_strange_field),
+        cmocka_unit_test(many_together_are_read_as_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include "common/data/input.h"
 #include "common/data/table.h"
 
 #include <setjmp.h>
@@ -287,19 +288,28 @@ static void digest_on_rank(const fw_reduce *reduce, void *context)
 static void the_digest_is_that_of_the_file_on_every_rank(void **state)
 {
     (void)state;
-    static const char text[] = "a,b\n1,2\n3,4\n\n";
+    enum { LEN = 3 * (int)FW_INPUT_LEAF / 2, CHUNKS_LIKE_LEAVES = 0 };
+    static char text[LEN];
+    const size_t chunks[] = {CHUNKS_LIKE_LEAVES, 1000, FW_INPUT_LEAF};
     char wanted[33];
     fw_table_spec spec = USUAL;
     spec.path = (char *)(uintptr_t) "t.csv";
-    digests d = {.spec = &spec};
-    fw_digest_text(wanted, fw_hash128(text, sizeof text - 1, 0));
-    assert_int_equal(fw_write_file(scratch_path(&dir, "t.csv"), text, sizeof text - 1, NULL), FW_OK);
-    thread_ranks_run(3, digest_on_rank, &d);
-    for (int k = 0; k < 3; k++) {
-        assert_int_equal(d.status[k], FW_OK);
-        assert_string_equal(d.text[k], wanted);
-        assert_int_equal(d.bytes[k], sizeof text - 1);
+    for (size_t i = 0; i < LEN; i++) text[i] = "1,2\n"[i % 4];
+    memcpy(text, "a,b\n", 4);
+    const fw_digest leaves[2] = {fw_hash128(text, FW_INPUT_LEAF, 0), fw_hash128(text + FW_INPUT_LEAF, LEN - FW_INPUT_LEAF, 0)};
+    fw_digest_text(wanted, fw_hash128(leaves, sizeof leaves, 0));
+    assert_int_equal(fw_write_file(scratch_path(&dir, "t.csv"), text, sizeof text, NULL), FW_OK);
+    for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
+        digests d = {.spec = &spec};
+        fw_table_chunk_bytes_for_tests(chunks[c]);
+        thread_ranks_run(3, digest_on_rank, &d);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(d.status[k], FW_OK);
+            assert_string_equal(d.text[k], wanted);
+            assert_int_equal(d.bytes[k], sizeof text);
+        }
     }
+    fw_table_chunk_bytes_for_tests(0);
 }
 
 static void a_missing_file_is_agreed_on_and_named(void **state)

@@ -94,6 +94,27 @@ static inline fw_status thread_gather_all(void *context, const void *bytes, size
     return FW_OK;
 }
 
+static inline fw_status thread_exchange(void *context, const void *bytes, const size_t *at, char **out, size_t *capacity, size_t *offset, fw_error *err)
+{
+    (void)err;
+    thread_rank *me = context;
+    struct { const char *bytes; const size_t *at; } mine = {bytes, at};
+    thread_ranks *all = thread_ranks_meet(me, &mine);
+    const int rank = me->reduce.rank;
+    offset[0] = 0;
+    for (int r = 0; r < all->size; r++) {
+        const size_t *theirs = ((typeof(mine) *)all->at[r])->at;
+        offset[r + 1] = offset[r] + theirs[rank + 1] - theirs[rank];
+    }
+    if (offset[all->size] >= *capacity) *out = realloc(*out, *capacity = offset[all->size] + 1);
+    for (int r = 0; r < all->size; r++) {
+        const typeof(mine) *from = all->at[r];
+        if (offset[r + 1] > offset[r]) memcpy(*out + offset[r], from->bytes + from->at[rank], offset[r + 1] - offset[r]);
+    }
+    pthread_barrier_wait(&all->barrier);
+    return FW_OK;
+}
+
 static inline fw_status thread_agree(void *context, fw_status mine, fw_error *err)
 {
     thread_rank *me = context;
@@ -130,7 +151,8 @@ static inline void thread_ranks_run(int size, void (*body)(const fw_reduce *redu
         rank[r].reduce = (fw_reduce){.context = &rank[r],          .rank = r,
                                      .size = size,                 .sum_i64 = thread_sum_i64,
                                      .max_f64 = thread_max_f64,    .min_f64 = thread_min_f64,
-                                     .gather_all = thread_gather_all, .agree = thread_agree};
+                                     .gather_all = thread_gather_all, .exchange = thread_exchange,
+                                     .agree = thread_agree};
         pthread_create(&rank[r].thread, NULL, thread_main, &rank[r]);
     }
     for (int r = 0; r < size; r++) pthread_join(rank[r].thread, NULL);
