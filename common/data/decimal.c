@@ -48,7 +48,8 @@ uint32_t fw_decimal_of(const char *s, size_t len, double x)
 {
     uint64_t digits = 0;
     int decimals = 0;
-    size_t at = len > 0 && (s[0] == '-' || s[0] == '+');
+    if (len == 0) return FW_DECIMAL_NONE;
+    size_t at = s[0] == '-' || s[0] == '+';
     for (size_t i = 0; i < len; i++)
         if (s[i] == '\0' || strchr("0123456789+-.eE", s[i]) == NULL) return FW_DECIMAL_NONE;
     if (!read_digits(s, len, &at, &digits, &decimals)) return FW_DECIMAL_NONE;

@@ -13,7 +13,6 @@
 #include "common/core/random.h"
 #include "common/core/text.h"
 #include "tests/ranks/checks.h"
-#include "worker/group_mpi.h"
 #include "worker/ingest.h"
 #include "worker/train_state.h"
 

@@ -11,7 +11,6 @@
 #include "common/core/text.h"
 #include "tests/ranks/checks.h"
 #include "tests/unit/scratch.h"
-#include "worker/group_mpi.h"
 #include "worker/ingest.h"
 #include "worker/task.h"
 
@@ -52,7 +51,7 @@ static void make_dataset(bool regression)
     FW_AUTO(fw_project) *p = project(regression);
     worker_ingest_result r;
     fw_error err = {0};
-    CHECK(worker_ingest(p, dataset, worker_group_reduce(g), worker_group_comm(g), NULL, NULL, &r, &err) == FW_OK, "%s", err.text);
+    CHECK(worker_ingest(p, dataset, worker_group_reduce(g), NULL, NULL, &r, &err) == FW_OK, "%s", err.text);
 }
 
 /* Every training row with its place among those of its class by hash: counted, not sorted. */
