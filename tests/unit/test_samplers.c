@@ -23,7 +23,7 @@ static void *made(const coord_sampler_kind *k, const coord_space *s, uint64_t se
     return state;
 }
 
-/* A choice, two parameters under it, one of each other kind. */
+/* A choice, three parameters under it and one under one of those, one of each other kind. */
 static study_space *mixed(void)
 {
     static study_space s;
@@ -36,6 +36,8 @@ static study_space *mixed(void)
     study_space_step(&s, 0, 1, 0.5);
     study_space_when(&s, 2, 1u << 1);
     study_space_int(&s, 7, 7, false);
+    study_space_choices(&s, 2);
+    study_space_when(&s, 0, 1u << 2);
     return &s;
 }
 
@@ -158,13 +160,13 @@ static void sobol_refuses_too_many_dimensions(void **state)
 
 /* ---- grid ------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Points of mixed(): choices 0 and 2 with 4 numbers each, choice 1 with (0) or (1 and 3 steps): 4 + 4 + 1 + 3. */
+/* Points of mixed(): choice 0 with 4 numbers, choice 1 with (0) or (1 and 3 steps), choice 2 with 4 numbers and 2 choices: 4 + 1 + 3 + 8. */
 static void grid_has_every_point_once(void **state)
 {
     (void)state;
-    enum { POINTS = 12 };
+    enum { POINTS = 16 };
     const study_space *s = mixed();
-    double x[2][POINTS][5];
+    double x[2][POINTS][6];
     for (uint64_t seed = 0; seed < 2; seed++) {
         void *grid = made(&coord_sampler_grid, &s->space, seed);
         for (uint64_t i = 0; i < POINTS; i++) {
