@@ -1,5 +1,6 @@
 #include "worker/task.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "common/core/text.h"
 #include "common/stats/exact_sum.h"
 #include "worker/fold.h"
+#include "worker/rows_file.h"
 #include "worker/task_key.h"
 
 #define READ_ROWS 4096
@@ -139,19 +141,83 @@ static fw_status read_train(void *context, uint64_t first, size_t n, const bool 
 }
 
 /* Both sides in one piece of memory. */
+static fw_status size_rows(size_t *train_bytes, size_t *bytes, uint64_t n_train, uint64_t n_validation, size_t width, fw_error *err)
+{
+    FW_TRY(worker_rows_size(train_bytes, n_train, width, err));
+    FW_TRY(worker_rows_size(bytes, n_validation, width, err));
+    return fw_size_add(bytes, *bytes, *train_bytes, "rows in memory", err);
+}
+
+static void lay_out(worker_task *t, char *base, size_t train_bytes, uint64_t n_train, uint64_t n_validation)
+{
+    worker_rows_lay_out(&t->train, base, n_train, t->width);
+    worker_rows_lay_out(&t->validation, base + train_bytes, n_validation, t->width);
+}
+
+/* The transforms as text, behind the rows: who finds the file needs them too. */
+static fw_status print_pipeline(char **text, const worker_task *t, fw_error *err)
+{
+    json_t *j = NULL;
+    FW_TRY(fw_pipeline_to_json(&j, t->pipeline, err));
+    *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(j);
+    return *text != NULL ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the transforms as text");
+}
+
+/* Memory of the file when it is to be made and has room, else the group's own. */
+static fw_status take_memory(worker_task *t, char **base, size_t rows_bytes, const char *pipeline, fw_error *err)
+{
+    bool room = false;
+    if (t->file != NULL) FW_TRY(worker_rows_file_make(t->file, rows_bytes + strlen(pipeline), &room, err));
+    if (!room) worker_rows_file_release(&t->file);
+    if (!room) FW_TRY(worker_shared_reserve(&t->memory, t->group, rows_bytes, "rows in memory", err));
+    *base = room ? worker_rows_file_base(t->file) : worker_shared_base(t->memory);
+    if (room && worker_group_rank(t->group) == 0) memcpy(*base + rows_bytes, pipeline, strlen(pipeline));
+    return FW_OK;
+}
+
 static fw_status load_rows(worker_task *t, worker_source *train, worker_source *validation, fw_error *err)
 {
+    const fw_reduce *reduce = worker_group_reduce(t->group);
+    FW_FREE char *pipeline = NULL;
+    char *base = NULL;
     size_t train_bytes = 0, bytes = 0;
     t->width = fw_pipeline_width(t->pipeline);
-    FW_TRY(worker_rows_size(&train_bytes, train->n, t->width, err));
-    FW_TRY(worker_rows_size(&bytes, validation->n, t->width, err));
-    FW_TRY(fw_size_add(&bytes, bytes, train_bytes, "rows in memory", err));
-    FW_TRY(worker_shared_reserve(&t->memory, t->group, bytes, "rows in memory", err));
-    char *base = worker_shared_base(t->memory);
-    worker_rows_lay_out(&t->train, base, train->n, t->width);
-    worker_rows_lay_out(&t->validation, base + train_bytes, validation->n, t->width);
+    fw_status s = size_rows(&train_bytes, &bytes, train->n, validation->n, t->width, err);
+    if (s == FW_OK) s = print_pipeline(&pipeline, t, err);
+    FW_TRY(reduce->agree(reduce->context, s, err));
+    FW_TRY(take_memory(t, &base, bytes, pipeline, err));
+    lay_out(t, base, train_bytes, train->n, validation->n);
     FW_TRY(worker_rows_fill(&t->train, t->group, train, t->pipeline, t->project->problem.target, err));
-    return worker_rows_fill(&t->validation, t->group, validation, t->pipeline, t->project->problem.target, err);
+    FW_TRY(worker_rows_fill(&t->validation, t->group, validation, t->pipeline, t->project->problem.target, err));
+    if (t->file == NULL) return FW_OK;
+    const worker_rows_figures figures = {.n = {train->n, validation->n}, .missing = {t->train.missing, t->validation.missing},
+                                         .unseen = {t->train.unseen, t->validation.unseen}, .width = t->width, .pipeline_bytes = strlen(pipeline)};
+    return worker_rows_file_commit(t->file, &figures, err);
+}
+
+/* What another group has fitted, read and transformed. Sizes are checked though the file's digest was right. */
+static fw_status take_over(worker_task *t, fw_error *err)
+{
+    const worker_rows_figures *f = worker_rows_file_figures(t->file);
+    char *base = worker_rows_file_base(t->file);
+    size_t train_bytes = 0, bytes = 0;
+    FW_TRY(size_rows(&train_bytes, &bytes, f->n[0], f->n[1], f->width, err));
+    const size_t all = worker_rows_file_bytes(t->file);
+    if (f->pipeline_bytes > all || bytes != all - f->pipeline_bytes) return fw_fail(err, FW_ERR_FORMAT, "shared rows: their size is not what they say");
+    json_t *j = json_loadb(base + bytes, f->pipeline_bytes, JSON_REJECT_DUPLICATES, NULL);
+    fw_pipeline_destroy(&t->pipeline);
+    fw_status s = j != NULL ? fw_pipeline_from_json(&t->pipeline, j, fw_dataset_schema(t->dataset), err) : fw_fail(err, FW_ERR_FORMAT, "shared rows: their transforms");
+    json_decref(j);
+    FW_TRY(s);
+    t->width = (size_t)f->width;
+    if (fw_pipeline_width(t->pipeline) != t->width) return fw_fail(err, FW_ERR_FORMAT, "shared rows: their width is not that of their transforms");
+    lay_out(t, base, train_bytes, f->n[0], f->n[1]);
+    t->train.missing = f->missing[0];
+    t->train.unseen = f->unseen[0];
+    t->validation.missing = f->missing[1];
+    t->validation.unseen = f->unseen[1];
+    return FW_OK;
 }
 
 static fw_status fit_and_load(worker_task *t, const worker_task_opts *opts, fw_error *err)
@@ -171,6 +237,15 @@ static fw_status fit_and_load(worker_task *t, const worker_task_opts *opts, fw_e
     fw_block_destroy(&train.passing);
     fw_block_destroy(&validation.passing);
     return s;
+}
+
+static fw_status get_rows(worker_task *t, const worker_task_opts *opts, fw_error *err)
+{
+    const fw_reduce *reduce = worker_group_reduce(t->group);
+    bool found = false;
+    if (opts->shared && worker_group_nodes(t->group) == 1)
+        FW_TRY(worker_rows_file_open(&t->file, t->group, worker_task_key_digest(t->key, fw_dataset_digest(t->dataset)), &found, err));
+    return found ? reduce->agree(reduce->context, take_over(t, err), err) : fit_and_load(t, opts, err);
 }
 
 static fw_status study_target(worker_task *t, char **notes, fw_error *err)
@@ -196,7 +271,7 @@ fw_status worker_task_open(worker_task **out, worker_group *g, const fw_project 
     s = worker_task_key_create(&t->key, project, opts, worker_group_rank(g) == 0, err);
     if (s == FW_OK) s = open_local(t, opts->dataset, notes, err);
     s = reduce->agree(reduce->context, s, err);
-    if (s == FW_OK) s = fit_and_load(t, opts, err);
+    if (s == FW_OK) s = get_rows(t, opts, err);
     if (s == FW_OK) s = reduce->agree(reduce->context, study_target(t, notes, err), err);
     if (s != FW_OK) {
         worker_task_close(&t);
@@ -227,6 +302,7 @@ void worker_task_close(worker_task **task)
     worker_task *t = *task;
     if (t == NULL) return;
     worker_shared_release(&t->memory);
+    worker_rows_file_release(&t->file);
     fw_pipeline_destroy(&t->pipeline);
     fw_dataset_destroy(&t->dataset);
     worker_task_key_destroy(&t->key);

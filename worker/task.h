@@ -10,6 +10,7 @@
 typedef struct worker_task_opts {
     const char *dataset;           /* path */
     uint32_t folds, fold;          /* 0, 0: training and validation split as they are; else the sides of a fold (fold.h) of the training split */
+    bool shared;                   /* other groups on this host open the same: one copy for all (rows_file.h), where the group is on one node and there is room */
 } worker_task_opts;
 
 typedef struct worker_task {
@@ -21,7 +22,8 @@ typedef struct worker_task {
     fw_link link;
     size_t n_classes, n_out, width;
     uint32_t folds, fold;          /* as it was opened */
-    worker_shared *memory;         /* of the rows */
+    worker_shared *memory;         /* of the rows, or: */
+    struct worker_rows_file *file;
     worker_rows train, validation;
     uint64_t *class_count;         /* (n_classes) rows to train on */
     float *class_weight;           /* (n_classes), mean 1 over the rows to train on */

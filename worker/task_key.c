@@ -48,3 +48,10 @@ bool worker_task_key_same(const worker_task_key *a, const worker_task_key *b, bo
     return a->folds == b->folds && a->fold == b->fold && strcmp(a->path, b->path) == 0 && strcmp(a->part, b->part) == 0 &&
            (!with_file || same_file(&a->file, &b->file));
 }
+
+fw_digest worker_task_key_digest(const worker_task_key *k, const char *dataset_digest)
+{
+    const uint32_t fold[2] = {k->folds, k->fold};
+    const fw_digest parts[3] = {fw_hash128(dataset_digest, strlen(dataset_digest), 1), fw_hash128(k->part, strlen(k->part), 2), fw_hash128(fold, sizeof fold, 3)};
+    return fw_hash128(parts, sizeof parts, 0);
+}

@@ -3,6 +3,7 @@
 #ifndef WORKER_TASK_KEY_H
 #define WORKER_TASK_KEY_H
 
+#include "common/core/hash.h"
 #include "worker/task.h"
 
 typedef struct worker_task_key worker_task_key;
@@ -12,5 +13,7 @@ fw_status worker_task_key_create(worker_task_key **out, const fw_project *projec
 void      worker_task_key_destroy(worker_task_key **k);
 /** with_file: also that the file is the same one, unchanged; both keys were made with it. */
 bool      worker_task_key_same(const worker_task_key *a, const worker_task_key *b, bool with_file);
+/** Of a task's key and its dataset's digest: rows of one such digest are the same on any host. */
+fw_digest worker_task_key_digest(const worker_task_key *k, const char *dataset_digest);
 
 #endif

@@ -134,7 +134,7 @@ static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
     FW_FREE char *notes = NULL;
     FW_AUTO(fw_project) *project = NULL;
     bool kept = false;
-    const worker_task_opts opts = {.dataset = o->dataset, .folds = o->folds, .fold = o->fold};
+    const worker_task_opts opts = {.dataset = o->dataset, .folds = o->folds, .fold = o->fold, .shared = o->shared};
     worker_train_release(&w->train);                   /* it reads the task, which reads the project */
     fw_status s = parse_project(&project, w, o, err);
     if (s == FW_OK) s = replace_task(w, &project, &opts, &kept, &notes, err);
@@ -152,6 +152,7 @@ static fw_status do_open(worker *w, const fw_order *o, fw_error *err)
     figure(w, "missing", (double)w->task->train.missing);
     figure(w, "unseen_validation", (double)w->task->validation.unseen);
     figure(w, "kept", kept);
+    figure(w, "shared", w->task->file != NULL);
     return FW_OK;
 }
 

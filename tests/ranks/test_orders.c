@@ -27,6 +27,8 @@
 static scratch place;
 static fw_line *line;              /* the coordinator's end */
 static uint64_t number;
+static bool share;                 /* the rows with other groups */
+static int nodes;
 static char dataset[512], checkpoint[512], model[512];
 
 /* ---- asking ------------------------------------------------------------------------------------------------------------------------- */
@@ -165,9 +167,11 @@ static void train_on_fold(char digest[static FW_DIGEST_TEXT], const char *more, 
     fw_order o = open_order(more);
     o.folds = 3;
     o.fold = fold;
+    o.shared = share;
     {
         FW_AUTO(fw_answer) *a = ask(o);
         CHECK(a->status == FW_OK && (fw_answer_value(a, "kept", -1.0) > 0.0) == kept, "%s, kept %g", a->text, fw_answer_value(a, "kept", -1.0));
+        CHECK(fw_answer_value(a, "shared", -1.0) == (share && nodes == 1 ? 1.0 : 0.0), "shared %g", fw_answer_value(a, "shared", -1.0));
         CHECK(fw_answer_value(a, "train", 0.0) == 2.0 * fw_answer_value(a, "validation", 0.0), "a third is validated on");
     }
     create();
@@ -182,7 +186,7 @@ static void rows_that_stay_give_the_bits_of_fresh_ones(void)
     const struct { const char *more; uint32_t fold; bool kept; int as; } rows[] = {
         {PLAIN, 0, false, 0}, {weighted, 0, true, 1}, {PLAIN, 0, true, 0}, {PLAIN, 1, false, 2}, {weighted, 1, true, 3},
         {weighted, 0, false, 1}, {other, 0, false, 4}, {PLAIN, 0, false, 0}, {PLAIN, 0, true, 0}};
-    char seen[N][FW_DIGEST_TEXT] = {{0}};
+    char seen[N][FW_DIGEST_TEXT] = {{0}}, shared[FW_DIGEST_TEXT];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char digest[FW_DIGEST_TEXT];
         train_on_fold(digest, rows[i].more, rows[i].fold, rows[i].kept);
@@ -192,7 +196,10 @@ static void rows_that_stay_give_the_bits_of_fresh_ones(void)
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < i; k++) CHECK(strcmp(seen[i], seen[k]) != 0, "trainings %zu and %zu are the same", k, i);
     expect((fw_order){.kind = FW_ORDER_CHECKPOINT}, FW_OK, NULL);
-    train_on_fold(seen[0], PLAIN, 1, false);
+    share = true;                                      /* in a file in memory, where the group is on one node */
+    train_on_fold(shared, PLAIN, 1, false);
+    CHECK(strcmp(shared, seen[2]) == 0, "shared rows give other bits");
+    share = false;
     expect((fw_order){.kind = FW_ORDER_RESTORE, .path = checkpoint, .dataset = checkpoint}, FW_ERR_DATA, "fold 0 of 3");
     expect((fw_order){.kind = FW_ORDER_INGEST, .project = project_text(PLAIN), .directory = place.dir, .output = dataset}, FW_OK, NULL);
     train_on_fold(seen[0], PLAIN, 1, false);           /* another file, though of the same rows */
@@ -258,6 +265,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
+    nodes = worker_group_nodes(g);
     if (worker_group_rank(g) == 0) orders = start_coordinator(&bus, &thread);
     CHECK(worker_serve(g, orders, &end, &err) == FW_OK, "%s", err.text);
     if (orders != NULL) {

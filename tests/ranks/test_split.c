@@ -56,7 +56,7 @@ static void groups_stay_on_a_node_where_they_fit(void)
 
 /* ---- the coordinator ---------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct runner { coord_groups *groups; uint32_t i; uint64_t number; fw_line *line; fw_status ended; char digest[FW_DIGEST_TEXT]; } runner;
+typedef struct runner { coord_groups *groups; uint32_t i; uint64_t number; fw_line *line; fw_status ended; double shared; char digest[FW_DIGEST_TEXT]; } runner;
 
 static scratch place;
 static char dataset[512];
@@ -81,6 +81,7 @@ static fw_status ask(runner *r, fw_order o)
         if (s == FW_OK) s = fw_answer_unpack(&a, received, len, &err);
     }
     if (s == FW_OK && a->status == FW_OK) snprintf(r->digest, sizeof r->digest, "%s", a->digest);
+    if (s == FW_OK && o.kind == FW_ORDER_OPEN) r->shared = fw_answer_value(a, "shared", -1.0);
     if (s == FW_OK && a->status < 0) fprintf(stderr, "group %u: %s\n", r->i, a->text);
     return s == FW_OK ? a->status : s;
 }
@@ -115,7 +116,7 @@ static void write_table(void)
 }
 
 /* All groups at once; all that are not lost have the same bits. */
-static void train_in_all_groups(coord_groups *groups, bool may_lose)
+static void train_in_all_groups(coord_groups *groups, bool may_lose, bool one_node)
 {
     enum { MOST = 16 };
     runner r[MOST] = {0};
@@ -133,6 +134,7 @@ static void train_in_all_groups(coord_groups *groups, bool may_lose)
         if (may_lose && r[i].ended == FW_ERR_LOST) printf("group %u was lost: rank %d, %s\n", i, coord_groups_loss(groups, i)->rank, coord_groups_loss(groups, i)->how);
         if (r[i].ended != FW_OK) continue;
         if (digest == NULL) digest = r[i].digest;
+        if (one_node) CHECK(r[i].shared == 1.0, "group %u has rows of its own", i);
         CHECK(strcmp(digest, r[i].digest) == 0, "group %u ends in other bits", i);
     }
     printf("%u groups, model %s\n", n, digest != NULL ? digest : "none");
@@ -157,7 +159,7 @@ static int lead(const worker_split *split)
         abort();
     }
     free(cards);
-    train_in_all_groups(groups, getenv("FW_FAULTS") != NULL);
+    train_in_all_groups(groups, getenv("FW_FAULTS") != NULL, split->nodes == 1);
     coord_groups_end(&groups, failed > 0 ? 1 : 0, &lost);
     scratch_remove(&place);
     printf("%d checks failed\n", failed);
