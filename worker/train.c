@@ -171,7 +171,7 @@ static fw_status measure(const worker_train *t, const float *all, worker_round *
 {
     const worker_task *task = t->task;
     const size_t n = (size_t)task->validation.n;
-    const char *wanted = task->project->train.early_stopping.metric;
+    const char *wanted = task->project->train.early_stopping.metric, *objective = task->project->tune.objective.metric;
     FW_FREE float *two = NULL;
     FW_FREE double *value = NULL;
     fw_predictions p = {.task = task->task, .n = n, .n_classes = task->n_classes, .label = task->validation.label, .p = all,
@@ -192,7 +192,8 @@ static fw_status measure(const worker_train *t, const float *all, worker_round *
         FW_TRY(add_metric(r, &p, "log_loss", err));
         FW_TRY(add_metric(r, &p, "accuracy", err));
     }
-    return wanted != NULL ? add_metric(r, &p, wanted, err) : FW_OK;
+    if (wanted != NULL) FW_TRY(add_metric(r, &p, wanted, err));
+    return objective != NULL ? add_metric(r, &p, objective, err) : FW_OK;
 }
 
 static fw_status validate(worker_train *t, worker_round *r, fw_error *err)

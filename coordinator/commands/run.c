@@ -17,7 +17,7 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "coordinator/study/checkpoints.h"
+#include "common/model/checkpoint.h"
 
 #define SHORT_DIGEST 8
 #define LINE_MAX_BYTES (1u << 20)
@@ -68,7 +68,7 @@ static bool is_empty(const char *path)
 }
 
 /* With a model, and its report: the event `done` comes last. A model that came here without a history is finished, too. */
-static fw_status is_finished(bool *out, const char *dir, fw_error *err)
+fw_status coord_run_is_finished(bool *out, const char *dir, fw_error *err)
 {
     FW_FREE char *model = NULL;
     FW_FREE char *progress = NULL;
@@ -84,7 +84,7 @@ static fw_status is_unfinished(bool *out, const char *dir, fw_error *err)
     static const char *const signs[] = {"checkpoint.h5", "checkpoint.h5.previous", "gang.generation"};
     bool finished = false;
     *out = false;
-    FW_TRY(is_finished(&finished, dir, err));
+    FW_TRY(coord_run_is_finished(&finished, dir, err));
     for (size_t i = 0; !finished && i < sizeof signs / sizeof *signs; i++) {
         FW_FREE char *path = NULL;
         FW_TRY(fw_path_join(&path, dir, signs[i], err));
@@ -152,9 +152,18 @@ static fw_status choose_dir(coord_run *r, const fw_project *p, const char *datas
 /* The newest of the two checkpoints that is whole. */
 static fw_status choose_checkpoint(coord_run *r, const char *latest, const char *previous, fw_error *err)
 {
-    fw_error why = {0};
-    const fw_status s = coord_checkpoint_choose(&r->resume_from, &r->damaged_latest, latest, previous, &why);
-    return s == FW_OK ? s : fw_fail(err, s, "%s; start anew with --resume never", why.text);
+    FW_AUTO(fw_checkpoint) *c = NULL;
+    fw_error first = {0};
+    if (fw_path_exists(latest) && fw_checkpoint_open(&c, latest, &first) == FW_OK) return fw_copy_text(&r->resume_from, latest, err);
+    if (previous != NULL && fw_path_exists(previous)) {
+        fw_status s = fw_checkpoint_open(&c, previous, err);
+        if (s != FW_OK) return s;
+        r->damaged_latest = true;
+        if (first.text[0] != '\0') fw_log_warn("%s; going on from the checkpoint before it", first.text);
+        return fw_copy_text(&r->resume_from, previous, err);
+    }
+    if (first.text[0] != '\0') return fw_fail(err, first.status, "%s; start anew with --resume never", first.text);
+    return FW_OK;
 }
 
 static fw_status choose_resume(coord_run *r, const char *output, coord_resume how, const char *resume_path, fw_error *err)
@@ -173,7 +182,7 @@ static fw_status choose_resume(coord_run *r, const char *output, coord_resume ho
         return r->resume_from != NULL ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--resume %s: there is no checkpoint in it", resume_path);
     }
     bool finished = false;
-    FW_TRY(is_finished(&finished, r->dir, err));
+    FW_TRY(coord_run_is_finished(&finished, r->dir, err));
     if (output != NULL && finished)
         return fw_fail(err, FW_ERR_CONFIG, "%s: a finished run is there; choose another folder with -o, or train it anew with --resume never", r->dir);
     return choose_checkpoint(r, r->checkpoint, r->previous, err);

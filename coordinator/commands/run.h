@@ -28,6 +28,9 @@ fw_status coord_run_again(coord_run *r, fw_error *err);
 /** Removes what an earlier run left here when this one does not go on with it, writes resolved.yaml and points runs/latest here. */
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err);
 
+/** Whether the folder holds a run that has ended: its model, and the event `done` behind it. */
+fw_status coord_run_is_finished(bool *out, const char *dir, fw_error *err);
+
 /** Appends one event to progress.jsonl: `event` and the fields of `more` (stolen, may be NULL). */
 fw_status coord_run_event(const coord_run *r, const char *event, json_t *more, fw_error *err);
 

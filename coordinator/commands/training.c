@@ -211,7 +211,7 @@ static void print_summary(const coord_training *t, const coord_report *r)
 }
 
 /* metrics.json and report.html of the validation split, or of the training split where there is no other. */
-static fw_status report(coord_training *t, fw_error *err)
+fw_status coord_training_report(coord_training *t, fw_error *err)
 {
     FW_FREE coord_history_row *history = NULL;
     FW_AUTO(coord_evaluation) *e = NULL;
@@ -222,7 +222,7 @@ static fw_status report(coord_training *t, fw_error *err)
                                   .n_history = t->rounds.n, .history_metric = metric};
     FW_TRY(coord_evaluation_run(&e, t->group, &opts, err));
     FW_TRY(coord_evaluation_write(e, t->run->dir, err));
-    print_summary(t, coord_evaluation_report(e));
+    if (!t->quiet) print_summary(t, coord_evaluation_report(e));
     if (t->profile && t->rounds.n > 0 && t->rounds.round[t->rounds.n - 1].n_by_rank > 0) print_profile(t);
     return FW_OK;
 }
@@ -245,7 +245,7 @@ fw_status coord_training_run(coord_training *t, fw_error *err)
     if (!t->restarted) FW_TRY(coord_training_event(t, t->run->resume_from != NULL ? "resume" : "start", NULL, err));
     FW_TRY(all_rounds(t, err));
     FW_TRY(save_model(t, err));
-    FW_TRY(report(t, err));
+    FW_TRY(coord_training_report(t, err));
     return coord_training_event(t, "done", NULL, err);
 }
 

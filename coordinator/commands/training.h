@@ -14,6 +14,7 @@ typedef struct coord_training {
     const char *file;                  /* the project file, and what is set on the command line: */
     const char *const *overrides; size_t n_overrides;
     bool profile;                      /* where the time went is printed at the end */
+    bool quiet;                        /* no summary is printed */
     coord_group *group;
     fw_project *project;
     char *dataset;
@@ -41,6 +42,9 @@ fw_status coord_training_create_learner(coord_training *t, fw_error *err);
 /** With group and run folder open: a new learner or a restored one, the rounds, the model, the report, `done`.
  *  FW_ERR_STOPPED: a signal; a checkpoint was written. */
 fw_status coord_training_run(coord_training *t, fw_error *err);
+
+/** metrics.json and report.html of the model in the run folder, and the summary. */
+fw_status coord_training_report(coord_training *t, fw_error *err);
 
 /** One line in progress.jsonl, one message on the bus. r: the round that ended, or NULL. */
 fw_status coord_training_event(coord_training *t, const char *name, const fw_round_result *r, fw_error *err);

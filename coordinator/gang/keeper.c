@@ -28,6 +28,7 @@ struct coord_keeper {
     coord_hosts *hosts;
     coord_journal *journal;
     coord_policy policy;
+    coord_verdict_kind verdict;        /* on the last loss */
     coord_gang *gang;
     uint64_t generation, progress;
     uint32_t ranks;
@@ -326,6 +327,7 @@ static fw_status judge(coord_keeper *k, const coord_loss *l, bool *unseen, coord
     if (l->kind == COORD_LOSS_FORCED)
         return fw_fail(err, FW_ERR_LOST, "%s; the checkpoint is %s", k->reason, fw_path_exists(k->opts.from) ? k->opts.from : "none yet");
     *v = coord_policy_lost(&k->policy, &f);
+    k->verdict = v->kind;
     if (v->kind != COORD_START_AGAIN) return give_up(k, *v, l, err);
     judge_hosts(k, l);
     return FW_OK;
@@ -372,6 +374,8 @@ fw_status coord_keeper_finish(coord_keeper *k, bool done, fw_error *err)
 uint64_t coord_keeper_generation(const coord_keeper *k) { return k->generation; }
 
 uint32_t coord_keeper_ranks(const coord_keeper *k) { return k->ranks; }
+
+bool coord_keeper_crash_loop(const coord_keeper *k) { return k->verdict == COORD_CRASH_LOOP; }
 
 const char *coord_keeper_reason(const coord_keeper *k) { return k->reason; }
 

@@ -43,6 +43,7 @@ fw_status coord_keeper_finish(coord_keeper *k, bool done, fw_error *err);
 
 uint64_t    coord_keeper_generation(const coord_keeper *k);
 uint32_t    coord_keeper_ranks(const coord_keeper *k);
+bool        coord_keeper_crash_loop(const coord_keeper *k);         /* it was given up because it was lost at the same step again and again */
 const char *coord_keeper_reason(const coord_keeper *k);             /* of the last loss: a sentence without an end */
 /** Seconds from the last loss to the first step after it, by the page; negative: there was none yet. */
 double      coord_keeper_back_s(const coord_keeper *k);

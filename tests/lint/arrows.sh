@@ -34,7 +34,7 @@ findings=$(printf '%s\n' "$includes" | awk '
         row("coordinator/doctor", common " proto")
         row("coordinator/journal", core)
         row("coordinator/gang", common " proto coordinator/journal")
-        row("coordinator/study", common " proto coordinator/journal")
+        row("coordinator/study", common " proto coordinator/gang coordinator/journal")
         row("coordinator/study/samplers", common " proto coordinator/journal coordinator/study")
         row("coordinator/study/pruners", common " proto coordinator/journal coordinator/study")
         row("coordinator/commands", common " proto coordinator/report coordinator/doctor coordinator/gang coordinator/study")
