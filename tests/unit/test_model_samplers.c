@@ -181,6 +181,30 @@ static void a_suggestion_hangs_on_what_was_told_alone(void **state)
     }
 }
 
+/* Four branches, each worse than the one before: the last ones are still looked at when they are known to be bad. */
+static void gp_looks_into_every_branch(void **state)
+{
+    (void)state;
+    static study_space s;
+    s = (study_space){.space.n = 0};
+    study_space_choices(&s, 4);
+    for (size_t b = 0; b < 4; b++) {
+        study_space_float(&s, 0, 1, false);
+        study_space_when(&s, 0, UINT64_C(1) << b);
+    }
+    void *sampler = made(&coord_sampler_gp, &s.space, (coord_sampler_opts){.seed = 1, .trials = 60});
+    size_t visits[4] = {0};
+    for (uint64_t t = 0; t < 60; t++) {
+        double x[5];
+        assert_int_equal(coord_sampler_gp.suggest(sampler, t, x, NULL), FW_OK);
+        size_t branch = (size_t)x[0];
+        visits[branch] += t >= 20;
+        ended(&coord_sampler_gp, sampler, t, x, (double)branch + fabs(x[1 + branch] - 0.3));
+    }
+    for (size_t b = 0; b < 4; b++) assert_true(visits[b] >= 2);
+    coord_sampler_gp.destroy(&sampler);
+}
+
 static double distance(const double *a, const double *b, size_t d)
 {
     double sum = 0;
@@ -316,7 +340,7 @@ int main(void)
         cmocka_unit_test(finds_the_bottom_of_a_bowl), cmocka_unit_test(auto_hands_a_long_study_over), cmocka_unit_test(auto_says_what_and_why),
         cmocka_unit_test(mixed_and_conditional_spaces), cmocka_unit_test(a_suggestion_hangs_on_what_was_told_alone), cmocka_unit_test(parallel_asks_keep_apart),
         cmocka_unit_test(losses_that_say_little_are_borne), cmocka_unit_test(points_told_twice_are_borne), cmocka_unit_test(gp_does_not_repeat_points),
-        cmocka_unit_test(gp_learns_from_pruned_trials), cmocka_unit_test(gp_takes_the_best_and_newest_of_many),
+        cmocka_unit_test(gp_looks_into_every_branch), cmocka_unit_test(gp_learns_from_pruned_trials), cmocka_unit_test(gp_takes_the_best_and_newest_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

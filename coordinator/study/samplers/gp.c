@@ -16,7 +16,9 @@
 #include "coordinator/study/samplers/gp_acquire.h"
 #include "coordinator/study/samplers/gp_history.h"
 
-#define STARTS 8               /* best members whose neighbourhoods are searched */
+#define BRANCH_EVERY 4             /* of so many proposals one is for a branch of its own */
+#define BRANCH_TURN  2             /* a turn of the keen process */
+#define STARTS       8               /* best members whose neighbourhoods are searched */
 
 enum { KEEN, CALM, MODELS };
 
@@ -122,14 +124,16 @@ static fw_status add_pending(gp_sampler *s, const double *theta, fw_error *err)
     return FW_OK;
 }
 
-/** The members of the best expected losses as whole trials, best first: codes to start (STARTS, space->n). */
-static size_t best_members(gp_sampler *s, double *start, double *best)
+/** The members of the best expected losses as whole trials, best first: codes to start (STARTS, space->n). Of one branch, where it has any: those whose
+ *  parameter *parent, which may be NULL, is `choice`. */
+static size_t best_members(gp_sampler *s, const size_t *parent, double choice, double *start, double *best)
 {
     const coord_gp_history *h = &s->history;
     double code[COORD_GP_MAX_DIMENSIONS], mean[STARTS], noise = fw_exp_double(s->gp->theta[s->gp->d + 1]);
     size_t n = 0, d = s->space->n;
     for (size_t k = 0; k < h->n_members; k++) {
         coord_gp_history_code(h, h->member[k], code);
+        if (parent != NULL && code[*parent] != choice) continue;
         double here = h->fidelity ? coord_gp_predict(s->gp, code, NULL, NULL).mean : s->gp->y[k] - noise * s->gp->alpha[k];
         size_t at = n;
         while (at > 0 && here < mean[at - 1]) at--;
@@ -140,8 +144,23 @@ static size_t best_members(gp_sampler *s, double *start, double *best)
         mean[at] = here;
         memcpy(start + at * d, code, d * sizeof *start);
     }
+    if (n == 0) return best_members(s, NULL, 0, start, best);
     *best = mean[0];
     return n;
+}
+
+/** Now and then a proposal of a conditional space is to improve on the best of one branch, in turn: a branch whose parameters are hardly known has no chance
+ *  against the one that leads. *parent: the first parameter that others depend on. */
+static bool next_branch(const gp_sampler *s, uint64_t number, size_t *parent, double *choice)
+{
+    if (number % BRANCH_EVERY != BRANCH_TURN) return false;
+    for (size_t i = 0; i < s->space->n; i++) {
+        if (s->space->param[i].n_conditions == 0) continue;
+        *parent = s->space->param[i].condition[0].parent;
+        *choice = (double)(number / BRANCH_EVERY % s->space->param[*parent].n_choices);
+        return true;
+    }
+    return false;
 }
 
 static fw_status search(gp_sampler *s, uint64_t number, double *x, fw_error *err)
@@ -153,8 +172,11 @@ static fw_status search(gp_sampler *s, uint64_t number, double *x, fw_error *err
     FW_TRY(fw_alloc_zeroed((void **)&taken, h->n * d, sizeof *taken, "sampler gp", err));
     for (size_t i = 0; i < h->n; i++)
         if (h->trial[i].told) coord_gp_encode(s->space, h->x + i * d, taken + n_taken++ * d);
-    size_t n_starts = best_members(s, start, &best);
-    return coord_gp_search_run(&(coord_gp_search){.space = s->space, .gp = s->gp, .fixed = &whole, .best = best, .start = start, .n_starts = n_starts, .taken = taken, .n_taken = n_taken, .seed = s->opts.seed, .number = number}, x, err);
+    size_t parent = 0;
+    double choice = 0;
+    bool branch = next_branch(s, number, &parent, &choice);
+    size_t n_starts = best_members(s, branch ? &parent : NULL, choice, start, &best);
+    return coord_gp_search_run(&(coord_gp_search){.space = s->space, .gp = s->gp, .fixed = &whole, .best = best, .start = start, .n_starts = n_starts, .taken = taken, .n_taken = n_taken, .forced = branch ? &parent : NULL, .choice = choice, .seed = s->opts.seed, .number = number}, x, err);
 }
 
 static fw_status suggest(void *state, uint64_t number, double *x, fw_error *err)

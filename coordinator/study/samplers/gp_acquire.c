@@ -73,7 +73,8 @@ static void candidate(const coord_gp_search *s, uint32_t c, double *code)
         const coord_param *p = &s->space->param[i];
         bool choice = p->kind == COORD_PARAM_CATEGORICAL, moved = !near || draw(s, c, (uint32_t)(100 + i)) < share;
         double u = draw(s, c, (uint32_t)i);
-        if (!moved) code[i] = from[i];
+        if (s->forced != NULL && *s->forced == i) code[i] = s->choice;
+        else if (!moved) code[i] = from[i];
         else if (choice) code[i] = any_choice(p, u);
         else code[i] = near ? fmin(fmax(from[i] + (u - 0.5) * reach, 0), 1) : u;
     }
@@ -123,7 +124,7 @@ static void offer(const coord_gp_search *s, found *f, const double *code, double
 static bool move(const coord_gp_search *s, const double *x, double *code, size_t i, uint32_t way)
 {
     const coord_param *p = &s->space->param[i];
-    if (isnan(x[i])) return false;
+    if (isnan(x[i]) || (s->forced != NULL && *s->forced == i)) return false;
     if (p->kind == COORD_PARAM_CATEGORICAL) {
         code[i] = p->n_choices <= MOST_MOVES ? (double)way : any_choice(p, draw(s, CANDIDATES + way, (uint32_t)i));
         return code[i] < (double)p->n_choices && code[i] != x[i];
@@ -221,7 +222,7 @@ fw_status coord_gp_search_run(const coord_gp_search *s, double *x, fw_error *err
         loss[top] = INFINITY;
         climb_from(s, &best, code, stepped);
     }
-    for (size_t k = 0; k < FW_MIN(s->n_starts, 2); k++) {
+    for (size_t k = 0; k < FW_MIN(s->n_starts, 2) && s->forced == NULL; k++) {
         memcpy(code, s->start + k * n, n * sizeof *code);
         climb_from(s, &best, code, stepped);
     }

@@ -22,6 +22,7 @@ typedef struct coord_gp_search {
     double best;                   /* what is to be improved, in the process's units */
     const double *start; size_t n_starts;      /* (n_starts, space->n) codes of good points, best first: their neighbourhoods are searched */
     const double *taken; size_t n_taken;       /* (n_taken, space->n) codes that are not to be proposed again */
+    const size_t *forced; double choice;           /* the index of a categorical parameter that has this choice in whatever is proposed; NULL: none */
     uint64_t seed, number;         /* keys of the draws */
 } coord_gp_search;
 
