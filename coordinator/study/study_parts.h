@@ -22,7 +22,10 @@ typedef struct coord_settings {
     coord_pruner_opts pruner;
 } coord_settings;
 
-#define COORD_MAX_SLOTS    1000000u
+#define COORD_MAX_SLOTS    100000u
+#define COORD_MAX_LOCKSTEP 4096u           /* slots of a study in lockstep: whose turn it is, is looked for among all */
+#define COORD_MAX_TRIALS   1000000u
+#define COORD_MAX_ROUNDS   1000000u
 #define COORD_STUDY_FORMAT 1
 
 /** As an object (the caller's), of a project. */

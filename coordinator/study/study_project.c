@@ -27,7 +27,10 @@ fw_status coord_settings_json(json_t **out, const coord_study_opts *opts, fw_err
     const fw_project *p = opts->project;
     coord_space *space = NULL;
     FW_FREE char *model = NULL;
-    if (p->tune.objective.metric == NULL) return fw_fail(err, FW_ERR_CONFIG, "tune.objective.metric: say what the trials are compared by");
+    if (p->tune.objective.metric == NULL || p->tune.objective.direction == NULL)
+        return fw_fail(err, FW_ERR_CONFIG, "tune.objective: say by which metric the trials are compared, and which direction is better");
+    if (opts->lockstep && opts->slots > COORD_MAX_LOCKSTEP)
+        return fw_fail(err, FW_ERR_CONFIG, "lockstep: %u trials at a time, and %u is the most; set tune.parallel", opts->slots, COORD_MAX_LOCKSTEP);
     FW_TRY(fw_project_model_part(&model, p, err));
     FW_TRY(coord_space_create(&space, p, err));
     json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:s}", "event", "study", "format", COORD_STUDY_FORMAT, "version", FW_VERSION, "project",

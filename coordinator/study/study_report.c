@@ -184,6 +184,7 @@ fw_status coord_study_extend(coord_study *s, uint64_t trials, fw_error *err)
 {
     FW_TRY(coord_study_usable(s, err));
     if (trials <= s->budget) return FW_OK;
+    if (trials > COORD_MAX_TRIALS) return fw_fail(err, FW_ERR_CONFIG, "%llu trials: %u is the most", (unsigned long long)trials, COORD_MAX_TRIALS);
     coord_study_begin_record(s, "extend");
     coord_study_put_number(s, "trials", trials);
     FW_TRY(coord_study_end_record(s, true, err));

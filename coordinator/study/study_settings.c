@@ -36,10 +36,10 @@ static fw_status whole_at(uint64_t *out, const json_t *json, const char *key, fw
     return json_is_integer(v) ? FW_OK : wrong(key, err);
 }
 
-static fw_status count_at(uint64_t *out, const json_t *json, const char *key, uint64_t least, fw_error *err)
+static fw_status count_at(uint64_t *out, const json_t *json, const char *key, uint64_t least, uint64_t most, fw_error *err)
 {
     FW_TRY(whole_at(out, json, key, err));
-    return *out >= least && *out <= INT64_MAX ? FW_OK : wrong(key, err);
+    return *out >= least && *out <= most ? FW_OK : wrong(key, err);
 }
 
 static fw_status double_at(double *out, const json_t *json, const char *key, fw_error *err)
@@ -60,7 +60,7 @@ static fw_status parse_sampler(coord_settings *out, const json_t *json, fw_error
 {
     coord_sampler_opts *o = &out->sampler;
     FW_TRY(text_at(&out->sampler_name, json, "sampler.name", err));
-    FW_TRY(count_at(&o->startup_trials, json, "sampler.startup_trials", 0, err));
+    FW_TRY(count_at(&o->startup_trials, json, "sampler.startup_trials", 0, COORD_MAX_TRIALS, err));
     FW_TRY(bool_at(&o->univariate, json, "sampler.univariate", err));
     FW_TRY(whole_at(&o->seed, json, "seed", err));
     o->trials = out->trials;
@@ -74,11 +74,11 @@ static fw_status parse_pruner(coord_settings *out, const json_t *json, fw_error 
 {
     coord_pruner_opts *o = &out->pruner;
     FW_TRY(text_at(&out->pruner_name, json, "pruner.name", err));
-    FW_TRY(count_at(&o->min_rounds, json, "pruner.min_rounds", 1, err));
+    FW_TRY(count_at(&o->min_rounds, json, "pruner.min_rounds", 1, COORD_MAX_ROUNDS, err));
     FW_TRY(double_at(&o->reduction_factor, json, "pruner.reduction_factor", err));
-    FW_TRY(count_at(&o->startup_trials, json, "pruner.startup_trials", 0, err));
+    FW_TRY(count_at(&o->startup_trials, json, "pruner.startup_trials", 0, COORD_MAX_TRIALS, err));
     FW_TRY(double_at(&o->percentile, json, "pruner.percentile", err));
-    FW_TRY(count_at(&o->keep, json, "pruner.keep", 0, err));
+    FW_TRY(count_at(&o->keep, json, "pruner.keep", 0, COORD_MAX_TRIALS, err));
     o->trials = out->trials;
     o->max_rounds = out->max_rounds;
     return FW_OK;
@@ -87,15 +87,14 @@ static fw_status parse_pruner(coord_settings *out, const json_t *json, fw_error 
 fw_status coord_settings_parse(coord_settings *out, const json_t *json, fw_error *err)
 {
     uint64_t format, slots;
-    FW_TRY(count_at(&format, json, "format", 1, err));
+    FW_TRY(count_at(&format, json, "format", 1, INT64_MAX, err));
     if (format != COORD_STUDY_FORMAT) return fw_fail(err, FW_ERR_FORMAT, "the study is of format %llu, this program reads %d", (unsigned long long)format, COORD_STUDY_FORMAT);
-    FW_TRY(count_at(&slots, json, "slots", 1, err));
-    if (slots > COORD_MAX_SLOTS) return wrong("slots", err);
-    out->slots = (uint32_t)slots;
     FW_TRY(bool_at(&out->lockstep, json, "lockstep", err));
-    FW_TRY(count_at(&out->trials, json, "trials", 1, err));
-    FW_TRY(count_at(&out->max_failed, json, "max_failed_trials", 0, err));
-    FW_TRY(count_at(&out->max_rounds, json, "max_rounds", 1, err));
+    FW_TRY(count_at(&slots, json, "slots", 1, out->lockstep ? COORD_MAX_LOCKSTEP : COORD_MAX_SLOTS, err));
+    out->slots = (uint32_t)slots;
+    FW_TRY(count_at(&out->trials, json, "trials", 1, COORD_MAX_TRIALS, err));
+    FW_TRY(count_at(&out->max_failed, json, "max_failed_trials", 0, INT64_MAX, err));
+    FW_TRY(count_at(&out->max_rounds, json, "max_rounds", 1, COORD_MAX_ROUNDS, err));
     FW_TRY(text_at(&out->metric, json, "objective.metric", err));
     const char *direction = json_string_value(value_at(json, "objective.direction"));
     out->maximize = fw_text_equal(direction, "maximize");
@@ -242,6 +241,7 @@ fw_status coord_settings_same(const json_t *journal, const json_t *now, const ch
 {
     differences d = {0};
     json_t *a = by_name(journal), *b = by_name(now);
+    d.text.failed = a == NULL || b == NULL;
     compare_objects(&d, "", a, b);
     if (d.n == 0 && !json_equal(json_object_get(journal, "space"), json_object_get(now, "space"))) differ(&d, "space", "one order of the parameters", "another one");
     json_decref(a);
