@@ -133,6 +133,9 @@ static void auto_says_what_and_why(void **state)
     sampler = made(&coord_sampler_auto, &mixed()->space, (coord_sampler_opts){.trials = 5000});
     assert_non_null(strstr(coord_sampler_auto.why(sampler), "then tpe: some parameters are choices or conditional"));
     coord_sampler_auto.destroy(&sampler);
+    sampler = made(&coord_sampler_auto, &cube(2)->space, (coord_sampler_opts){.pruned = true, .rounds = 9});
+    assert_non_null(strstr(coord_sampler_auto.why(sampler), "then tpe: trials are pruned"));
+    coord_sampler_auto.destroy(&sampler);
 }
 
 static void mixed_and_conditional_spaces(void **state)

@@ -35,9 +35,9 @@ static void choose(auto_sampler *s, const coord_space *space, const coord_sample
         snprintf(s->why, sizeof s->why, "gp: %llu trials of %zu parameters", (unsigned long long)o->trials, space->n);
     } else {
         s->kind[0] = &coord_sampler_gp;
-        s->kind[1] = choices ? &coord_sampler_tpe : &coord_sampler_cmaes;
+        s->kind[1] = choices || o->pruned ? &coord_sampler_tpe : &coord_sampler_cmaes;
         s->change = GP_FIRST;
-        snprintf(s->why, sizeof s->why, "gp for the first %d trials, then %s: %s", GP_FIRST, s->kind[1]->name, choices ? "some parameters are choices or conditional" : "all parameters are numeric");
+        snprintf(s->why, sizeof s->why, "gp for the first %d trials, then %s: %s", GP_FIRST, s->kind[1]->name, choices ? "some parameters are choices or conditional" : o->pruned ? "trials are pruned" : "all parameters are numeric");
     }
 }
 
