@@ -195,6 +195,33 @@ static void l1_makes_exact_zeros_and_never_crosses(void **context)
     for (size_t i = 0; i < 6; i++) assert_true(w[i] == expected[i]);
 }
 
+/* Where the gradient stays zero the means fade away. No number that is kept may become denormal on the way, and the weight goes where torch's does. */
+static void what_fades_is_zero_before_it_is_denormal(void **context)
+{
+    (void)context;
+    for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+        const step in = rounded(&steps[k]);
+        if (in.l2 != 0.0) continue;                                      /* then the weight itself is a gradient */
+        float w[3] = {0.5f, -0.5f, 0.25f}, m[3] = {0.1f, -1e-20f, 0x1p-101f}, v[3] = {0.01f, 0x1p-100f, 0x1p-121f};
+        double expected[3] = {0.5, -0.5, 0.25}, em[3], ev[3];
+        for (size_t i = 0; i < 3; i++) em[i] = (double)m[i], ev[i] = (double)v[i];
+        const worker_update u = update_of(&in);
+        for (unsigned t = 0; t < 100000; t++) {
+            float g[3] = {0};
+            if (in.adam) worker_update_adam(w, g, m, v, 3, &u);
+            else worker_update_sgd(w, g, m, 3, &u);
+            for (size_t i = 0; i < 3; i++) {
+                assert_true(m[i] == 0.0f || isnormal(m[i] * 0x1p-20f));
+                assert_true(!in.adam || v[i] == 0.0f || isnormal(v[i] * 0x1p-2f));
+                const exact e = in.adam ? adam(expected[i], 0.0, em[i], ev[i], &in) : sgd(expected[i], 0.0, em[i], &in);
+                if (t < 200) expected[i] = shrunk(e.w, in.rate * in.l1), em[i] = e.m, ev[i] = e.v;
+            }
+            for (size_t i = 0; t == 199 && i < 3; i++) assert_true(fabs((double)w[i] - expected[i]) < 1e-4);
+        }
+        for (size_t i = 0; i < 3; i++) assert_true(m[i] == 0.0f && (!in.adam || v[i] == 0.0f || in.beta2 > 0.9985));
+    }
+}
+
 /* A weight that is not a number is to be found by the next loss, not made a zero on the way. */
 static void a_nan_stays_one(void **context)
 {
@@ -216,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_trajectory_stays_with_torchs),
         cmocka_unit_test(pieces_of_any_size_give_the_same_bits),
         cmocka_unit_test(l1_makes_exact_zeros_and_never_crosses),
+        cmocka_unit_test(what_fades_is_zero_before_it_is_denormal),
         cmocka_unit_test(a_nan_stays_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,12 @@
 
 #include "worker/kernels/targets.h"
 
+#define FADED_M 0x1p-100f         /* smaller means of gradients, */
+#define FADED_V 0x1p-120f         /* and of their squares, count as zero, before products with them become denormal */
+
+/* A NaN stays one. */
+static inline float unless_faded(float x, float limit) { return fabsf(x) < limit ? 0.0f : x; }
+
 TARGETS static void shrink(float *w, size_t n, float by)
 {
     for (size_t i = 0; i < n; i++) {
@@ -20,7 +26,7 @@ TARGETS static void add_l2(float *restrict g, const float *restrict w, size_t n,
 TARGETS static void sgd(float *restrict w, const float *restrict g, float *restrict m, size_t n, float rate, float momentum)
 {
     for (size_t i = 0; i < n; i++) {
-        m[i] = momentum * m[i] + g[i];
+        m[i] = unless_faded(momentum * m[i] + g[i], FADED_M);
         w[i] = w[i] - rate * m[i];
     }
 }
@@ -30,8 +36,8 @@ TARGETS static void adam(float *restrict w, const float *restrict g, float *rest
     const float b1 = u->beta1, b2 = u->beta2, c1 = 1.0f - u->beta1, c2 = 1.0f - u->beta2, epsilon = u->epsilon;
     const float step = u->rate * u->correction1, root = u->correction2, keep = 1.0f - u->rate * u->decay;
     for (size_t i = 0; i < n; i++) {
-        m[i] = b1 * m[i] + c1 * g[i];
-        v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
+        m[i] = unless_faded(b1 * m[i] + c1 * g[i], FADED_M);
+        v[i] = unless_faded(b2 * v[i] + c2 * (g[i] * g[i]), FADED_V);
         w[i] = keep * w[i] - step * m[i] / (sqrtf(v[i]) * root + epsilon);
     }
 }

@@ -15,7 +15,8 @@ typedef struct worker_update {
     float l1;                        /* proximal: |w| shrinks by rate * l1; 0 on biases */
 } worker_update;
 
-/** w, g, m (n); v (n) for adam. g is the mean gradient and is overwritten. */
+/** w, g, m (n); v (n) for adam. g is the mean gradient and is overwritten. |m| below 2^-100 and v below 2^-120 become 0: where gradients stay zero (a pixel
+ *  that is always black) they would else fade into denormal numbers, which are a hundred times slower and move no weight. */
 void worker_update_sgd(float *w, float *g, float *m, size_t n, const worker_update *u);
 void worker_update_adam(float *w, float *g, float *m, float *v, size_t n, const worker_update *u);
 
