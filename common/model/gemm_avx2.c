@@ -18,6 +18,11 @@
 #define MASK(n) lanes_below((int)(n))
 #define LOAD_MASK(p, k) _mm256_maskload_ps(p, k)
 #define STORE_MASK(p, k, v) _mm256_maskstore_ps(p, k, v)
+#define LOAD_EVERY_FOURTH(p, ld) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps((p) + 4 * (ld)), 1)
+#define LOW_PAIRS(a, b) _mm256_unpacklo_ps(a, b)
+#define HIGH_PAIRS(a, b) _mm256_unpackhi_ps(a, b)
+#define LOW_HALVES(a, b) _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
+#define HIGH_HALVES(a, b) _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
 
 typedef __m256 vec;
 typedef __m256i mask;

@@ -18,9 +18,22 @@
 #define MASK(n) ((mask)((1u << (n)) - 1u))
 #define LOAD_MASK(p, k) _mm512_maskz_loadu_ps(k, p)
 #define STORE_MASK(p, k, v) _mm512_mask_storeu_ps(p, k, v)
+#define LOAD_EVERY_FOURTH(p, ld) four_rows(p, 4 * (ld))
+#define LOW_PAIRS(a, b) _mm512_unpacklo_ps(a, b)
+#define HIGH_PAIRS(a, b) _mm512_unpackhi_ps(a, b)
+#define LOW_HALVES(a, b) _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
+#define HIGH_HALVES(a, b) _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
 
 typedef __m512 vec;
 typedef __mmask16 mask;
+
+static inline TARGET __m512 four_rows(const float *p, size_t ld)
+{
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + ld), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * ld), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * ld), 3);
+}
 
 #include "common/model/gemm_tiles.h"
 

@@ -3,6 +3,8 @@
  *    TARGET              the target attribute               LANES      floats in a vector
  *    vec, mask           the types                          MAX_ROWS   rows of C held in registers with two vectors of columns
  *    ZERO LOAD STORE FMA SPLAT MASK LOAD_MASK STORE_MASK
+ *    LOAD_EVERY_FOURTH   (p, ld): four floats of each of rows 0, 4, 8, ... of p, one row a lane of 128 bits
+ *    LOW_PAIRS HIGH_PAIRS LOW_HALVES HIGH_HALVES   in each lane: unpacklo_ps, unpackhi_ps, unpacklo_pd, unpackhi_pd
  *
  *  C is cut into tiles of rows x (vectors of columns). A tile's accumulators stay in registers while k runs over a block of BLOCK_K; between
  *  blocks they rest in C, which changes no bit. What a tile reads is copied to the stack where that pays, so that it is dense: a strip of
@@ -10,6 +12,9 @@
 
 #define BLOCK_K 256
 #define PACK_FROM_ROWS 48          /* below that the copy costs more than it saves */
+#define STRIP_FLOATS (BLOCK_K * 2 * LANES)
+#define MAX_STRIPS 4               /* copied at a time (with 16 lanes 128 KiB, which the second-level cache holds) */
+#define FAR_ROWS   1024            /* where B's rows are so far apart, in floats: each lies on a page of its own */
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define BUFFER __attribute__((aligned(64), uninitialized))       /* filled before it is read; clearing it would cost as much as using it */
 
@@ -94,36 +99,38 @@ static TARGET __attribute__((noinline)) void one_row_wide(tile *t) { run_tile(1,
 
 /* ---- copies ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Columns [j, j + 2 LANES) of B's rows [p, p + depth) to dense rows. */
-static TARGET void pack(float *to, const float *b, size_t ldb, size_t depth)
+/* Columns [j, j + strips * 2 LANES) of B's rows [p, p + depth) to strips of dense rows. */
+static TARGET void pack(float *to, const float *b, size_t ldb, size_t depth, size_t strips)
 {
-    for (size_t p = 0; p < depth; p++, b += ldb, to += 2 * LANES) {
-        STORE(to, LOAD(b));
-        STORE(to + LANES, LOAD(b + LANES));
-    }
+    for (size_t p = 0; p < depth; p++, b += ldb, to += 2 * LANES)
+        for (size_t s = 0; s < strips; s++) {
+            STORE(to + s * STRIP_FLOATS, LOAD(b + s * 2 * LANES));
+            STORE(to + s * STRIP_FLOATS + LANES, LOAD(b + s * 2 * LANES + LANES));
+        }
 }
 
-/* to[p][q] = b[q][p], q < 4, p < depth; rows of `to` are 2 LANES floats. */
-static TARGET void pack_four(float *to, const float *b, size_t ldb, size_t depth)
+/* to[p][q] = b[q][p], q < LANES, p < depth; rows of `to` are 2 LANES floats. Four columns at a time: each lane of 128 bits takes four rows. */
+static TARGET void pack_vector(float *to, const float *b, size_t ldb, size_t depth)
 {
     size_t p = 0;
-    for (; p + 4 <= depth; p += 4) {
-        __m128 r0 = _mm_loadu_ps(b + p), r1 = _mm_loadu_ps(b + ldb + p), r2 = _mm_loadu_ps(b + 2 * ldb + p), r3 = _mm_loadu_ps(b + 3 * ldb + p);
-        _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-        _mm_storeu_ps(to + p * 2 * LANES, r0);
-        _mm_storeu_ps(to + (p + 1) * 2 * LANES, r1);
-        _mm_storeu_ps(to + (p + 2) * 2 * LANES, r2);
-        _mm_storeu_ps(to + (p + 3) * 2 * LANES, r3);
+    for (; p + 4 <= depth; p += 4, to += 4 * 2 * LANES) {
+        const vec r0 = LOAD_EVERY_FOURTH(b + p, ldb), r1 = LOAD_EVERY_FOURTH(b + ldb + p, ldb), r2 = LOAD_EVERY_FOURTH(b + 2 * ldb + p, ldb),
+                  r3 = LOAD_EVERY_FOURTH(b + 3 * ldb + p, ldb);
+        const vec low01 = LOW_PAIRS(r0, r1), low23 = LOW_PAIRS(r2, r3), high01 = HIGH_PAIRS(r0, r1), high23 = HIGH_PAIRS(r2, r3);
+        STORE(to, LOW_HALVES(low01, low23));
+        STORE(to + 2 * LANES, HIGH_HALVES(low01, low23));
+        STORE(to + 4 * LANES, LOW_HALVES(high01, high23));
+        STORE(to + 6 * LANES, HIGH_HALVES(high01, high23));
     }
-    for (; p < depth; p++)
-        for (size_t q = 0; q < 4; q++) to[p * 2 * LANES + q] = b[q * ldb + p];
+    for (; p < depth; p++, to += 2 * LANES)
+        for (size_t q = 0; q < LANES; q++) to[q] = b[q * ldb + p];
 }
 
 /* The same for rows [j, j + width) of B as they stand for columns of B'. */
 static TARGET void pack_transposed(float *to, const float *b, size_t ldb, size_t depth, size_t width)
 {
     size_t q = 0;
-    for (; q + 4 <= width; q += 4) pack_four(to + q, b + q * ldb, ldb, depth);
+    for (; q + LANES <= width; q += LANES) pack_vector(to + q, b + q * ldb, ldb, depth);
     for (; q < width; q++)
         for (size_t p = 0; p < depth; p++) to[p * 2 * LANES + q] = b[q * ldb + p];
 }
@@ -140,21 +147,12 @@ static TARGET void pack_panel(float *to, const float *a, size_t lda, size_t dept
 
 /* ---- the three products -------------------------------------------------------------------------------------------------------------- */
 
-/* Columns [j, j + 2 LANES) of A B or A B'. */
-static TARGET void strip(const fw_gemm_args *g, size_t j, size_t p, size_t depth, float *packed)
+/* Columns [j, j + width) of A B or A B', width <= 2 LANES. packed: B's part of them, dense; NULL: where it stands. */
+static TARGET void strip(const fw_gemm_args *g, size_t j, size_t width, size_t p, size_t depth, const float *packed)
 {
-    const size_t width = g->n - j < 2 * LANES ? g->n - j : 2 * LANES;
-    const int transposed = g->form == FW_GEMM_ABT, whole = width == 2 * LANES;
-    tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = transposed ? packed : g->b + p * g->ldb + j, .ldb = transposed ? 2 * LANES : g->ldb,
+    tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = packed != NULL ? packed : g->b + p * g->ldb + j, .ldb = packed != NULL ? 2 * LANES : g->ldb,
               .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
-    if (transposed) {
-        pack_transposed(packed, g->b + j * g->ldb + p, g->ldb, depth, width);
-    } else if (whole && g->m >= PACK_FROM_ROWS) {
-        pack(packed, t.b, t.ldb, depth);
-        t.b = packed;
-        t.ldb = 2 * LANES;
-    }
-    if (whole) {
+    if (width == 2 * LANES) {
         rows_two(g->m, &t);
     } else {
         t.tail = MASK((width - 1) % LANES + 1);
@@ -163,16 +161,33 @@ static TARGET void strip(const fw_gemm_args *g, size_t j, size_t p, size_t depth
     }
 }
 
+static TARGET void run_transposed(const fw_gemm_args *g, size_t p, size_t depth)
+{
+    float packed[STRIP_FLOATS] BUFFER;
+    for (size_t j = 0; j < g->n; j += 2 * LANES) {
+        const size_t width = g->n - j < 2 * LANES ? g->n - j : 2 * LANES;
+        pack_transposed(packed, g->b + j * g->ldb + p, g->ldb, depth, width);
+        strip(g, j, width, p, depth, packed);
+    }
+}
+
 static TARGET void run_strips(const fw_gemm_args *g, size_t p, size_t depth)
 {
-    float packed[BLOCK_K * 2 * LANES] BUFFER;
+    const size_t most = g->ldb >= FAR_ROWS ? MAX_STRIPS : 1;
+    float packed[MAX_STRIPS * STRIP_FLOATS] BUFFER;
+    const float *b = g->b + p * g->ldb;
     size_t j = 0;
-    for (; g->m == 1 && g->form == FW_GEMM_AB && g->n - j >= MAX_TILE_VECTORS * LANES; j += MAX_TILE_VECTORS * LANES) {      /* one chain a vector: many at once */
-        tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = g->b + p * g->ldb + j, .ldb = g->ldb,
-                  .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j, .ldc = g->ldc, .first = p == 0};
+    for (; g->m == 1 && g->n - j >= MAX_TILE_VECTORS * LANES; j += MAX_TILE_VECTORS * LANES) {      /* one chain a vector: many at once */
+        tile t = {.k = depth, .a = g->a + p, .lda = g->lda, .b = b + j, .ldb = g->ldb, .bias = g->bias != NULL ? g->bias + j : NULL, .c = g->c + j,
+                  .ldc = g->ldc, .first = p == 0};
         one_row_wide(&t);
     }
-    for (; j < g->n; j += 2 * LANES) strip(g, j, p, depth, packed);
+    for (size_t strips; g->m >= PACK_FROM_ROWS && (strips = (g->n - j) / (2 * LANES)) > 0;) {
+        if (strips > most) strips = most;
+        pack(packed, b + j, g->ldb, depth, strips);
+        for (size_t s = 0; s < strips; s++, j += 2 * LANES) strip(g, j, 2 * LANES, p, depth, packed + s * STRIP_FLOATS);
+    }
+    for (; j < g->n; j += 2 * LANES) strip(g, j, g->n - j < 2 * LANES ? g->n - j : 2 * LANES, p, depth, NULL);
 }
 
 /* A' B: a panel of A' after the other, over all columns. */
@@ -203,6 +218,7 @@ static TARGET void run(const fw_gemm_args *g)
     do {                                       /* once at least: k == 0 leaves the bias */
         const size_t depth = g->k - p < BLOCK_K ? g->k - p : BLOCK_K;
         if (g->form == FW_GEMM_ATB) run_panels(g, p, depth);
+        else if (g->form == FW_GEMM_ABT) run_transposed(g, p, depth);
         else run_strips(g, p, depth);
         p += depth;
     } while (p < g->k);
