@@ -10,6 +10,7 @@
 #include "worker/sums_nodes.h"
 
 #define BLOCK        WORKER_SUMS_BLOCK
+#define CELL         (BLOCK / WORKER_SUMS_CELLS)
 #define EXPONENT_MIN (-60)        /* keeps 2^shift a float */
 #define EXPONENT_MAX 128          /* FLT_MAX < 2^128 */
 #define HEADROOM     8            /* a block's gradients may always grow 256-fold in a step without a redo, */
@@ -18,7 +19,7 @@
 
 /* Each rank's corner of the node's shared memory: what it brings to a meeting. Its gradients are integers, or floats in the same place. */
 enum { NOTHING, INTEGERS, FLOATS };
-typedef struct corner { _Atomic uint32_t *word; /* flags; what it brings */ uint32_t *largest; int64_t *sum; } corner;
+typedef struct corner { _Atomic uint32_t *word; /* flags; what it brings */ uint32_t *largest; uint8_t *touched; int64_t *sum; } corner;
 
 struct worker_sums {
     worker_group *group;
@@ -27,12 +28,12 @@ struct worker_sums {
     int leaf_bits, node_rank, node_size, nodes;
     corner *corners;              /* node_size; pointers into the window, made by each rank for itself */
     worker_sums_nodes *between;   /* NULL on a single node */
-    worker_fixed_part *parts;     /* scratch: of the active ranks */
+    worker_sums_part *parts;      /* scratch: of the active ranks, */
+    worker_fixed_part *some;      /* and those of them that touched a block */
     size_t n_parts;
     int64_t *exponent;            /* n_blocks, the same at every rank */
     float *scale;                 /* n_blocks: a float to its integer, */
     double *back;                 /* n_blocks: and a sum of them back, times the step's factor (between nodes) */
-    bool *touched;                /* n_blocks: this rank added to the block in this step */
     bool single;                  /* this rank adds one leaf in this step: floats */
     uint32_t *largest;            /* n_blocks, of all ranks, after the meeting */
     double factor;                /* of the step */
@@ -41,6 +42,11 @@ struct worker_sums {
 };
 
 static size_t round_up(size_t bytes) { return (bytes + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN; }
+
+static size_t corner_bytes(size_t n_blocks)
+{
+    return round_up(2 * sizeof(uint32_t)) + round_up(n_blocks * sizeof(uint32_t)) + round_up(n_blocks) + round_up(n_blocks * WORKER_SUMS_PITCH * sizeof(int64_t));
+}
 
 /* 2^k, -126 <= k <= 127. ldexp for every block would be seen in a short step. */
 static float power_of_two(int k)
@@ -71,13 +77,13 @@ static int64_t exponent_above(uint32_t bits)
 static fw_status place_corners(worker_sums *s, fw_error *err)
 {
     char *at = worker_shared_base(s->memory);
-    size_t flags_bytes = round_up(2 * sizeof(uint32_t)), largest_bytes = round_up(s->n_blocks * sizeof(uint32_t));
-    size_t sum_bytes = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
+    const size_t flags_bytes = round_up(2 * sizeof(uint32_t)), largest_bytes = round_up(s->n_blocks * sizeof(uint32_t)), touched_bytes = round_up(s->n_blocks);
     for (int r = 0; r < s->node_size; r++) {
         s->corners[r].word = (_Atomic uint32_t *)(void *)at;
         s->corners[r].largest = (uint32_t *)(void *)(at + flags_bytes);
-        s->corners[r].sum = (int64_t *)(void *)(at + flags_bytes + largest_bytes);
-        at += flags_bytes + largest_bytes + sum_bytes;
+        s->corners[r].touched = (uint8_t *)(at + flags_bytes + largest_bytes);
+        s->corners[r].sum = (int64_t *)(void *)(at + flags_bytes + largest_bytes + touched_bytes);
+        at += corner_bytes(s->n_blocks);
     }
     return s->nodes > 1 ? worker_sums_nodes_create(&s->between, s->group, s->n_blocks, at, err) : FW_OK;
 }
@@ -98,17 +104,15 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     s->node_size = worker_group_node_size(g);
     s->nodes = worker_group_nodes(g);
     while ((1ull << s->leaf_bits) < n_leaves) s->leaf_bits++;
-    size_t slab = round_up(s->n_blocks * BLOCK * sizeof(int64_t));
-    size_t corner_bytes = round_up(8) + round_up(s->n_blocks * sizeof(uint32_t)) + slab;
-    size_t bytes = (size_t)s->node_size * corner_bytes + worker_sums_nodes_bytes(g, s->n_blocks);
+    size_t bytes = (size_t)s->node_size * corner_bytes(s->n_blocks) + worker_sums_nodes_bytes(g, s->n_blocks);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
     s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
     s->scale = calloc(s->n_blocks, sizeof *s->scale);
     s->back = calloc(s->n_blocks, sizeof *s->back);
-    s->touched = calloc(s->n_blocks, sizeof *s->touched);
+    s->some = calloc((size_t)s->node_size, sizeof *s->some);
     s->largest = calloc(s->n_blocks + 1, sizeof *s->largest);
-    bool memory = s->corners && s->parts && s->exponent && s->scale && s->back && s->touched && s->largest;
+    bool memory = s->corners && s->parts && s->exponent && s->scale && s->back && s->some && s->largest;
     status = reduce->agree(reduce->context, memory ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "sums of %zu parameters", n), err);
     if (status == FW_OK) status = worker_shared_create(&s->memory, g, bytes, "gradient sums", err);
     if (status == FW_OK) status = reduce->agree(reduce->context, place_corners(s, err), err);
@@ -132,7 +136,7 @@ void worker_sums_release(worker_sums **sums)
     free(s->exponent);
     free(s->scale);
     free(s->back);
-    free(s->touched);
+    free(s->some);
     free(s->largest);
     free(s);
     *sums = NULL;
@@ -143,7 +147,7 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
     set_scales(s, factor);
     s->factor = factor;
     s->single = leaves <= 1;
-    memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
+    memset(s->corners[s->node_rank].touched, 0, s->n_blocks);
     memset(s->corners[s->node_rank].largest, 0, s->n_blocks * sizeof(uint32_t));
     atomic_store_explicit(&s->corners[s->node_rank].word[0], 0, memory_order_relaxed);
     atomic_store_explicit(&s->corners[s->node_rank].word[1], NOTHING, memory_order_relaxed);
@@ -151,20 +155,27 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
 
 static float *own_leaf(const worker_sums *s) { return (float *)(void *)s->corners[s->node_rank].sum; }
 
-/* Parameters [at, at + n) of this rank's part are zero. */
-static void clear(worker_sums *s, size_t at, size_t n)
+/* [from, to) of a block of this rank's part is zero. */
+static void clear(worker_sums *s, size_t block, size_t from, size_t to)
 {
-    int64_t *sum = s->corners[s->node_rank].sum;
-    if (s->single) memset(own_leaf(s) + at, 0, n * sizeof(float));
-    else memset(sum + at, 0, n * sizeof *sum);
+    if (s->single) memset(own_leaf(s) + block * BLOCK + from, 0, (to - from) * sizeof(float));
+    else memset(s->corners[s->node_rank].sum + block * WORKER_SUMS_PITCH + from, 0, (to - from) * sizeof(int64_t));
 }
 
-/* A block that this rank touches for the first time is cleared where the run does not cover it. */
-static void first_touch(worker_sums *s, size_t block, size_t from, size_t n)
+/* The cells, one bit each, that [from, from + n) of a block is in. */
+static uint8_t cells_of(size_t from, size_t n)
 {
-    s->touched[block] = true;
-    clear(s, block * BLOCK, from);
-    clear(s, block * BLOCK + from + n, BLOCK - from - n);
+    const unsigned first = (unsigned)(from / CELL), last = (unsigned)((from + n - 1) / CELL);
+    return (uint8_t)((2u << last) - (1u << first));
+}
+
+/* Cells that this rank touches for the first time are cleared where the run does not cover them. */
+static void first_touch(worker_sums *s, size_t block, size_t from, size_t n, uint8_t cells)
+{
+    const size_t to = from + n;
+    s->corners[s->node_rank].touched[block] |= cells;
+    if (from % CELL != 0) clear(s, block, from / CELL * CELL, from);
+    if (to % CELL != 0) clear(s, block, to, (to + CELL - 1) / CELL * CELL);
 }
 
 float *worker_sums_place(worker_sums *s, size_t at) { return s->single ? own_leaf(s) + at : NULL; }
@@ -176,9 +187,15 @@ bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
     if (s->single && g != own_leaf(s) + at) memcpy(own_leaf(s) + at, g, n * sizeof *g);
     while (n > 0) {
         size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from);
-        bool first = !s->touched[block];
-        if (first) first_touch(s, block, from, run);
-        uint32_t largest = s->single ? worker_fixed_largest(g, run) : worker_fixed_add(mine->sum + at, g, run, s->scale[block], first);
+        uint8_t cells = cells_of(from, run), known = mine->touched[block] & cells;
+        if (known != 0 && known != cells) {                                   /* some of each: one cell at a time */
+            run = FW_MIN(run, CELL - from % CELL);
+            cells = cells_of(from, run);
+            known = mine->touched[block] & cells;
+        }
+        if (known == 0) first_touch(s, block, from, run, cells);
+        const uint32_t largest =
+            s->single ? worker_fixed_largest(g, run) : worker_fixed_add(mine->sum + block * WORKER_SUMS_PITCH + from, g, run, s->scale[block], known == 0);
         if (largest > mine->largest[block]) mine->largest[block] = largest;
         finite = finite && largest < NOT_FINITE;
         at += run;
@@ -204,17 +221,27 @@ static void look_around(worker_sums *s)
         s->flags |= atomic_load_explicit(&s->corners[r].word[0], memory_order_relaxed);
         const uint32_t brings = atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed);
         if (brings == NOTHING) continue;
-        int64_t *sum = s->corners[r].sum;
-        s->parts[s->n_parts++] = brings == FLOATS ? (worker_fixed_part){.leaf = (const float *)(const void *)sum} : (worker_fixed_part){.sum = sum};
+        const int64_t *sum = s->corners[r].sum;
+        worker_sums_part *part = &s->parts[s->n_parts++];
+        *part = (worker_sums_part){.touched = s->corners[r].touched};
+        if (brings == FLOATS) part->numbers.leaf = (const float *)(const void *)sum;
+        else part->numbers.sum = sum;
         for (size_t b = 0; b < s->n_blocks; b++) s->largest[b] = FW_MAX(s->largest[b], s->corners[r].largest[b]);
     }
 }
 
+/* What others will read is whole blocks. */
+static void complete_blocks(worker_sums *s)
+{
+    const uint8_t *touched = s->corners[s->node_rank].touched;
+    for (size_t b = 0; b < s->n_blocks; b++)
+        for (size_t c = 0; touched[b] != 0 && c < WORKER_SUMS_CELLS; c++)
+            if ((touched[b] >> c & 1) == 0) clear(s, b, c * CELL, (c + 1) * CELL);
+}
+
 fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err)
 {
-    const bool active = atomic_load_explicit(&s->corners[s->node_rank].word[1], memory_order_relaxed) != NOTHING;
-    for (size_t b = 0; b < s->n_blocks; b++)      /* every active rank's block is readable, also one it had nothing for */
-        if (active && !s->touched[b]) clear(s, b * BLOCK, BLOCK);
+    complete_blocks(s);
     worker_group_meet(s->group, waited_s);
     look_around(s);
     if (s->between != NULL) FW_TRY(worker_sums_nodes_merge(s->between, s->parts, s->n_parts, s->scale, s->back, s->largest, &s->flags, waited_s, err));
@@ -239,8 +266,8 @@ void worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n)
         return;
     }
     while (n > 0) {
-        size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
-        worker_fixed_collect(g, s->parts, s->n_parts, at, run, s->scale[block], s->factor);
+        const size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from), some = worker_sums_parts_of(s->some, s->parts, s->n_parts, block);
+        worker_fixed_collect(g, s->some, some, from, run, s->scale[block], s->factor);
         at += run;
         g += run;
         n -= run;

@@ -8,7 +8,6 @@
 #include "common/core/clock.h"
 #include "common/core/size.h"
 #include "worker/group_mpi.h"
-#include "worker/sums.h"
 
 #define BLOCK     WORKER_SUMS_BLOCK
 #define FLAG_BITS 3               /* each a word of its own behind the largest values, so that one maximum merges both */
@@ -23,6 +22,7 @@ struct worker_sums_nodes {
     float *mean;                  /* shared (n_blocks * BLOCK) */
     int64_t *total, *mine;        /* (n_slice) the node's sums of the slice; (n_slice) of them all nodes' of this rank's part */
     uint32_t *words;              /* n_blocks + FLAG_BITS; slice 0 alone */
+    worker_fixed_part *some;      /* scratch: parts of a block */
     int *count, *start;           /* nodes each: the parts of a slice */
 };
 
@@ -45,6 +45,7 @@ static fw_status cut_slices(worker_sums_nodes *m, fw_error *err)
     FW_TRY(fw_alloc_zeroed((void **)&m->total, m->n_slice + 1, sizeof *m->total, "sums between nodes", err));
     FW_TRY(fw_alloc_zeroed((void **)&m->mine, m->n_slice / nodes + 2 * GRAIN, sizeof *m->mine, "sums between nodes", err));
     FW_TRY(fw_alloc_zeroed((void **)&m->words, m->n_blocks + FLAG_BITS, sizeof *m->words, "sums between nodes", err));
+    FW_TRY(fw_alloc_zeroed((void **)&m->some, (size_t)worker_group_node_size(m->group), sizeof *m->some, "sums between nodes", err));
     FW_TRY(fw_alloc_zeroed((void **)&m->count, nodes, sizeof *m->count, "sums between nodes", err));
     FW_TRY(fw_alloc_zeroed((void **)&m->start, nodes, sizeof *m->start, "sums between nodes", err));
     const size_t grains = m->n_slice / GRAIN;
@@ -74,10 +75,22 @@ void worker_sums_nodes_destroy(worker_sums_nodes **m)
     free((*m)->total);
     free((*m)->mine);
     free((*m)->words);
+    free((*m)->some);
     free((*m)->count);
     free((*m)->start);
     free(*m);
     *m = NULL;
+}
+
+size_t worker_sums_parts_of(worker_fixed_part *some, const worker_sums_part *parts, size_t n_parts, size_t block)
+{
+    size_t n = 0;
+    for (size_t p = 0; p < n_parts; p++) {
+        if (parts[p].touched[block] == 0) continue;
+        const worker_fixed_part *all = &parts[p].numbers;
+        some[n++] = all->sum != NULL ? (worker_fixed_part){.sum = all->sum + block * WORKER_SUMS_PITCH} : (worker_fixed_part){.leaf = all->leaf + block * BLOCK};
+    }
+    return n;
 }
 
 const float *worker_sums_nodes_means(const worker_sums_nodes *m) { return m->mean; }
@@ -97,10 +110,10 @@ static fw_status merge_words(worker_sums_nodes *m, const uint32_t *largest, uint
 }
 
 /* The node's sum of this rank's slice. It wraps in a step that is redone. */
-static void add_slice(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale)
+static void add_slice(worker_sums_nodes *m, const worker_sums_part *parts, size_t n_parts, const float *scale)
 {
     for (size_t at = 0, block = m->first_block; at < m->n_slice; at += BLOCK, block++)
-        worker_fixed_total(m->total + at, parts, n_parts, block * BLOCK, BLOCK, scale[block]);
+        worker_fixed_total(m->total + at, m->some, worker_sums_parts_of(m->some, parts, n_parts, block), 0, BLOCK, scale[block]);
 }
 
 /* This rank's part of the slice as floats in the node's memory. A part may begin and end within blocks. */
@@ -116,7 +129,7 @@ static void make_means(worker_sums_nodes *m, const double *back)
     }
 }
 
-static fw_status merge_slice(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back, fw_error *err)
+static fw_status merge_slice(worker_sums_nodes *m, const worker_sums_part *parts, size_t n_parts, const float *scale, const double *back, fw_error *err)
 {
     float *slice = m->mean + m->first_block * BLOCK;
     add_slice(m, parts, n_parts, scale);
@@ -125,7 +138,7 @@ static fw_status merge_slice(worker_sums_nodes *m, const worker_fixed_part *part
     return mpi_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slice, m->count, m->start, MPI_FLOAT, m->peers), err);
 }
 
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back,
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_sums_part *parts, size_t n_parts, const float *scale, const double *back,
                                   uint32_t *largest, uint32_t *flags, double *waited_s, fw_error *err)
 {
     fw_status s = FW_OK;

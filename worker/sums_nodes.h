@@ -10,8 +10,18 @@
 
 #include "worker/group.h"
 #include "worker/kernels/fixed.h"
+#include "worker/sums.h"
 
 typedef struct worker_sums_nodes worker_sums_nodes;
+
+/** What a rank of the node brings: numbers in the blocks that it touched. Floats stand densely, a block of integers every WORKER_SUMS_PITCH: rows of a
+ *  gradient that is 1,024 wide would else all fall on the same places of the first-level cache. */
+typedef struct worker_sums_part { worker_fixed_part numbers; const uint8_t *touched; /* n_blocks: 0, or a bit for each cell */ } worker_sums_part;
+#define WORKER_SUMS_CELLS 4
+#define WORKER_SUMS_PITCH (WORKER_SUMS_BLOCK + 64)
+
+/** Local: into some (n_parts) the parts that touched a block, as they stand from its first parameter on; returns how many. */
+size_t worker_sums_parts_of(worker_fixed_part *some, const worker_sums_part *parts, size_t n_parts, size_t block);
 
 /** Local: bytes of shared memory that it needs (0 on a single node). */
 size_t worker_sums_nodes_bytes(const worker_group *g, size_t n_blocks);
@@ -23,7 +33,7 @@ void      worker_sums_nodes_destroy(worker_sums_nodes **m);
  *  parameters, n_parts may be 0), scale and back (n_blocks): what makes a block's floats integers and their sums floats, largest (n_blocks) and flags as found on this node. Out:
  *  largest and flags over all nodes; the means can be read. FW_ERR_MPI at every rank of a node one of whose ranks failed.
  *  Cost  on N nodes of R ranks, n parameters: reads 8 n bytes a rank (4 n where each rank brings one leaf), sends and receives 12 n / R (N - 1) / N bytes a rank. *waited_s grows by the time spent waiting. */
-fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_fixed_part *parts, size_t n_parts, const float *scale, const double *back,
+fw_status worker_sums_nodes_merge(worker_sums_nodes *m, const worker_sums_part *parts, size_t n_parts, const float *scale, const double *back,
                                   uint32_t *largest, uint32_t *flags, double *waited_s, fw_error *err);
 /** (n_blocks * 1,024), shared by the node: sums times back. Valid until the next merge. */
 const float *worker_sums_nodes_means(const worker_sums_nodes *m);
