@@ -25,7 +25,7 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves);
  *  with worker_sums_flag. */
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n);
 
-/** Where a run of floats may be made, to be added from there without a copy: n floats for parameter `at`; NULL when this rank adds several leaves. */
+/** Where a run of floats may be made, to be added from there, as one run, without a copy: for parameter `at`; NULL when this rank adds several leaves. */
 float *worker_sums_place(worker_sums *s, size_t at);
 
 /** Bits that any rank may raise before the meeting and all ranks see after it. */

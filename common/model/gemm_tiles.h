@@ -196,10 +196,12 @@ static TARGET void run_panels(const fw_gemm_args *g, size_t p, size_t depth)
     float panel[BLOCK_K * MAX_TILE_ROWS] BUFFER;
     for (size_t i = 0; i < g->m; i += MAX_ROWS) {
         const size_t rows = g->m - i < MAX_ROWS ? g->m - i : MAX_ROWS;
-        pack_panel(panel, g->a + p * g->lda + i, g->lda, depth, rows);
+        const float *a = g->a + p * g->lda + i;
+        const int dense = g->lda == MAX_ROWS && rows == MAX_ROWS;          /* a panel as it stands */
+        if (!dense) pack_panel(panel, a, g->lda, depth, rows);
         for (size_t j = 0; j < g->n; j += 2 * LANES) {
             const size_t width = g->n - j;
-            tile t = {.k = depth, .a = panel, .b = g->b + p * g->ldb + j, .ldb = g->ldb, .bias = g->bias != NULL ? g->bias + j : NULL,
+            tile t = {.k = depth, .a = dense ? a : panel, .b = g->b + p * g->ldb + j, .ldb = g->ldb, .bias = g->bias != NULL ? g->bias + j : NULL,
                       .c = g->c + i * g->ldc + j, .ldc = g->ldc, .first = p == 0};
             if (width >= 2 * LANES) {
                 panel_two(rows, &t);

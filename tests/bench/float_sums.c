@@ -10,7 +10,7 @@
 
 #define BLOCK WORKER_SUMS_BLOCK
 
-typedef struct corner { _Atomic uint32_t *word; /* flags; whether it brings sums */ float *sum; } corner;
+typedef struct corner { _Atomic uint32_t *word; /* flags */ bool *touched; float *sum; } corner;
 
 struct worker_sums {
     worker_group *group;
@@ -19,9 +19,7 @@ struct worker_sums {
     int node_rank, node_size;
     float factor;
     corner *corners;
-    const float **parts;
-    size_t n_parts;
-    bool *touched, single;
+    bool single;
     int64_t *exponent;            /* what a checkpoint holds; nothing moves them */
 };
 
@@ -31,16 +29,14 @@ fw_status worker_sums_create(worker_sums **out, worker_group *g, size_t n, size_
     (void)n_leaves;
     if (s == NULL || worker_group_nodes(g) > 1) abort();
     *s = (worker_sums){.group = g, .n = n, .n_blocks = (n + BLOCK - 1) / BLOCK, .node_rank = worker_group_node_rank(g), .node_size = worker_group_node_size(g)};
-    const size_t slab = FW_ALIGN + s->n_blocks * BLOCK * sizeof(float);
+    const size_t touched = (s->n_blocks + FW_ALIGN - 1) / FW_ALIGN * FW_ALIGN, slab = FW_ALIGN + touched + s->n_blocks * BLOCK * sizeof(float);
     s->corners = calloc((size_t)s->node_size, sizeof *s->corners);
-    s->parts = calloc((size_t)s->node_size, sizeof *s->parts);
-    s->touched = calloc(s->n_blocks, sizeof *s->touched);
     s->exponent = calloc(s->n_blocks, sizeof *s->exponent);
-    if (!s->corners || !s->parts || !s->touched || !s->exponent) abort();
+    if (!s->corners || !s->exponent) abort();
     FW_TRY(worker_shared_create(&s->memory, g, (size_t)s->node_size * slab, "gradient sums", err));
     for (int r = 0; r < s->node_size; r++) {
         char *at = (char *)worker_shared_base(s->memory) + (size_t)r * slab;
-        s->corners[r] = (corner){(_Atomic uint32_t *)(void *)at, (float *)(void *)(at + FW_ALIGN)};
+        s->corners[r] = (corner){(_Atomic uint32_t *)(void *)at, (bool *)(void *)(at + FW_ALIGN), (float *)(void *)(at + FW_ALIGN + touched)};
     }
     *out = s;
     return FW_OK;
@@ -52,8 +48,6 @@ void worker_sums_release(worker_sums **sums)
     if (s == NULL) return;
     worker_shared_release(&s->memory);
     free(s->corners);
-    free(s->parts);
-    free(s->touched);
     free(s->exponent);
     free(s);
     *sums = NULL;
@@ -63,19 +57,20 @@ void worker_sums_begin(worker_sums *s, double factor, size_t leaves)
 {
     s->single = leaves <= 1;
     s->factor = (float)factor;
-    memset(s->touched, 0, s->n_blocks * sizeof *s->touched);
-    for (size_t i = 0; i < 2; i++) atomic_store_explicit(&s->corners[s->node_rank].word[i], 0, memory_order_relaxed);
+    memset(s->corners[s->node_rank].touched, 0, s->n_blocks * sizeof(bool));
+    atomic_store_explicit(s->corners[s->node_rank].word, 0, memory_order_relaxed);
 }
 
 float *worker_sums_place(worker_sums *s, size_t at) { return s->single ? s->corners[s->node_rank].sum + at : NULL; }
 
 bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
 {
+    bool *touched = s->corners[s->node_rank].touched;
     while (n > 0) {
         size_t block = at / BLOCK, from = at % BLOCK, run = FW_MIN(n, BLOCK - from);
         float *sum = s->corners[s->node_rank].sum + at;
-        if (!s->touched[block]) {
-            s->touched[block] = true;
+        if (!touched[block]) {
+            touched[block] = true;
             memset(sum - from, 0, from * sizeof *sum);
             memset(sum + run, 0, (BLOCK - from - run) * sizeof *sum);
             if (sum != g) memcpy(sum, g, run * sizeof *g);
@@ -88,13 +83,12 @@ bool worker_sums_add(worker_sums *s, size_t at, const float *g, size_t n)
         g += run;
         n -= run;
     }
-    atomic_store_explicit(&s->corners[s->node_rank].word[1], 1, memory_order_relaxed);
     return true;
 }
 
 void worker_sums_flag(worker_sums *s, uint32_t flags)
 {
-    atomic_fetch_or_explicit(&s->corners[s->node_rank].word[0], flags, memory_order_relaxed);
+    atomic_fetch_or_explicit(s->corners[s->node_rank].word, flags, memory_order_relaxed);
 }
 
 fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *waited_s, fw_error *err)
@@ -103,22 +97,24 @@ fw_status worker_sums_meet(worker_sums *s, uint32_t *flags, bool *redo, double *
     worker_group_meet(s->group, waited_s);
     *flags = 0;
     *redo = false;
-    s->n_parts = 0;
-    for (int r = 0; r < s->node_size; r++) {
-        *flags |= atomic_load_explicit(&s->corners[r].word[0], memory_order_relaxed);
-        if (atomic_load_explicit(&s->corners[r].word[1], memory_order_relaxed)) s->parts[s->n_parts++] = s->corners[r].sum;
-    }
+    for (int r = 0; r < s->node_size; r++) *flags |= atomic_load_explicit(s->corners[r].word, memory_order_relaxed);
     return FW_OK;
 }
 
 void worker_sums_take(const worker_sums *s, float *restrict g, size_t at, size_t n)
 {
-    memset(g, 0, n * sizeof *g);
-    for (size_t p = 0; p < s->n_parts; p++) {
-        const float *restrict part = s->parts[p] + at;
-        for (size_t i = 0; i < n; i++) g[i] += part[i];
+    while (n > 0) {
+        const size_t block = at / BLOCK, run = FW_MIN(n, BLOCK - at % BLOCK);
+        memset(g, 0, run * sizeof *g);
+        for (int r = 0; r < s->node_size; r++) {
+            const float *restrict part = s->corners[r].sum + at;
+            for (size_t i = 0; s->corners[r].touched[block] && i < run; i++) g[i] += part[i];
+        }
+        for (size_t i = 0; i < run; i++) g[i] *= s->factor;
+        at += run;
+        g += run;
+        n -= run;
     }
-    for (size_t i = 0; i < n; i++) g[i] *= s->factor;
 }
 
 void worker_sums_done(worker_sums *s, double *waited_s) { worker_group_meet(s->group, waited_s); }

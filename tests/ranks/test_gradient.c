@@ -14,6 +14,7 @@
 #include "worker/learners/leaves.h"
 
 enum { ROWS = 37, WIDTH = 6, LD = 16, LEAF = 16, LEAVES = 3, CLASSES = 4, EPOCH = 3, MOST_PARAMS = 400, MOST_WIDTH = 16 };
+enum { WIDE = 300, WIDE_PARAMS = WIDTH * WIDE + WIDE + WIDE * WIDE + WIDE + WIDE * CLASSES + CLASSES };
 #define SEED 77
 
 typedef struct net_case {
@@ -43,7 +44,7 @@ static const net_case cases[] = {
 
 /* ---- a task made by hand ------------------------------------------------------------------------------------------------------------------- */
 
-static float x[ROWS * LD], params[MOST_PARAMS], class_weight[CLASSES];
+static float x[ROWS * LD], params[WIDE_PARAMS], class_weight[CLASSES];
 static int32_t label[ROWS];
 static double truth[ROWS];
 
@@ -126,7 +127,7 @@ static double total_loss(const worker_task *t, const net_case *c, const fw_dense
 
 /* ---- the engine --------------------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct outcome { float g[MOST_PARAMS]; double loss; } outcome;
+typedef struct outcome { float g[WIDE_PARAMS]; bool shared_work; double loss; } outcome;
 
 /* Every rank takes the leaves that fall to it, in slots from the front or from the back. */
 static size_t load(worker_leaves *l, worker_group *g, bool backwards)
@@ -157,20 +158,23 @@ static void run(outcome *out, const worker_task *t, const fw_dense *net, bool ba
           "%s", err.text);
     if (l == NULL || s == NULL) abort();
     const size_t slots = load(l, t->group, backwards);
+    worker_leaves_run(l, params, slots, EPOCH, &r, &seconds);
+    worker_group_meet(t->group, NULL);
     for (int tries = 0; redo && tries < 4; tries++) {
-        worker_sums_begin(s, 1.0, slots);
-        worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
+        worker_sums_begin(s, 1.0, worker_leaves_to_add(l));
+        worker_leaves_gradient(l, s, &r, &seconds);
         CHECK(!r.bad_loss && r.bad_layer == -1, "something is not finite");
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, &err) == FW_OK, "%s", err.text);
     }
     CHECK(!redo && flags == 0, "redo %d, flags %u", redo, flags);
     worker_sums_take(s, out->g, 0, net->n_params);
     worker_sums_done(s, NULL);
+    out->shared_work = worker_leaves_shared_work(l);
     int64_t loss = r.loss_fixed;
     CHECK(reduce->sum_i64(reduce->context, &loss, 1, NULL) == FW_OK, "sum");
     out->loss = (double)loss * WORKER_LOSS_UNIT;
     worker_sums_release(&s);
-    worker_leaves_destroy(&l);
+    worker_leaves_release(&l);
 }
 
 static void check_case(worker_group *g, const net_case *c)
@@ -209,6 +213,64 @@ static void check_case(worker_group *g, const net_case *c)
     fw_project_destroy(&p);
 }
 
+/* Plain backpropagation of a row through relu layers, in double: added to g. */
+static void add_row_gradient(double *g, const worker_task *t, const fw_dense *net, size_t row)
+{
+    static double a[3][WIDE], d[3][WIDE];          /* a: a layer's input */
+    for (size_t j = 0; j < WIDTH; j++) a[0][j] = (double)x[row * LD + j];
+    double sum = 0.0;
+    for (size_t i = 0; i < 3; i++) {
+        const fw_dense_layer *l = &net->layers[i];
+        for (size_t k = 0; k < l->out; k++) {
+            double z = (double)params[l->b_at + k];
+            for (size_t j = 0; j < l->in; j++) z += a[i][j] * (double)params[l->w_at + j * l->out + k];
+            if (i < 2) a[i + 1][k] = z > 0.0 ? z : 0.0;
+            else sum += d[2][k] = exp(z);
+        }
+    }
+    for (size_t k = 0; k < CLASSES; k++) d[2][k] = d[2][k] / sum - (t->train.label[row] == (int32_t)k ? 1.0 : 0.0);
+    for (size_t i = 3; i-- > 0;) {
+        const fw_dense_layer *l = &net->layers[i];
+        for (size_t k = 0; k < l->out; k++) g[l->b_at + k] += d[i][k];
+        for (size_t j = 0; j < l->in; j++) {
+            double back = 0.0;
+            for (size_t k = 0; k < l->out; k++) {
+                g[l->w_at + j * l->out + k] += a[i][j] * d[i][k];
+                back += d[i][k] * (double)params[l->w_at + j * l->out + k];
+            }
+            if (i > 0) d[i - 1][j] = a[i][j] > 0.0 ? back : 0.0;
+        }
+    }
+}
+
+/* A net large for its rows: a rank that has several leaves' room makes its own parameters' gradients from everybody's leaves, panels of them cut from wide
+ * layers, its share beginning and ending within rows of W. Weights a tenth of the others' keep the numbers near 1. */
+static void check_wide(worker_group *g)
+{
+    static outcome there, back;
+    static double expected[WIDE_PARAMS];
+    const net_case c = {"wide", "{learner: mlp}", {WIDE, WIDE}, 2, FW_RELU, FW_LINK_SOFTMAX, 0.0, false};
+    fw_project *p = NULL;
+    fw_dense net;
+    worker_task t;
+    CHECK(fw_project_parse(&p, "project: p\nproblem: {task: classification, target: y}\ndata: {tables: {a: a.csv}}\nmodel: {learner: mlp}\n", "p.yaml", ".",
+                           NULL) == FW_OK,
+          "parse");
+    CHECK(fw_dense_make(&net, WIDTH, c.hidden, c.n_hidden, CLASSES, c.activation, c.link, NULL) == FW_OK && net.n_params == WIDE_PARAMS, "net");
+    if (p == NULL) abort();
+    fill(&t, p, g, &c, &net);
+    for (size_t i = 0; i < net.n_params; i++) params[i] *= 0.1f;
+    memset(expected, 0, sizeof expected);
+    for (size_t row = 0; row < ROWS; row++) add_row_gradient(expected, &t, &net, row);
+    run(&there, &t, &net, false);
+    run(&back, &t, &net, true);
+    CHECK(there.shared_work, "a net of %zu parameters for %d rows is not shared out", net.n_params, ROWS);
+    CHECK(memcmp(there.g, back.g, sizeof there.g) == 0 && there.loss == back.loss, "wide: other bits when the leaves are dealt otherwise");
+    for (size_t i = 0; i < net.n_params; i++)
+        CHECK(fabs((double)there.g[i] - expected[i]) < 1e-4, "wide: parameter %zu: gradient %.9g, plain backpropagation %.9g", i, (double)there.g[i], expected[i]);
+    fw_project_destroy(&p);
+}
+
 /* A weight or an input that is not finite, or a loss beyond all reason: it is told, with the layer where it begins. */
 static void check_divergence(worker_group *g)
 {
@@ -235,8 +297,10 @@ static void check_divergence(worker_group *g)
               "create");
         if (l == NULL || s == NULL) abort();
         const size_t slots = load(l, g, false);
-        worker_sums_begin(s, 1.0, slots);
-        worker_leaves_run(l, params, slots, EPOCH, s, &r, &seconds);
+        worker_leaves_run(l, params, slots, EPOCH, &r, &seconds);
+        worker_group_meet(g, NULL);
+        worker_sums_begin(s, 1.0, worker_leaves_to_add(l));
+        worker_leaves_gradient(l, s, &r, &seconds);
         if (slots > 0)
             CHECK(r.bad_loss && r.bad_layer == (int)bad[k].layer, "%g in layer %zu: bad loss %d, layer %d", (double)bad[k].value, bad[k].layer,
                   r.bad_loss, r.bad_layer);
@@ -244,7 +308,7 @@ static void check_divergence(worker_group *g)
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, NULL) == FW_OK, "meet");
         if (!redo) worker_sums_done(s, NULL);
         worker_sums_release(&s);
-        worker_leaves_destroy(&l);
+        worker_leaves_release(&l);
     }
     fw_project_destroy(&p);
 }
@@ -258,6 +322,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_case(g, &cases[i]);
+    check_wide(g);
     check_divergence(g);
     return checks_end(g);
 }

@@ -20,6 +20,7 @@ LEARNERS = [
     ("linear with l1", ["model={learner: linear}", "train.l1=0.001"]),
     ("balanced classes, l2, one deep net", ["model.hidden=[24, 16, 8]", "train.class_weights=balanced", "train.l2=0.0001"]),
     ("batches that no leaf divides", ["train.global_batch_size=97", "model.dropout=0.2"]),
+    ("wide layers, whose gradients a node's ranks share", ["model.hidden=[300, 280]", "train.global_batch_size=128", "train.leaf_rows=16", "train.epochs=1"]),
     ("leaves of one row", ["train.global_batch_size=32", "train.leaf_rows=1", "train.epochs=1"]),
 ]
 

@@ -101,14 +101,15 @@ static void column_sums_run_in_row_order(void **state)
     static volatile float expected[WIDEST];
     for (size_t k = 0; k < N_WIDTHS; k++) {
         const size_t n = widths[k];
-        draw(d, ROWS * n, 7 + k);
+        const size_t ld = k % 2 == 0 ? n : WIDEST;
+        draw(d, ROWS * ld, 7 + k);
         for (size_t j = 0; j < n; j++) {
             expected[j] = 0.0f;
-            for (size_t r = 0; r < ROWS; r++) expected[j] = expected[j] + d[r * n + j];
+            for (size_t r = 0; r < ROWS; r++) expected[j] = expected[j] + d[r * ld + j];
         }
-        worker_layer_column_sums(sum, d, ROWS, n);
+        worker_layer_column_sums(sum, d, ld, ROWS, n);
         same(sum, expected, n);
-        worker_layer_column_sums(sum, d, 0, n);
+        worker_layer_column_sums(sum, d, ld, 0, n);
         for (size_t j = 0; j < n; j++) assert_true(sum[j] == 0.0f);
     }
 }

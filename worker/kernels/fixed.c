@@ -138,6 +138,11 @@ TARGETS static void two_leaves(float *restrict g, const float *restrict a, const
     for (size_t i = 0; i < n; i++) g[i] = (float)((of_leaf(a[i], magic) + of_leaf(b[i], magic)) * factor);
 }
 
+TARGETS static void one_sum(float *restrict g, const int64_t *restrict a, size_t n, double back)
+{
+    for (size_t i = 0; i < n; i++) g[i] = (float)(of_sum((uint64_t)a[i]) * back);
+}
+
 TARGETS static void two_sums(float *restrict g, const int64_t *restrict a, const int64_t *restrict b, size_t n, double back)
 {
     for (size_t i = 0; i < n; i++) g[i] = (float)(of_sum((uint64_t)a[i] + (uint64_t)b[i]) * back);
@@ -176,6 +181,8 @@ void worker_fixed_collect(float *g, const worker_fixed_part *part, size_t n_part
     const double unit = 1.0 / (double)scale;
     if (n_parts == 2 && part[0].sum == NULL && part[1].sum == NULL)
         two_leaves(g, part[0].leaf + at, part[1].leaf + at, n, unit * 0x1.8p52, factor);
+    else if (n_parts == 1 && part[0].sum != NULL)
+        one_sum(g, part[0].sum + at, n, unit * factor);
     else if (n_parts == 2 && part[0].sum != NULL && part[1].sum != NULL)
         two_sums(g, part[0].sum + at, part[1].sum + at, n, unit * factor);
     else

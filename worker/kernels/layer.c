@@ -72,14 +72,14 @@ void worker_layer_mask(float *d, const float *mask, size_t count)
     apply_mask(d, mask, count);
 }
 
-TARGETS static void column_sums(float *restrict sum, const float *restrict d, size_t rows, size_t n)
+TARGETS static void column_sums(float *restrict sum, const float *restrict d, size_t ld, size_t rows, size_t n)
 {
     memset(sum, 0, n * sizeof *sum);
     for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++) sum[j] += d[r * n + j];
+        for (size_t j = 0; j < n; j++) sum[j] += d[r * ld + j];
 }
 
-void worker_layer_column_sums(float *sum, const float *d, size_t rows, size_t n)
+void worker_layer_column_sums(float *sum, const float *d, size_t ld, size_t rows, size_t n)
 {
-    column_sums(sum, d, rows, n);
+    column_sums(sum, d, ld, rows, n);
 }

@@ -20,7 +20,7 @@ void worker_layer_dropout(float *y, float *mask, size_t n, double drop, uint64_t
 /** d (count) *= mask (count). */
 void worker_layer_mask(float *d, const float *mask, size_t count);
 
-/** sum (n) = column sums of d (rows, n), in row order. */
-void worker_layer_column_sums(float *sum, const float *d, size_t rows, size_t n);
+/** sum (n) = column sums of d (rows, n; ld >= n), in row order. */
+void worker_layer_column_sums(float *sum, const float *d, size_t ld, size_t rows, size_t n);
 
 #endif

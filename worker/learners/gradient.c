@@ -76,8 +76,8 @@ fw_status worker_gradient_create(void **state, const worker_task *task, const ch
     s->learner = learner;
     s->net = *net;
     plan_leaves(s);
-    const size_t slab = (net->n_params + 15) / 16 * 16, mine = FW_MAX(s->leaf_last - s->leaf_first, (size_t)1);
-    status = worker_leaves_create(&s->leaves, task, &s->net, s->leaf_rows, mine, err);
+    const size_t slab = (net->n_params + 15) / 16 * 16, size = (size_t)worker_group_size(task->group);
+    status = worker_leaves_create(&s->leaves, task, &s->net, s->leaf_rows, (s->n_leaves + size - 1) / size, err);
     if (status == FW_OK) status = fw_alloc_zeroed((void **)&s->row, s->leaf_rows, sizeof *s->row, "row numbers", err);
     if (status == FW_OK) status = fw_alloc_zeroed((void **)&s->g, WORKER_SUMS_BLOCK, sizeof *s->g, "gradients", err);
     status = reduce->agree(reduce->context, status, err);
@@ -103,7 +103,7 @@ void worker_gradient_release(void **state)
     if (s == NULL) return;
     worker_sums_release(&s->sums);
     worker_shared_release(&s->memory);
-    worker_leaves_destroy(&s->leaves);
+    worker_leaves_release(&s->leaves);
     free(s->row);
     free(s->g);
     free(s);
@@ -221,9 +221,11 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     fw_mono t0 = fw_mono_now();
     size_t slots = load_leaves(s, round, step, rows, &out->own_rows);
     out->seconds.load += fw_mono_seconds(t0, fw_mono_now());
+    worker_leaves_run(s->leaves, s->params, slots, (uint32_t)round, &r, &out->seconds);
+    if (worker_leaves_shared_work(s->leaves)) worker_group_meet(g, &out->seconds.wait);
     for (bool redo = true; redo;) {
-        worker_sums_begin(s->sums, 1.0 / (double)rows, slots);
-        worker_leaves_run(s->leaves, s->params, slots, (uint32_t)round, s->sums, &r, &out->seconds);
+        worker_sums_begin(s->sums, 1.0 / (double)rows, worker_leaves_to_add(s->leaves));
+        worker_leaves_gradient(s->leaves, s->sums, &r, &out->seconds);
         worker_sums_flag(s->sums, out->flags_raised | (r.bad_loss || r.bad_layer >= 0 ? (uint32_t)WORKER_FLAG_NOT_FINITE : 0u));
         FW_TRY(worker_sums_meet(s->sums, &out->flags, &redo, &out->seconds.wait, err));
     }

@@ -50,21 +50,29 @@ void __wrap_worker_leaves_load(worker_leaves *l, size_t slot, const uint64_t *ro
     if (simulate.measure) simulate.leaf_s += simulate_real_seconds() - start;
 }
 
-void __real_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_sums *sums, worker_leaves_result *result,
-                              worker_seconds *seconds);
-void __wrap_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_sums *sums, worker_leaves_result *result,
-                              worker_seconds *seconds);
-void __wrap_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_sums *sums, worker_leaves_result *result,
-                              worker_seconds *seconds)
+void __real_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_leaves_result *result, worker_seconds *seconds);
+void __wrap_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_leaves_result *result, worker_seconds *seconds);
+void __wrap_worker_leaves_run(worker_leaves *l, const float *params, size_t n_slots, uint32_t epoch, worker_leaves_result *result, worker_seconds *seconds)
 {
-    static const float zero = 0.0f;
     const double start = simulate_real_seconds(), part = 2.0 * sizeof(float) * (double)simulate.n_params;       /* written: read first, then written back */
     *result = (worker_leaves_result){.bad_layer = -1};
-    if (simulate.arithmetic) __real_worker_leaves_run(l, params, n_slots, epoch, sums, result, seconds);
-    else if (n_slots > 0) worker_sums_add(sums, 0, &zero, 1);
+    if (simulate.arithmetic) __real_worker_leaves_run(l, params, n_slots, epoch, result, seconds);
     if (simulate.measure) simulate.leaf_s += simulate_real_seconds() - start;
     else charge((double)n_slots * simulate.leaf_s + traffic_s(part) - part / simulate.core_bytes_s);
     simulate_charges.leaves += n_slots;
+}
+
+/* Its time is part of a leaf's, which is charged above. Every rank has a leaf: without arithmetic it brings zeros for all blocks. */
+void __real_worker_leaves_gradient(worker_leaves *l, worker_sums *sums, worker_leaves_result *result, worker_seconds *seconds);
+void __wrap_worker_leaves_gradient(worker_leaves *l, worker_sums *sums, worker_leaves_result *result, worker_seconds *seconds);
+void __wrap_worker_leaves_gradient(worker_leaves *l, worker_sums *sums, worker_leaves_result *result, worker_seconds *seconds)
+{
+    static const float zero = 0.0f;
+    const double start = simulate_real_seconds();
+    if (simulate.arithmetic) __real_worker_leaves_gradient(l, sums, result, seconds);
+    else
+        for (size_t at = 0; at < simulate.n_params; at += WORKER_SUMS_BLOCK) worker_sums_add(sums, at, &zero, 1);
+    if (simulate.measure) simulate.leaf_s += simulate_real_seconds() - start;
 }
 
 void __real_worker_sums_take(const worker_sums *s, float *g, size_t at, size_t n);

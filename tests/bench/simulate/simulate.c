@@ -11,7 +11,6 @@
 #include "common/core/random.h"
 #include "common/core/size.h"
 #include "tests/bench/simulate/costs.h"
-#include "worker/kernels/product.h"
 #include "worker/learners/gradient.h"
 
 enum { WIDTH = 784, LD = 784, CLASSES = 10, LEAF_ROWS = 64 };
@@ -166,7 +165,6 @@ int main(int argc, char **argv)
     if (running)
         simulate = (simulate_costs){.arithmetic = atoi(argv[4]) != 0, .leaf_s = atof(argv[5]), .update_s = atof(argv[6]), .take_s = atof(argv[7]),
                                     .core_bytes_s = atof(argv[8]), .node_bytes_s = atof(argv[9]), .node_ranks = 1};
-    worker_product_init();
     fw_status status = set_up(&s, &argc, &argv, running ? strtoull(argv[3], NULL, 10) : LEAF_ROWS, &err);
     if (status == FW_OK) status = measuring ? measure(&s, steps, &err) : run(&s, steps, &err);
     if (status != FW_OK) {
