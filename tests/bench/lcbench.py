@@ -2,7 +2,7 @@
 """Samplers on the LCBench surrogate: validation accuracy of trained networks as a function of seven hyperparameters and the epoch.
 
     lcbench.py BIN [--samplers auto,tpe,random] [--optuna tpe,tpe_mv] [--seeds 10] [--counts 25,50,100,200]
-    lcbench.py BIN --asha [--epochs 2080]        with the pruner's halving: best value when so many epochs are trained
+    lcbench.py BIN --asha [--epochs 2080] [--least 6]    successive halving from so many epochs: best value when all are spent
 
 BIN is the folder of the programs (build/release/bin). Regret of a study: (best possible - best found) / (best possible - worst), of validation accuracy after 52
 epochs; the extremes are those of 50,000 random points and of a local search from the best of them, an instance each. Prints a JSON object for each sampler:
@@ -107,8 +107,9 @@ def study(folder, name, seed, trials, value):
 def study_asha(folder, name, seed, epochs, value, eta=3, least=1):
     """Successive halving, promotion type, one worker: best accuracy of a whole trial once so many epochs are spent; the first that goes past the budget is left out."""
     rungs = [least * eta ** k for k in range(10) if least * eta ** k < EPOCHS] + [EPOCHS]
-    # eta 3 from 1 epoch: a trial takes 1 + 2/3 + 6/9 + 18/27 + 25/81 = 3.3 epochs in the mean
-    s, at, promoted, best, spent, number = Sampler(folder, name, seed, epochs * 3 // 10 // least, True), [{} for _ in rungs], [set() for _ in rungs], -np.inf, 0, 0
+    mean_cost = sum((r - (rungs[k - 1] if k else 0)) / eta ** k for k, r in enumerate(rungs))
+    s, best, spent, number = Sampler(folder, name, seed, int(epochs / mean_cost), True), -np.inf, 0, 0
+    at, promoted = [{} for _ in rungs], [set() for _ in rungs]
     points = {}
     while True:
         for k in range(len(rungs) - 2, -1, -1):
@@ -157,6 +158,7 @@ def main():
     p.add_argument("--counts", default="25,50,100,200")
     p.add_argument("--asha", action="store_true")
     p.add_argument("--epochs", type=int, default=40 * EPOCHS)
+    p.add_argument("--least", type=int, default=1, help="epochs before the first verdict (tune.pruner.min_rounds)")
     a = p.parse_args()
     if not os.path.isfile(os.path.join(DATA, "model.onnx")):
         print(f"lcbench.py: no data in {os.path.normpath(DATA)}", file=sys.stderr)
@@ -175,13 +177,13 @@ def main():
                 return float(accuracy(surrogate, i, x, epoch)[0])
             for seed in range(a.seeds):
                 if a.asha:
-                    best = [study_asha(a.bin, name, seed, a.epochs, value)]
+                    best = [study_asha(a.bin, name, seed, a.epochs, value, least=a.least)]
                 else:
                     best = study_optuna(name, seed, max(counts), value) if program == "optuna" else study(a.bin, name, seed, max(counts), value)
                 high, low = span[i]
                 regret.append([(high - best[0 if a.asha else c - 1]) / (high - low) for c in counts[:1 if a.asha else None]])
         mean = np.mean(regret, 0)
-        key = [f"asha {a.epochs} epochs"] if a.asha else [str(c) for c in counts]
+        key = [f"asha from {a.least}, {a.epochs} epochs"] if a.asha else [str(c) for c in counts]
         print(json.dumps({"bench": "lcbench", "program": program, "sampler": name, "seeds": a.seeds, "regret": {k: round(float(v), 4) for k, v in zip(key, mean)},
                           "by_instance": np.round(np.reshape(regret, (len(INSTANCES), a.seeds, -1)).mean(1)[:, -1], 4).tolist()}), flush=True)
     return 0
