@@ -6,15 +6,15 @@
 
 #include "common/core/size.h"
 
-#define FIRST_SLOTS ((size_t)320)
+#define FIRST_SLOTS ((size_t)512)
 #define GROWTH      8u
-#define MOST_SLOTS  (WORKER_DISTINCT_MOST / 4 * 5)        /* FIRST_SLOTS * GROWTH^2; a set is full at 4/5 */
+#define MOST_SLOTS  (2 * WORKER_DISTINCT_MOST)           /* FIRST_SLOTS * GROWTH^2; a set is full at a half: probes stay short */
 #define TOGETHER    256
 #define STRIDE      ((size_t)7919)                       /* no common divisor with the slots */
 
 static size_t most_of(size_t n_slots)
 {
-    return n_slots / 5 * 4;
+    return n_slots / 2;
 }
 
 /* By the low half of a hash: the limit is on the high one. */

@@ -1,5 +1,5 @@
 /** How many distinct values there are, from their hashes, over ranks: a set of those below a limit that is halved whenever the set is full. Exact up to
- *  WORKER_DISTINCT_MOST values; above that an estimate whose relative standard error is about 1 / sqrt(n kept), 0.4 to 0.6 %. What is kept depends on the
+ *  WORKER_DISTINCT_MOST values; above that an estimate whose relative standard error is about 1 / sqrt(n kept), 0.8 to 1.1 %. What is kept depends on the
  *  values alone, so the count is the same in any order and on any number of ranks.
  *  Source  Wegman's adaptive sampling: Flajolet, "On adaptive sampling", Computing 43 (1990). */
 #ifndef WORKER_INGEST_DISTINCT_H
@@ -11,7 +11,7 @@
 
 #define WORKER_DISTINCT_MOST ((size_t)16384)
 
-/** Zero-initialise; worker_distinct_clear ends it. At most 640 KiB. */
+/** Zero-initialise; worker_distinct_clear ends it. At most 256 KiB. */
 typedef struct worker_distinct {
     uint64_t *slot;                    /* n_slots: a hash, or 0: free */
     size_t n, n_slots;

@@ -190,14 +190,12 @@ static uint64_t group_key(const fw_column *column, const fw_cells *c, size_t row
 static ingest_key key_of(const parser *p, size_t row)
 {
     const ingest *g = p->g;
-    ingest_key k = {.record = p->block->row[row]};
-    if (g->rule.stratified) k.value = (uint64_t)p->block->cells[g->target].code[row];
-    if (g->key < 0) return k;
+    if (g->rule.stratified) return (ingest_key){.value = (uint64_t)p->block->cells[g->target].code[row]};
+    if (g->key < 0) return (ingest_key){.record = p->block->row[row]};
     const fw_column *column = &g->schema->columns[g->key];
     const fw_cells *c = &p->block->cells[g->key];
-    if (g->rule.by != FW_BY_TIME) k.value = group_key(column, c, row);
-    else k.instant = column->type == FW_TIME ? (double)c->time_us[row] : c->number[row];
-    return k;
+    if (g->rule.by != FW_BY_TIME) return (ingest_key){.value = group_key(column, c, row)};
+    return (ingest_key){.instant = column->type == FW_TIME ? (double)c->time_us[row] : c->number[row]};
 }
 
 static fw_status spool_keys(parser *p, fw_error *err)

@@ -24,11 +24,8 @@
 #include "worker/ingest_spool.h"
 #include "worker/ingest_store.h"
 
-/** What a row's split depends on; record: in its chunk. */
-typedef struct ingest_key {
-    uint64_t record;
-    union { double instant; uint64_t value; };     /* by time; else the class code or the hash of the group */
-} ingest_key;
+/** What a row's split depends on: by time its instant; else the class code, or the hash of the group, or the row's record in its chunk. */
+typedef union ingest_key { double instant; uint64_t value, record; } ingest_key;
 
 #define INGEST_HASH_MEMORY ((size_t)16 << 20)      /* for the rows' hashes, at most */
 

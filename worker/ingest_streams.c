@@ -15,7 +15,7 @@
 #define PAGE         ((size_t)4096)
 #define BUFFER_MOST  ((size_t)1 << 20)
 #define BUFFER_LEAST ((size_t)8 << 10)
-#define MEMORY       ((size_t)16 << 20)    /* of the runs' buffers */
+#define MEMORY       ((size_t)8 << 20)    /* of the runs' buffers */
 #define SPARE        ((size_t)8)           /* buffers on their way to the disk while all runs have one */
 #define FLUSH_BYTES  ((uint64_t)32 << 20)  /* through the cache: the disk works while the next bytes are put together */
 
@@ -265,7 +265,7 @@ fw_status ingest_streams_create(ingest_streams **out, const char *path, size_t n
     if ((s->runs = calloc(n + 1, sizeof *s->runs)) == NULL) return fw_fail(err, FW_ERR_NOMEM, "%zu columns", n);
     s->fd = open(path, O_WRONLY | O_CLOEXEC);
     if (s->fd < 0) return fw_fail_errno(err, FW_ERR_IO, "'%s' cannot be written: are all ranks on one shared file system?", path);
-    if (MEMORY / FW_MAX(n_used, 1u) >= BUFFER_MOST / 8) s->direct = open(path, O_WRONLY | O_CLOEXEC | O_DIRECT);      /* smaller writes: the cache is better */
+    if (MEMORY / FW_MAX(n_used, 1u) >= BUFFER_MOST / 16) s->direct = open(path, O_WRONLY | O_CLOEXEC | O_DIRECT);      /* smaller writes: the cache is better */
     FW_TRY(make_buffers(s, n_used, err));
     *out = s;
     s = NULL;

@@ -16,7 +16,7 @@
 
 typedef struct ingest_streams ingest_streams;
 
-/** n runs in the file at path, which exists and has its length; n_used of them will be written. path outlives it. Memory: at most 24 MiB; with so
+/** n runs in the file at path, which exists and has its length; n_used of them will be written. path outlives it. Memory: at most 12 MiB; with so
  *  many runs that a buffer would be smaller than 8 KiB there are none, and writes are the caller's. */
 fw_status ingest_streams_create(ingest_streams **out, const char *path, size_t n, size_t n_used, fw_error *err);
 /** What was not finished is dropped. */

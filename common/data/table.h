@@ -10,7 +10,7 @@
 #include "common/project/project.h"
 #include "common/stats/reduce.h"
 
-#define FW_TABLE_CHUNK_BYTES (4u << 20)
+#define FW_TABLE_CHUNK_BYTES (1u << 20)
 #define FW_FIELD_MAX_BYTES   (1u << 20)   /* a longer field makes a bad row */
 #define FW_RECORD_MAX_BYTES  (16u << 20)  /* a record that reaches farther beyond its chunk ends the reading: FW_ERR_DATA */
 #define FW_BAD_ROWS_LISTED   10
