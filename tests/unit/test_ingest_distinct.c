@@ -3,13 +3,14 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
 #include "common/core/hash.h"
 #include "tests/unit/thread_ranks.h"
 
-enum { RANKS = 3, SETS = 4 };
+enum { RANKS = 3, SETS = 4, FEW = 1000 };
 
 /* Value i of a set has one of n_values hashes. */
 static uint64_t hash_of(uint64_t set, uint64_t i, uint64_t n_values)
@@ -22,9 +23,9 @@ static const uint64_t n_values[SETS] = {1, WORKER_DISTINCT_MOST, WORKER_DISTINCT
 
 static uint64_t n_rows(size_t set) { return 2 * n_values[set] + 10; }
 
-static fw_status add_rows(worker_distinct *d, size_t set, uint64_t first, uint64_t step)
+static fw_status add_rows(worker_distinct *d, size_t set, uint64_t first, uint64_t step, uint64_t behind)
 {
-    for (uint64_t i = first; i < n_rows(set); i += step) {
+    for (uint64_t i = first; i < behind; i += step) {
         const uint64_t hash = hash_of(set, i, n_values[set]);
         fw_status s = worker_distinct_add(d, &hash, 1, NULL);
         if (s != FW_OK) return s;
@@ -39,9 +40,12 @@ static void count_on_rank(const fw_reduce *reduce, void *context)
     counts *c = context;
     worker_distinct sets[SETS] = {0}, *list[SETS];
     fw_status s = FW_OK;
+    const uint64_t rank = (uint64_t)reduce->rank, size = (uint64_t)reduce->size;
     for (size_t k = 0; k < SETS; k++) {
         list[k] = &sets[k];
-        if (s == FW_OK) s = add_rows(&sets[k], k, (uint64_t)reduce->rank, (uint64_t)reduce->size);
+        const bool uneven = k == SETS - 1 && size > 1;        /* the first rank has nearly all: its limit is lower than the others' */
+        if (s == FW_OK && uneven && rank > 0) s = add_rows(&sets[k], k, n_rows(k) - FEW + rank - 1, size - 1, n_rows(k));
+        else if (s == FW_OK) s = add_rows(&sets[k], k, uneven ? 0 : rank, uneven ? 1 : size, n_rows(k) - (uneven ? FEW : 0));
     }
     if (s == FW_OK) s = worker_distinct_count(c->v[reduce->rank], list, SETS, reduce, NULL);
     c->status[reduce->rank] = s;

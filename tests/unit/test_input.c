@@ -172,7 +172,9 @@ static void a_leaf_has_the_digest_of_its_stored_bytes(void **state)
     assert_true(fw_digest_equal(d, other));
 
     fw_input_note(in, FW_INPUT_LEAF, "what was read", stored.len - FW_INPUT_LEAF - 1);      /* not all of it: no leaf */
-    fw_input_note(in, 1, stored.data, FW_INPUT_LEAF);
+    fw_input_note(in, 1, stored.data + 1, FW_INPUT_LEAF);
+    assert_int_equal(fw_input_leaf(&d, in, 0, NULL), FW_OK);
+    assert_true(fw_digest_equal(d, fw_hash128(stored.data, FW_INPUT_LEAF, 0)));
     assert_int_equal(fw_input_leaf(&d, in, 1, NULL), FW_OK);
     assert_true(fw_digest_equal(d, other));
     stored.data[FW_INPUT_LEAF] = 'x';                                                       /* what was read is believed, and not read again */
