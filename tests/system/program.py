@@ -83,10 +83,10 @@ class Program:
             raise AssertionError(f"still there after {limit_s} s: {Result(process.args, None, out, err, limit_s)}") from None
         return Result(process.args, process.returncode, out, err, time.monotonic() - started)
 
-    def __call__(self, *args, may_die=False, **how):
+    def __call__(self, *args, may_die=False, limit_s=LIMIT_S, **how):
         """Runs a command to its end. A crash is a failure of the test, unless it is what the test is about."""
         started = time.monotonic()
-        result = self.finish(self.start(*args, **how), started)
+        result = self.finish(self.start(*args, **how), started, limit_s)
         assert may_die or 0 <= result.code < SIGNAL_CODES, f"it crashed: {result}"
         if not may_die:
             assert_nothing_half_written(how["cwd"], result)
