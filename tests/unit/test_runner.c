@@ -1,0 +1,199 @@
+/** The runner over groups without ranks: the same trials whatever the groups suffer, none run twice, and how it ends. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "coordinator/study/runner.h"
+#include "tests/unit/fake_groups.h"
+#include "tests/unit/scratch.h"
+
+static const char project_yaml[] =
+    "project: p\n"
+    "problem: {task: classification, target: y}\n"
+    "data: {tables: {t: t.csv}}\n"
+    "model: {learner: mlp, hidden: [8]}\n"
+    "train: {epochs: 9}\n"
+    "tune:\n"
+    "  trials: 24\n"
+    "  sampler: random\n"
+    "  pruner: asha\n"
+    "  objective: log_loss\n"
+    "  max_failed_trials: 20\n"
+    "  space:\n"
+    "    train.learning_rate: {low: 1.0e-4, high: 1.0e-1, log: true}\n"
+    "    model.hidden: {choices: [[8], [16, 8]]}\n";
+
+typedef struct stage {
+    scratch s;
+    fw_project *project;
+    coord_study *study;
+    char folder[600];
+    fw_error err;
+} stage;
+
+static void open_stage(stage *t)
+{
+    *t = (stage){0};
+    assert_true(scratch_make(&t->s));
+    assert_int_equal(fw_write_file(scratch_path(&t->s, "p.yaml"), project_yaml, strlen(project_yaml), &t->err), FW_OK);
+    assert_int_equal(fw_project_load(&t->project, scratch_path(&t->s, "p.yaml"), NULL, 0, &t->err), FW_OK);
+    snprintf(t->folder, sizeof t->folder, "%s", scratch_path(&t->s, "study"));
+}
+
+static void close_stage(stage *t)
+{
+    coord_study_close(&t->study);
+    fw_project_destroy(&t->project);
+    scratch_remove(&t->s);
+}
+
+static fw_status run(stage *t, fake_groups *fake, uint32_t slots, coord_study_how how)
+{
+    const bool lockstep = slots > 0;
+    const coord_source source = fake_source(fake);
+    const coord_study_opts study = {.dir = t->folder, .project = t->project, .dataset_digest = "d", .slots = lockstep ? slots : fake->n, .lockstep = lockstep, .how = how};
+    coord_study_close(&t->study);
+    if (coord_study_open(&t->study, &study, &t->err) != FW_OK) fail_msg("%s", t->err.text);
+    const coord_trials trials = {.project = t->project, .dataset = "none", .folder = t->folder, .space = coord_study_space(t->study),
+                                 .metric = coord_study_metric(t->study), .max_rounds = coord_study_max_rounds(t->study), .folds = 1, .seeds = 1};
+    const coord_runner_opts opts = {.study = t->study, .source = &source, .trials = &trials, .slots = coord_study_slots(t->study), .lockstep = lockstep};
+    const fw_status s = coord_runner_run(&opts, &t->err);
+    pthread_mutex_destroy(&fake->mutex);
+    return s;
+}
+
+static void assert_same_trials(const coord_study *a, const coord_study *b)
+{
+    assert_int_equal(coord_study_n_trials(a), coord_study_n_trials(b));
+    for (uint64_t i = 0; i < coord_study_n_trials(a); i++) {
+        const coord_trial *x = coord_study_trial(a, i), *y = coord_study_trial(b, i);
+        assert_int_equal(x->state, y->state);
+        assert_int_equal(x->rounds, y->rounds);
+        assert_true(x->value == y->value || (isnan(x->value) && isnan(y->value)));
+    }
+    assert_int_equal(coord_study_best(a)->number, coord_study_best(b)->number);
+}
+
+static uint64_t ended(const coord_study *s)
+{
+    return coord_study_count(s, COORD_COMPLETE) + coord_study_count(s, COORD_PRUNED) + coord_study_count(s, COORD_FAIL);
+}
+
+static bool has_model(const stage *t, uint64_t trial)
+{
+    char path[800];
+    snprintf(path, sizeof path, "%s/trials/%llu/model.h5", t->folder, (unsigned long long)trial);
+    return fw_path_exists(path);
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void lockstep_gives_the_same_trials_on_any_groups(void **state)
+{
+    (void)state;
+    static const struct { uint32_t groups, lose_every; } cases[] = {{1, 0}, {2, 0}, {3, 0}, {7, 0}, {1, 5}, {2, 7}, {4, 11}, {7, 3}};
+    stage whole, other;
+    fake_groups plain = {.n = 3, .diverge_one_in = 5};
+    open_stage(&whole);
+    assert_int_equal(run(&whole, &plain, 3, COORD_STUDY_NEW), FW_OK);
+    assert_int_equal(ended(whole.study), 24);
+    assert_true(coord_study_count(whole.study, COORD_FAIL) > 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_groups fake = {.n = cases[i].groups, .lose_every = cases[i].lose_every, .diverge_one_in = 5};
+        open_stage(&other);
+        if (run(&other, &fake, 3, COORD_STUDY_NEW) != FW_OK) fail_msg("%s", other.err.text);
+        assert_same_trials(whole.study, other.study);
+        assert_int_equal(fake.losses > 0, cases[i].lose_every > 0);
+        assert_true(has_model(&other, coord_study_best(other.study)->number));
+        close_stage(&other);
+    }
+    close_stage(&whole);
+}
+
+static void a_stopped_study_goes_on(void **state)
+{
+    (void)state;
+    stage whole, other;
+    fake_groups plain = {.n = 2};
+    open_stage(&whole);
+    assert_int_equal(run(&whole, &plain, 4, COORD_STUDY_NEW), FW_OK);
+    for (uint32_t after = 3; after < 40; after += 9) {
+        fake_groups stopping = {.n = 3, .stop_after = after}, rest = {.n = 2};
+        open_stage(&other);
+        assert_int_equal(run(&other, &stopping, 4, COORD_STUDY_NEW), FW_ERR_STOPPED);
+        assert_true(ended(other.study) < 24);
+        assert_int_equal(run(&other, &rest, 4, COORD_STUDY_RESUME), FW_OK);
+        assert_same_trials(whole.study, other.study);
+        assert_true(stopping.advances + rest.advances <= plain.advances + 3);      /* saved: next to nothing is trained again */
+        close_stage(&other);
+    }
+    close_stage(&whole);
+}
+
+static void the_others_go_on_without_a_group_that_is_given_up(void **state)
+{
+    (void)state;
+    stage t;
+    fake_groups fake = {.n = 3, .lose_every = 6};
+    open_stage(&t);
+    fake.given_up[1] = true;
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    assert_int_equal(ended(t.study), 24);
+    close_stage(&t);
+    open_stage(&t);
+    for (int i = 0; i < 3; i++) fake.given_up[i] = true;
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_ERR_LOST);
+    assert_non_null(strstr(t.err.text, "does not come back"));
+    close_stage(&t);
+}
+
+static void a_trial_that_ends_its_ranks_again_and_again_fails(void **state)
+{
+    (void)state;
+    stage t;
+    fake_groups fake = {.n = 2, .lose_every = 15, .blame_trial = true};
+    open_stage(&t);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    assert_int_equal(coord_study_count(t.study, COORD_FAIL), fake.losses);
+    assert_int_equal(ended(t.study), 24);
+    close_stage(&t);
+}
+
+static void too_many_failures_end_the_study(void **state)
+{
+    (void)state;
+    stage t;
+    fake_groups fake = {.n = 3, .diverge_one_in = 1};
+    open_stage(&t);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_ERR_CONFIG);
+    assert_non_null(strstr(t.err.text, "max_failed_trials"));
+    close_stage(&t);
+}
+
+static void what_ended_leaves_no_files(void **state)
+{
+    (void)state;
+    stage t;
+    fake_groups fake = {.n = 2};
+    open_stage(&t);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    for (uint64_t i = 0; i < 24; i++) assert_int_equal(has_model(&t, i), coord_study_best(t.study)->number == i);
+    close_stage(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lockstep_gives_the_same_trials_on_any_groups),
+        cmocka_unit_test(a_stopped_study_goes_on),
+        cmocka_unit_test(the_others_go_on_without_a_group_that_is_given_up),
+        cmocka_unit_test(a_trial_that_ends_its_ranks_again_and_again_fails),
+        cmocka_unit_test(too_many_failures_end_the_study),
+        cmocka_unit_test(what_ended_leaves_no_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
