@@ -190,6 +190,7 @@ static void leave(runner_group *g)
     runner *r = g->r;
     fw_error err = {0};
     const coord_source *source = r->o->source;
+    while (r->n_trash > 0) clean(r);
     const bool finishing = has_to_finish(g);
     if (!finishing && !g->gone) r->active--;
     pthread_mutex_unlock(&r->mutex);
