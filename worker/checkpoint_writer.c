@@ -1,9 +1,7 @@
 #include "worker/checkpoint_writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -13,6 +11,7 @@
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
+#include "common/core/thread.h"
 
 #define NICER 10
 
@@ -70,16 +69,6 @@ static void *write_on_demand(void *argument)
     return NULL;
 }
 
-static int start_thread(worker_checkpoint_writer *w)
-{
-    sigset_t all, before;
-    sigfillset(&all);                  /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    const int rc = pthread_create(&w->thread, NULL, write_on_demand, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 fw_status worker_checkpoint_writer_create(worker_checkpoint_writer **out, worker_checkpoint_job job, void *context, fw_error *err)
 {
     const char *limit = getenv("FW_CHECKPOINT_SECONDS");
@@ -94,13 +83,12 @@ fw_status worker_checkpoint_writer_create(worker_checkpoint_writer **out, worker
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    errno = start_thread(w);
-    if (errno != 0) {
-        fw_fail_errno(err, FW_ERR_NOMEM, "the thread that writes checkpoints did not start");
+    const fw_status s = fw_thread_start(&w->thread, write_on_demand, w, "the thread that writes checkpoints", err);
+    if (s != FW_OK) {
         pthread_cond_destroy(&w->changed);
         pthread_mutex_destroy(&w->mutex);
         free(w);
-        return FW_ERR_NOMEM;
+        return s;
     }
     *out = w;
     return FW_OK;

@@ -262,9 +262,7 @@ static fw_status start_board(worker_group *g, fw_error *err)
     FW_TRY(worker_group_barrier(g, err));
     if (SIMULATED) return FW_OK;                       /* no rank dies there */
     g->watcher = (worker_watcher){.board = g->board, .node_rank = g->node_rank, .node_size = g->node_size, .alone = g->nodes == 1, .host = g->host};
-    if (worker_watcher_start(&g->watcher) != 0)
-        return fw_fail(err, FW_ERR_NOMEM, "the watcher thread did not start");
-    return FW_OK;
+    return worker_watcher_start(&g->watcher, err);
 }
 
 fw_status worker_mpi_start(int *argc, char ***argv, fw_error *err)

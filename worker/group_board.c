@@ -9,7 +9,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
-#include "common/core/status.h"
+#include "common/core/thread.h"
 
 #define WATCH_PERIOD_MS 100
 #define WATCH_GAP_S     1.0       /* of one look: what the watcher itself was away for longer (a suspended job) is nobody's stall */
@@ -133,18 +133,14 @@ static void *watch(void *argument)
     return NULL;
 }
 
-int worker_watcher_start(worker_watcher *w)
+fw_status worker_watcher_start(worker_watcher *w, fw_error *err)
 {
     const char *stall = getenv("FW_STALL_SECONDS");
     w->stall_s = stall != NULL && atof(stall) > 0.0 ? atof(stall) : WORKER_STALL_S;
     atomic_store(&w->stop, false);
-    sigset_t all, before;
-    sigfillset(&all);                               /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int rc = pthread_create(&w->thread, NULL, watch, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    w->running = rc == 0;
-    return rc;
+    FW_TRY(fw_thread_start(&w->thread, watch, w, "the thread that watches the ranks of this node", err));
+    w->running = true;
+    return FW_OK;
 }
 
 void worker_watcher_stop(worker_watcher *w)

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/core/status.h"
+
 typedef struct worker_board_slot {
     _Alignas(64) _Atomic int32_t pid;              /* 0: not there yet; -1: left in good order */
     int32_t rank;
@@ -54,8 +56,8 @@ static inline void worker_slot_sign(worker_board_slot *s)
     atomic_store_explicit(&s->signs, atomic_load_explicit(&s->signs, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/** w: board, node_rank, node_size, alone, host are set. 0: running. */
-int  worker_watcher_start(worker_watcher *w);
+/** w: board, node_rank, node_size, alone, host are set. */
+fw_status worker_watcher_start(worker_watcher *w, fw_error *err);
 void worker_watcher_stop(worker_watcher *w);
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/core/log.h"
 #include "common/core/process.h"
 #include "common/core/text.h"
+#include "common/core/thread.h"
 #include "worker/group_board.h"
 
 #define LOOK_EVERY_S 0.1       /* at the wish to end, and at the parent */
@@ -84,12 +85,9 @@ static void *run(void *argument)
 
 static fw_status start_thread(worker_heartbeat *h, fw_error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);                               /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    h->running = pthread_create(&h->thread, NULL, run, h) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return h->running ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the thread of the heartbeats did not start");
+    FW_TRY(fw_thread_start(&h->thread, run, h, "the thread of the heartbeats", err));
+    h->running = true;
+    return FW_OK;
 }
 
 fw_status worker_heartbeat_start(worker_heartbeat **out, const worker_heartbeat_opts *opts, fw_error *err)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include "common/core/size.h"
+#include "common/core/text.h"
+#include "common/core/thread.h"
 
 #define PAGE         ((size_t)4096)
 #define BUFFER_MOST  ((size_t)1 << 20)
@@ -123,12 +124,10 @@ static void *write_jobs(void *argument)
 
 static fw_status start_thread(ingest_streams *s, fw_error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);                  /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    errno = pthread_create(&s->thread, NULL, write_jobs, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (errno != 0) return fw_fail_errno(err, FW_ERR_NOMEM, "the thread that writes '%s' did not start", s->path);
+    FW_AUTO(fw_text) what = {0};
+    fw_text_format(&what, "the thread that writes '%s'", s->path);
+    FW_TRY(fw_text_check(&what, err));
+    FW_TRY(fw_thread_start(&s->thread, write_jobs, s, what.data, err));
     s->runs_thread = true;
     return FW_OK;
 }

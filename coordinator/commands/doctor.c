@@ -9,6 +9,7 @@
 #include "common/core/fs.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
+#include "common/core/thread.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/doctor/doctor.h"
 #include "coordinator/gang/group.h"
@@ -62,7 +63,7 @@ static fw_status ask_ranks(coord_doctor *d, coord_group *group, fw_error *err)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&a.done, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&a.thread, NULL, wait_for_ranks, &a) != 0) return fw_fail(err, FW_ERR_NOMEM, "doctor: a thread did not start");
+    FW_TRY(fw_thread_start(&a.thread, wait_for_ranks, &a, "doctor: the thread that waits for the ranks", err));
     fw_status s = coord_group_order(group, &order, take_rank, d, NULL, err);
     pthread_mutex_lock(&a.lock);
     a.over = true;

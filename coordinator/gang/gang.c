@@ -19,6 +19,7 @@
 #include "common/core/process.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/core/thread.h"
 #include "coordinator/gang/gang_parts.h"
 
 #define BEAT_S        0.2
@@ -286,12 +287,9 @@ static void release(coord_gang *g)
 
 static fw_status start_thread(coord_gang *g, fw_error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);                               /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    g->running = pthread_create(&g->thread, NULL, coord_gang_serve, g) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return g->running ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the thread of the gang did not start");
+    FW_TRY(fw_thread_start(&g->thread, coord_gang_serve, g, "the thread of the gang", err));
+    g->running = true;
+    return FW_OK;
 }
 
 static fw_status set_up(coord_gang *g, fw_error *err)

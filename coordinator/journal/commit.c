@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/core/thread.h"
+
 struct coord_commit {
     int fd;
     pthread_t thread;
@@ -73,15 +75,11 @@ fw_status coord_commit_create(coord_commit **out, int fd, fw_error *err)
     if (c == NULL) return fw_fail(err, FW_ERR_NOMEM, "journal: commit");
     c->fd = fd;
     set_up(c);
-    errno = pthread_create(&c->thread, NULL, serve, c);
-    c->running = errno == 0;
-    if (!c->running) {
-        fw_fail_errno(err, FW_ERR_NOMEM, "journal: a thread");
-        coord_commit_destroy(&c);
-        return FW_ERR_NOMEM;
-    }
+    const fw_status s = fw_thread_start(&c->thread, serve, c, "the thread of the journal", err);
+    c->running = s == FW_OK;
+    if (!c->running) coord_commit_destroy(&c);
     *out = c;
-    return FW_OK;
+    return s;
 }
 
 void coord_commit_destroy(coord_commit **c)

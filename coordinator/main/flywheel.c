@@ -12,6 +12,7 @@
 #include "common/core/kernels.h"
 #include "common/core/log.h"
 #include "common/core/text.h"
+#include "common/core/thread.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/gang/group.h"
 #include "coordinator/gang/groups.h"
@@ -60,16 +61,11 @@ static void *coordinate(void *context)
 static fw_status start_coordinator(pthread_t *thread, coordinator *c, fw_bus **bus, fw_line **line, fw_error *err)
 {
     fw_line *theirs = NULL;
-    sigset_t all, before;
     FW_TRY(fw_bus_create(bus, err));
     FW_TRY(fw_line_bind(line, *bus, ORDERS_ENDPOINT, err));
     FW_TRY(fw_line_connect(&theirs, *bus, ORDERS_ENDPOINT, err));
     FW_TRY(coord_group_create(&c->call->group, theirs, err));
-    sigfillset(&all);                                  /* signals are for the main thread */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int rc = pthread_create(thread, NULL, coordinate, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? FW_OK : fw_fail(err, FW_ERR_NOMEM, "the coordinator's thread did not start");
+    return fw_thread_start(thread, coordinate, c, "the coordinator's thread", err);
 }
 
 static int fail(const fw_error *err)
