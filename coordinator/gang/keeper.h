@@ -18,6 +18,7 @@ typedef struct coord_keeper_opts {
     const char *launch, *hosts;    /* template, "a:2,b:2"; NULL: mpirun on this host */
     uint32_t ranks;                /* 0: all slots of the hosts */
     int max_restarts;              /* without progress */
+    bool neighbours;               /* other gangs share the hosts: ranks are not bound to cores */
     bool anew;                     /* what was counted for an earlier training in this folder does not count */
 } coord_keeper_opts;
 

@@ -170,6 +170,8 @@ static const char *const open_mpi[][2] = {
     {"OMPI_MCA_oob_tcp_keepalive_probes", "3"},  {"OMPI_MCA_odls_base_cutoff", "1000000"},
 };
 
+static const char binding[] = "OMPI_MCA_hwloc_base_binding_policy";
+
 static fw_status add_variable(words *w, const char *name, const char *value, fw_error *err)
 {
     FW_AUTO(fw_text) t = {0};
@@ -178,7 +180,7 @@ static fw_status add_variable(words *w, const char *name, const char *value, fw_
     return add_word(w, fw_text_take(&t), err);
 }
 
-fw_status coord_launch_environment(char ***out, const char *name, const char *value, fw_error *err)
+fw_status coord_launch_environment(char ***out, const char *name, const char *value, bool neighbours, fw_error *err)
 {
     words w = {0};
     fw_status s = FW_OK;
@@ -187,6 +189,7 @@ fw_status coord_launch_environment(char ***out, const char *name, const char *va
         if (strncmp(*e, name, len) != 0 || (*e)[len] != '=') s = add_word(&w, strdup(*e), err);
     for (size_t i = 0; s == FW_OK && i < sizeof open_mpi / sizeof *open_mpi; i++)
         if (getenv(open_mpi[i][0]) == NULL) s = add_variable(&w, open_mpi[i][0], open_mpi[i][1], err);
+    if (s == FW_OK && neighbours && getenv(binding) == NULL) s = add_variable(&w, binding, "none", err);
     if (s == FW_OK) s = add_variable(&w, name, value, err);
     if (s != FW_OK) {
         coord_launch_free(w.word);

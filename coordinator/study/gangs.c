@@ -105,7 +105,7 @@ static fw_status create_keeper(coord_gangs *g, uint32_t number, fw_error *err)
     FW_TRY(hosts_of(g, number, err));
     FW_TRY(fw_make_dirs(one->folder, err));
     const coord_keeper_opts opts = {.folder = one->folder, .from = g->opts.folder, .launch = g->opts.launch, .hosts = one->hosts, .ranks = ranks_of(g, number),
-                                    .max_restarts = g->opts.max_restarts, .anew = true};
+                                    .max_restarts = g->opts.max_restarts, .neighbours = g->opts.groups > 1, .anew = true};
     return coord_keeper_create(&one->keeper, &opts, err);
 }
 

@@ -98,15 +98,31 @@ static void the_environment_is_ours_with_what_open_mpi_needs(void **state)
     setenv("FW_GANG_NOT", "kept", 1);
     setenv("OMPI_MCA_oob_tcp_keepalive_time", "9", 1);
     unsetenv("OMPI_MCA_odls_base_sigkill_timeout");
-    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", NULL), FW_OK);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", false, NULL), FW_OK);
     assert_int_equal(count(all, "FW_GANG=x.3"), 1);
     assert_int_equal(count(all, "FW_GANG=old"), 0);
     assert_int_equal(count(all, "FW_GANG_NOT=kept"), 1);
     assert_int_equal(count(all, "OMPI_MCA_odls_base_sigkill_timeout=0"), 1);
     assert_int_equal(count(all, "OMPI_MCA_oob_tcp_keepalive_time=9"), 1);
     assert_int_equal(count(all, "OMPI_MCA_oob_tcp_keepalive_time=3"), 0);
+    assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 0);
     coord_launch_free(all);
     unsetenv("FW_GANG");
+}
+
+static void ranks_of_gangs_that_share_hosts_are_not_bound(void **state)
+{
+    (void)state;
+    char **all = NULL;
+    unsetenv("OMPI_MCA_hwloc_base_binding_policy");
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", true, NULL), FW_OK);
+    assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 1);
+    coord_launch_free(all);
+    setenv("OMPI_MCA_hwloc_base_binding_policy", "numa", 1);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", true, NULL), FW_OK);
+    assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 0);
+    coord_launch_free(all);
+    unsetenv("OMPI_MCA_hwloc_base_binding_policy");
 }
 
 int main(void)
@@ -116,6 +132,7 @@ int main(void)
         cmocka_unit_test(hosts_are_named_with_their_slots_and_can_be_left_out),
         cmocka_unit_test(what_is_malformed_is_refused),
         cmocka_unit_test(the_environment_is_ours_with_what_open_mpi_needs),
+        cmocka_unit_test(ranks_of_gangs_that_share_hosts_are_not_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
