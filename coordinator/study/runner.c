@@ -1,13 +1,12 @@
 #include "coordinator/study/runner.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "common/core/log.h"
 #include "common/core/size.h"
+#include "common/core/thread.h"
 #include "coordinator/study/runner_parts.h"
 
 #define LOOK_EVERY_S 0.1           /* for a signal or the timeout, while there is nothing to do */
@@ -246,25 +245,21 @@ static fw_status set_up(runner *r, fw_error *err)
 
 static fw_status start_threads(runner *r, fw_error *err)
 {
-    sigset_t all, before;
     fw_status s = FW_OK;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_mutex_lock(&r->mutex);
     r->active = r->o->source->n;
     for (uint32_t i = 0; i < r->o->source->n; i++) {
         runner_group *g = &r->group[i];
         g->r = r;
         g->number = i;
-        g->begun = s == FW_OK && pthread_create(&g->thread, NULL, serve, g) == 0;
+        if (s == FW_OK) s = fw_thread_start(&g->thread, serve, g, "the thread of a group", err);
+        g->begun = s == FW_OK;
         if (g->begun) continue;
-        s = fw_fail(err, FW_ERR_NOMEM, "the thread of group %u did not start", i);
         g->gone = true;
         r->active--;
     }
     if (s != FW_OK) runner_fail(r, s, err);
     pthread_mutex_unlock(&r->mutex);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return s;
 }
 

@@ -83,6 +83,14 @@ static uint64_t ended(const coord_study *s)
     return coord_study_count(s, COORD_COMPLETE) + coord_study_count(s, COORD_PRUNED) + coord_study_count(s, COORD_FAIL);
 }
 
+/* What was trained in vain is not among them. */
+static uint64_t rounds_needed(const coord_study *s)
+{
+    uint64_t n = coord_study_count(s, COORD_FAIL);
+    for (uint64_t i = 0; i < coord_study_n_trials(s); i++) n += coord_study_trial(s, i)->rounds;
+    return n;
+}
+
 static bool has_model(const stage *t, uint64_t trial)
 {
     char path[800];
@@ -108,6 +116,7 @@ static void lockstep_gives_the_same_trials_on_any_groups(void **state)
         if (run(&other, &fake, 3, COORD_STUDY_NEW) != FW_OK) fail_msg("%s", other.err.text);
         assert_same_trials(whole.study, other.study);
         assert_int_equal(fake.losses > 0, cases[i].lose_every > 0);
+        if (cases[i].lose_every == 0) assert_int_equal(fake.advances, rounds_needed(other.study));
         assert_true(has_model(&other, coord_study_best(other.study)->number));
         close_stage(&other);
     }
