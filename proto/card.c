@@ -15,6 +15,7 @@
 #include "common/core/text.h"
 
 #define MEMORY_BASE "/dev/shm"
+#define MEMORY_DEPTH 8             /* folders below it */
 #define BEAT_MIN_S  0.01
 #define BEAT_MAX_S  5.0
 
@@ -128,8 +129,20 @@ fw_status fw_card_memory(char **out, const char *card_path, uint64_t generation,
     return FW_OK;
 }
 
-/* Files in one folder, none below it: that is what Open MPI puts there. */
-static void remove_folder(int base, const char *name)
+fw_status fw_card_make_memory(char **out, const char *card_path, uint64_t generation, fw_error *err)
+{
+    struct stat st;
+    FW_TRY(fw_card_memory(out, card_path, generation, err));
+    if (*out == NULL) return FW_OK;
+    mkdir(*out, S_IRWXU);
+    if (lstat(*out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid()) return FW_OK;
+    free(*out);
+    *out = NULL;
+    return FW_OK;
+}
+
+/* With what is below it: segments, and a launcher's session, which is a few folders deep. */
+static void remove_folder(int base, const char *name, int depth)
 {
     int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
@@ -137,7 +150,10 @@ static void remove_folder(int base, const char *name)
         if (fd >= 0) close(fd);
         return;
     }
-    for (const struct dirent *e; (e = readdir(d)) != NULL;) unlinkat(dirfd(d), e->d_name, 0);
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (unlinkat(dirfd(d), e->d_name, 0) != 0 && depth > 0) remove_folder(dirfd(d), e->d_name, depth - 1);
+    }
     closedir(d);
     unlinkat(base, name, AT_REMOVEDIR);
 }
@@ -151,7 +167,7 @@ void fw_card_remove_memory(const char *card_path, uint64_t kept)
     for (const struct dirent *e; (e = readdir(d)) != NULL;) {
         uint64_t generation = 0;
         if (strncmp(e->d_name, prefix, len) != 0 || !fw_parse_uint64(&generation, e->d_name + len, strlen(e->d_name + len))) continue;
-        if (generation < kept) remove_folder(dirfd(d), e->d_name);
+        if (generation < kept) remove_folder(dirfd(d), e->d_name, MEMORY_DEPTH);
     }
     closedir(d);
 }

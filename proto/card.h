@@ -36,6 +36,8 @@ void      fw_card_destroy(fw_card **card);
 /** "<base>/flywheel-<16 digits of the card's path>.<generation>", base /dev/shm: memory that ranks share lies below a name of their own, so that what
  *  a kill leaves can be removed. malloc'ed; NULL in *out: the user has chosen places by Open MPI's own settings, or the host has no /dev/shm. */
 fw_status fw_card_memory(char **out, const char *card_path, uint64_t generation, fw_error *err);
+/** The same, made; NULL in *out also where another user's folder, or none, is in its place. The coordinator's launcher keeps its session there too. */
+fw_status fw_card_make_memory(char **out, const char *card_path, uint64_t generation, fw_error *err);
 /** Removes such folders of this card's generations below `kept` on this host. Nobody may live who uses them. */
 void      fw_card_remove_memory(const char *card_path, uint64_t kept);
 

@@ -49,15 +49,12 @@ static pid_t die_with_parent(void)
     return parent;
 }
 
-/* Memory that ranks share lies in a folder of this gang; another user's folder of that name is not used. */
+/* Memory that ranks share lies in a folder of this gang. */
 static fw_status prepare_memory(char **folder, const char *card_path, uint64_t generation, fw_error *err)
 {
-    struct stat st;
-    FW_TRY(fw_card_memory(folder, card_path, generation, err));
-    if (*folder == NULL) return FW_OK;
     fw_card_remove_memory(card_path, generation);
-    mkdir(*folder, S_IRWXU);
-    if (lstat(*folder, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return FW_OK;
+    FW_TRY(fw_card_make_memory(folder, card_path, generation, err));
+    if (*folder == NULL) return FW_OK;
     setenv("OMPI_MCA_osc_sm_backing_directory", *folder, 1);
     setenv("OMPI_MCA_btl_vader_backing_directory", *folder, 1);
     return FW_OK;

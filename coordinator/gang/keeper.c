@@ -205,13 +205,16 @@ static fw_status launch(coord_keeper *k, fw_error *err)
 {
     char generation[24], mark[FW_DIGEST_TEXT + 24];
     char **command = NULL, **environment = NULL;
+    FW_FREE char *memory = NULL;
     snprintf(generation, sizeof generation, "%llu", (unsigned long long)k->generation);
     snprintf(mark, sizeof mark, "%s.%s", k->mark, generation);
     const char *const more[] = {k->program, "worker", "--gang", k->card, "--generation", generation, NULL};
     fw_status s = coord_launch_words(&command, k->opts.launch, k->ranks, k->hosts, k->generation, more, err);
-    if (s == FW_OK) s = coord_launch_environment(&environment, COORD_GANG_MARK, mark, k->opts.neighbours, err);
+    const bool local = coord_launch_is_local(k->opts.launch, k->hosts);
+    if (s == FW_OK && local) s = fw_card_make_memory(&memory, k->card, k->generation, err);      /* elsewhere nobody would remove it */
+    if (s == FW_OK) s = coord_launch_environment(&environment, COORD_GANG_MARK, mark, memory, k->opts.neighbours, err);
     const coord_gang_opts opts = {.folder = k->folder, .card = k->card, .mark = k->mark, .generation = k->generation, .ranks = k->ranks, .command = command,
-                                  .environment = environment, .local = coord_launch_is_local(k->opts.launch, k->hosts), .limits = coord_watch_limits_default()};
+                                  .environment = environment, .local = local, .limits = coord_watch_limits_default()};
     if (s == FW_OK) s = coord_gang_start(&k->gang, &opts, err);
     coord_launch_free(command);
     coord_launch_free(environment);

@@ -170,7 +170,7 @@ static const char *const open_mpi[][2] = {
     {"OMPI_MCA_oob_tcp_keepalive_probes", "3"},  {"OMPI_MCA_odls_base_cutoff", "1000000"},
 };
 
-static const char binding[] = "OMPI_MCA_hwloc_base_binding_policy";
+static const char binding[] = "OMPI_MCA_hwloc_base_binding_policy", sessions[] = "OMPI_MCA_orte_tmpdir_base";
 
 static fw_status add_variable(words *w, const char *name, const char *value, fw_error *err)
 {
@@ -180,7 +180,7 @@ static fw_status add_variable(words *w, const char *name, const char *value, fw_
     return add_word(w, fw_text_take(&t), err);
 }
 
-fw_status coord_launch_environment(char ***out, const char *name, const char *value, bool neighbours, fw_error *err)
+fw_status coord_launch_environment(char ***out, const char *name, const char *value, const char *session, bool neighbours, fw_error *err)
 {
     words w = {0};
     fw_status s = FW_OK;
@@ -190,6 +190,7 @@ fw_status coord_launch_environment(char ***out, const char *name, const char *va
     for (size_t i = 0; s == FW_OK && i < sizeof open_mpi / sizeof *open_mpi; i++)
         if (getenv(open_mpi[i][0]) == NULL) s = add_variable(&w, open_mpi[i][0], open_mpi[i][1], err);
     if (s == FW_OK && neighbours && getenv(binding) == NULL) s = add_variable(&w, binding, "none", err);
+    if (s == FW_OK && session != NULL && getenv(sessions) == NULL) s = add_variable(&w, sessions, session, err);
     if (s == FW_OK) s = add_variable(&w, name, value, err);
     if (s != FW_OK) {
         coord_launch_free(w.word);

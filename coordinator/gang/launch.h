@@ -34,9 +34,10 @@ fw_status coord_launch_words(char ***out, const char *template, uint32_t ranks, 
 void      coord_launch_free(char **words);
 
 /** This process's environment for the launcher: with what Open MPI needs to end a broken job at once and to notice a lost host (unless the user has set it),
- *  and name=value. neighbours: other gangs share the hosts, of which a launcher does not know, so that it would bind its ranks to the cores that theirs are
+ *  and name=value. session: a folder of this launcher's own for what mpirun keeps while it runs, or NULL: the one of all jobs of a user can't be
+ *  made by two at once, and holds what a killed one leaves. neighbours: other gangs share the hosts, of which a launcher does not know, so that it would bind its ranks to the cores that theirs are
  *  bound to: it binds none. malloc'ed, to end with coord_launch_free. */
-fw_status coord_launch_environment(char ***out, const char *name, const char *value, bool neighbours, fw_error *err);
+fw_status coord_launch_environment(char ***out, const char *name, const char *value, const char *session, bool neighbours, fw_error *err);
 
 /** Whether the ranks can only be on this host: no hosts, no template, and no batch system that might spread them. */
 bool      coord_launch_is_local(const char *template, const coord_hosts *h);

@@ -94,9 +94,15 @@ static void shared_memory_of_earlier_generations_is_removed(void **state)
     assert_int_equal(fw_card_memory(&first, card, 1, NULL), FW_OK);
     assert_int_equal(fw_card_memory(&second, card, 2, NULL), FW_OK);
     if (first == NULL) skip();                               /* no /dev/shm here */
-    assert_int_equal(mkdir(first, 0700), 0);
+    FW_FREE char *made = NULL;
+    assert_int_equal(fw_card_make_memory(&made, card, 1, NULL), FW_OK);
+    assert_string_equal(made, first);
     assert_int_equal(mkdir(second, 0700), 0);
     snprintf(file, sizeof file, "%s/segment", first);
+    assert_int_equal(fw_write_file(file, "x", 1, NULL), FW_OK);
+    snprintf(file, sizeof file, "%s/ompi.n0.0", first);      /* a launcher's session */
+    assert_int_equal(mkdir(file, 0700), 0);
+    snprintf(file, sizeof file, "%s/ompi.n0.0/contact", first);
     assert_int_equal(fw_write_file(file, "x", 1, NULL), FW_OK);
     fw_card_remove_memory(card, 2);
     assert_false(fw_path_exists(first));

@@ -98,7 +98,7 @@ static void the_environment_is_ours_with_what_open_mpi_needs(void **state)
     setenv("FW_GANG_NOT", "kept", 1);
     setenv("OMPI_MCA_oob_tcp_keepalive_time", "9", 1);
     unsetenv("OMPI_MCA_odls_base_sigkill_timeout");
-    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", false, NULL), FW_OK);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", "/own/place", false, NULL), FW_OK);
     assert_int_equal(count(all, "FW_GANG=x.3"), 1);
     assert_int_equal(count(all, "FW_GANG=old"), 0);
     assert_int_equal(count(all, "FW_GANG_NOT=kept"), 1);
@@ -106,7 +106,13 @@ static void the_environment_is_ours_with_what_open_mpi_needs(void **state)
     assert_int_equal(count(all, "OMPI_MCA_oob_tcp_keepalive_time=9"), 1);
     assert_int_equal(count(all, "OMPI_MCA_oob_tcp_keepalive_time=3"), 0);
     assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 0);
+    assert_int_equal(count(all, "OMPI_MCA_orte_tmpdir_base=/own/place"), 1);
     coord_launch_free(all);
+    setenv("OMPI_MCA_orte_tmpdir_base", "/chosen", 1);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", "/own/place", false, NULL), FW_OK);
+    assert_int_equal(count(all, "OMPI_MCA_orte_tmpdir_base=/own/place"), 0);
+    coord_launch_free(all);
+    unsetenv("OMPI_MCA_orte_tmpdir_base");
     unsetenv("FW_GANG");
 }
 
@@ -115,11 +121,11 @@ static void ranks_of_gangs_that_share_hosts_are_not_bound(void **state)
     (void)state;
     char **all = NULL;
     unsetenv("OMPI_MCA_hwloc_base_binding_policy");
-    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", true, NULL), FW_OK);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", NULL, true, NULL), FW_OK);
     assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 1);
     coord_launch_free(all);
     setenv("OMPI_MCA_hwloc_base_binding_policy", "numa", 1);
-    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", true, NULL), FW_OK);
+    assert_int_equal(coord_launch_environment(&all, "FW_GANG", "x.3", NULL, true, NULL), FW_OK);
     assert_int_equal(count(all, "OMPI_MCA_hwloc_base_binding_policy=none"), 0);
     coord_launch_free(all);
     unsetenv("OMPI_MCA_hwloc_base_binding_policy");
