@@ -2,11 +2,11 @@
 """Samplers on the LCBench surrogate: validation accuracy of trained networks as a function of seven hyperparameters and the epoch.
 
     lcbench.py BIN [--samplers auto,tpe,random] [--optuna tpe,tpe_mv] [--seeds 10] [--counts 25,50,100,200]
-    lcbench.py BIN --asha [--epochs 2080] [--least 6]    successive halving from so many epochs: best value when all are spent
+    lcbench.py BIN --asha [--epochs 2080] [--least 2] [--eta 3] [--slots 4]     the product's study with asha: regret when so many epochs are spent
 
 BIN is the folder of the programs (build/release/bin). Regret of a study: (best possible - best found) / (best possible - worst), of validation accuracy after 52
 epochs; the extremes are those of 50,000 random points and of a local search from the best of them, an instance each. Prints a JSON object for each sampler:
-the mean over instances and seeds at each count. Exit code 77: no onnx, or no data.
+the mean over instances and seeds at each count; with asha of the kept (complete) trial, and of the best value of any round. Exit code 77: no onnx, or no data.
 """
 import argparse
 import json
@@ -41,8 +41,9 @@ def from_unit(u):
 
 
 def accuracy(surrogate, instance, x, epoch=EPOCHS):
+    """(rows) of x (rows, 7), after `epoch` epochs, one for all or one a row."""
     x = np.atleast_2d(x)
-    x = np.column_stack([np.full(len(x), float(epoch)), x])
+    x = np.column_stack([np.broadcast_to(np.asarray(epoch, float), len(x)), x])
     return np.concatenate([surrogate(instance, x[i:i + 1000])[:, 1] for i in range(0, len(x), 1000)]).astype(float)
 
 
@@ -66,7 +67,7 @@ def extremes(surrogate, instance):
 class Sampler:
     """bench_ask, the other end of the line."""
 
-    def __init__(self, folder, name, seed, trials, pruned):
+    def __init__(self, folder, name, seed, trials, pruned=False):
         self.p = subprocess.Popen([os.path.join(folder, "bench_ask"), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.say(f"space {name} {seed} {trials} {EPOCHS} {int(pruned)}")
         for _, whole, low, high, log in SPACE:
@@ -104,35 +105,24 @@ def study(folder, name, seed, trials, value):
     return best
 
 
-def study_asha(folder, name, seed, epochs, value, eta=3, least=1):
-    """Successive halving, promotion type, one worker: best accuracy of a whole trial once so many epochs are spent; the first that goes past the budget is left out."""
-    rungs = [least * eta ** k for k in range(10) if least * eta ** k < EPOCHS] + [EPOCHS]
-    mean_cost = sum((r - (rungs[k - 1] if k else 0)) / eta ** k for k, r in enumerate(rungs))
-    s, best, spent, number = Sampler(folder, name, seed, int(epochs / mean_cost), True), -np.inf, 0, 0
-    at, promoted = [{} for _ in rungs], [set() for _ in rungs]
-    points = {}
-    while True:
-        for k in range(len(rungs) - 2, -1, -1):
-            ranked = sorted(at[k], key=lambda t: (-at[k][t], t))[:len(at[k]) // eta]
-            ready = [t for t in ranked if t not in promoted[k]]
-            if ready:
-                trial, to = ready[0], k + 1
-                promoted[k].add(trial)
-                break
-        else:
-            trial, to = number, 0
-            points[trial], number = s.ask(trial), number + 1
-        cost = rungs[to] - (rungs[to - 1] if to else 0)
-        if spent + cost > epochs:
-            break
-        spent += cost
-        v = value(points[trial], rungs[to])
-        at[to][trial] = v
-        whole = to == len(rungs) - 1
-        s.tell(trial, -v, rungs[to], "complete" if whole else "running")
-        best = max(best, v) if whole else best
-    s.close()
-    return best
+def study_asha(folder, name, seed, o, curve):
+    """The product's study with asha: best accuracy of a complete trial, the best of any round, epochs and trials; at most o.epochs epochs in all."""
+    rungs = [o.least * o.eta ** k for k in range(10) if o.least * o.eta ** k < EPOCHS] + [EPOCHS]
+    mean_cost = sum((r - (rungs[k - 1] if k else 0)) / o.eta ** k for k, r in enumerate(rungs))
+    p = subprocess.Popen([os.path.join(folder, "bench_curves"), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    lines = [f"study {name} asha {seed} {round(o.epochs / mean_cost)} {EPOCHS} {o.slots} {o.least} {o.eta} {o.epochs}"]
+    lines += [f"{'int' if whole else 'float'} {low!r} {high!r} {int(log)}" for _, whole, low, high, log in SPACE] + ["go"]
+    p.stdin.write("\n".join(lines) + "\n")
+    p.stdin.flush()
+    for line in p.stdout:
+        word, *values = line.split()
+        if word == "done":
+            p.stdin.close()
+            p.wait(timeout=30)
+            return -float(values[3]), -float(values[4]), int(values[0]), int(values[1]), int(values[2])
+        p.stdin.write(" ".join(repr(-v) for v in curve(np.array([float(v) for v in values[1:]]))) + "\n")
+        p.stdin.flush()
+    raise SystemExit("lcbench.py: bench_curves ended; its message is above")
 
 
 def study_optuna(kind, seed, trials, value):
@@ -158,7 +148,10 @@ def main():
     p.add_argument("--counts", default="25,50,100,200")
     p.add_argument("--asha", action="store_true")
     p.add_argument("--epochs", type=int, default=40 * EPOCHS)
-    p.add_argument("--least", type=int, default=1, help="epochs before the first verdict (tune.pruner.min_rounds)")
+    p.add_argument("--least", type=int, default=2, help="epochs before the first verdict (tune.pruner.min_rounds)")
+    p.add_argument("--eta", type=float, default=3, help="tune.pruner.reduction_factor")
+    p.add_argument("--slots", type=int, default=4, help="trials at a time")
+    p.add_argument("--instances", default=",".join(INSTANCES))
     a = p.parse_args()
     if not os.path.isfile(os.path.join(DATA, "model.onnx")):
         print(f"lcbench.py: no data in {os.path.normpath(DATA)}", file=sys.stderr)
@@ -166,26 +159,36 @@ def main():
     import warnings
     warnings.simplefilter("ignore")
     surrogate = Surrogate(DATA)
-    span = {i: extremes(surrogate, i) for i in INSTANCES}
+    span = {i: extremes(surrogate, i) for i in a.instances.split(",")}
     print(json.dumps({"bench": "lcbench", "extremes": span}), flush=True)
     counts = [int(c) for c in a.counts.split(",")]
     runs = [("flywheel", n) for n in a.samplers.split(",") if n] + [("optuna", n) for n in a.optuna.split(",") if n]
     for program, name in runs:
-        regret = []
-        for i in INSTANCES:
+        regret, spent = [], []
+        for i in a.instances.split(","):
+            high, low = span[i]
+
             def value(x, epoch, i=i):
                 return float(accuracy(surrogate, i, x, epoch)[0])
+
+            def curve(x, i=i):
+                return accuracy(surrogate, i, np.tile(x, (EPOCHS, 1)), np.arange(1, EPOCHS + 1)).tolist()
             for seed in range(a.seeds):
                 if a.asha:
-                    best = [study_asha(a.bin, name, seed, a.epochs, value, least=a.least)]
+                    best, seen, *counted = study_asha(a.bin, name, seed, a, curve)
+                    best = [best if np.isfinite(best) else low, seen]
+                    spent.append(counted)
                 else:
                     best = study_optuna(name, seed, max(counts), value) if program == "optuna" else study(a.bin, name, seed, max(counts), value)
-                high, low = span[i]
-                regret.append([(high - best[0 if a.asha else c - 1]) / (high - low) for c in counts[:1 if a.asha else None]])
+                    best = [best[c - 1] for c in counts]
+                regret.append([(high - b) / (high - low) for b in best])
         mean = np.mean(regret, 0)
-        key = [f"asha from {a.least}, {a.epochs} epochs"] if a.asha else [str(c) for c in counts]
-        print(json.dumps({"bench": "lcbench", "program": program, "sampler": name, "seeds": a.seeds, "regret": {k: round(float(v), 4) for k, v in zip(key, mean)},
-                          "by_instance": np.round(np.reshape(regret, (len(INSTANCES), a.seeds, -1)).mean(1)[:, -1], 4).tolist()}), flush=True)
+        key = ["kept", "any round"] if a.asha else [str(c) for c in counts]
+        said = {"bench": "lcbench", "program": program, "sampler": name, "seeds": a.seeds, "regret": {k: round(float(v), 4) for k, v in zip(key, mean)},
+                "by_instance": np.round(np.reshape(regret, (-1, a.seeds, len(key))).mean(1)[:, 0 if a.asha else -1], 4).tolist()}
+        if a.asha:
+            said |= {"least": a.least, "eta": a.eta, "slots": a.slots} | dict(zip(["epochs", "trials", "complete"], np.mean(spent, 0).round(1).tolist()))
+        print(json.dumps(said), flush=True)
     return 0
 
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/core/random.h"
+#include "coordinator/study/samplers/gp_history.h"
 #include "tests/unit/study_space.h"
 
 static const coord_sampler_kind *const kinds[] = {&coord_sampler_gp, &coord_sampler_cmaes, &coord_sampler_auto};
@@ -322,6 +323,63 @@ static void gp_learns_from_pruned_trials(void **state)
     coord_sampler_gp.destroy(&sampler);
 }
 
+/* As asha leaves them: all are paused after 3 of 27 rounds, and one in ten goes on to its end. */
+static void gp_learns_from_paused_trials(void **state)
+{
+    (void)state;
+    const study_space *s = cube(3);
+    void *sampler = made(&coord_sampler_gp, &s->space, (coord_sampler_opts){.seed = 1, .trials = 40, .rounds = 27, .pruned = true});
+    double x[3], best = INFINITY;
+    for (uint64_t t = 0; t < 40; t++) {
+        assert_int_equal(coord_sampler_gp.suggest(sampler, t, x, NULL), FW_OK);
+        coord_seen seen = {.number = t, .x = x, .loss = bowl(x, 3) + 1, .rounds = 3, .state = COORD_WAITING};
+        assert_int_equal(coord_sampler_gp.tell(sampler, &seen, NULL), FW_OK);
+        best = fmin(best, bowl(x, 3));
+        if (t % 10 != 0) continue;
+        seen = (coord_seen){.number = t, .x = x, .loss = bowl(x, 3), .rounds = 27, .state = COORD_COMPLETE};
+        assert_int_equal(coord_sampler_gp.tell(sampler, &seen, NULL), FW_OK);
+    }
+    assert_true(best < 1e-2);
+    coord_sampler_gp.destroy(&sampler);
+}
+
+static void tell_history(coord_gp_history *h, uint64_t number, double loss, uint64_t rounds, coord_trial_state state, bool is_news)
+{
+    bool news = !is_news;
+    const double x[2] = {0.25, 0.5};
+    assert_int_equal(coord_gp_history_tell(h, &(coord_seen){.number = number, .x = x, .loss = loss, .rounds = rounds, .state = state}, &news, NULL), FW_OK);
+    assert_int_equal(news, is_news);
+}
+
+static void gp_keeps_the_losses_of_lower_rungs(void **state)
+{
+    (void)state;
+    coord_gp_history h = {.space = &cube(2)->space, .rounds = 27, .fidelity = true};
+    tell_history(&h, 0, NAN, 0, COORD_RUNNING, false);
+    tell_history(&h, 0, 5, 3, COORD_WAITING, true);
+    tell_history(&h, 0, 5, 3, COORD_PRUNED, false);         /* known, but for its state */
+    tell_history(&h, 1, 4, 3, COORD_WAITING, true);
+    tell_history(&h, 1, 2, 9, COORD_RUNNING, true);         /* goes on */
+    tell_history(&h, 2, 6, 3, COORD_WAITING, true);
+    tell_history(&h, 2, 1, 12, COORD_COMPLETE, true);       /* stopped early: as good as whole */
+    tell_history(&h, 5, 7, 4, COORD_RUNNING, true);
+    tell_history(&h, 5, 7, 5, COORD_PRUNED, true);          /* too near to the one before to be kept beside it */
+    tell_history(&h, 3, INFINITY, 0, COORD_FAIL, true);
+    tell_history(&h, 4, NAN, 0, COORD_RUNNING, false);
+    tell_history(&h, 6, 8, 3, COORD_WAITING, true);
+    assert_int_equal(coord_gp_history_choose(&h, NULL), FW_OK);
+    static const coord_gp_known want[] = {{0, 3, 5}, {1, 9, 2}, {2, 27, 1}, {3, 27, INFINITY}, {5, 5, 7}, {6, 3, 8}, {2, 3, 6}, {1, 3, 4}};
+    assert_int_equal(h.n_trials, 6);
+    assert_int_equal(h.n_members, 8);
+    for (size_t k = 0; k < 8; k++) {
+        assert_int_equal(h.member[k].trial, want[k].trial);
+        assert_int_equal(h.member[k].rounds, want[k].rounds);
+        assert_true(h.member[k].loss == want[k].loss);
+    }
+    assert_int_equal(h.n_pending, 2);              /* 4 and 1, which run; 6 is paused */
+    coord_gp_history_clear(&h);
+}
+
 static void gp_takes_the_best_and_newest_of_many(void **state)
 {
     (void)state;
@@ -343,7 +401,8 @@ int main(void)
         cmocka_unit_test(finds_the_bottom_of_a_bowl), cmocka_unit_test(auto_hands_a_long_study_over), cmocka_unit_test(auto_says_what_and_why),
         cmocka_unit_test(mixed_and_conditional_spaces), cmocka_unit_test(a_suggestion_hangs_on_what_was_told_alone), cmocka_unit_test(parallel_asks_keep_apart),
         cmocka_unit_test(losses_that_say_little_are_borne), cmocka_unit_test(points_told_twice_are_borne), cmocka_unit_test(gp_does_not_repeat_points),
-        cmocka_unit_test(gp_looks_into_every_branch), cmocka_unit_test(gp_learns_from_pruned_trials), cmocka_unit_test(gp_takes_the_best_and_newest_of_many),
+        cmocka_unit_test(gp_looks_into_every_branch), cmocka_unit_test(gp_learns_from_pruned_trials), cmocka_unit_test(gp_learns_from_paused_trials),
+        cmocka_unit_test(gp_keeps_the_losses_of_lower_rungs), cmocka_unit_test(gp_takes_the_best_and_newest_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,10 @@
  *  Two processes with different priors take turns. The *keen* one may become as short-sighted as the data say, and finds the bottom of a valley. The *calm* one
  *  has long lengths and takes ripples for noise, so it sees the trend of the whole and leaves a local minimum that the keen one digs in.
  *
- *  Losses of fewer rounds (pruned and running trials) take part: rounds are a coordinate of the process, and proposals are made for whole trials.
+ *  Losses of fewer rounds (pruned, paused and running trials, and what those that went on had at lower rungs) take part: rounds are a coordinate of the
+ *  process, and proposals are made for whole trials.
  *  Trials that run stand as if they had ended as expected (kriging believer: Ginsbourger, Le Riche, Carraro, 2010).
- *  Hyperparameters are fitted when trials end, from those before, so a suggestion depends on the trials told and their order alone. */
+ *  Hyperparameters are fitted when losses come that were not known, from those before, so a suggestion depends on the trials told and their order alone. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ typedef struct gp_sampler {
     const coord_space *space;
     coord_sampler_opts opts;
     void *start;                   /* sobol: before there is a model */
-    uint64_t startup, fits, next_fit;              /* fitted when so many trials have ended */
+    uint64_t startup, fits, next_fit;              /* fitted when so many losses are known */
     coord_gp_history history;
     bool *choice;
     coord_gp *gp;
@@ -89,17 +90,17 @@ static fw_status fit(gp_sampler *s, fw_error *err)
         coord_gp_fit(s->gp, s->theta[k], s->fits == 0 ? 60 : 20);
     }
     s->fits++;
-    s->next_fit = s->history.ended + 1 + s->history.ended / 25;
+    s->next_fit = s->history.observed + 1 + s->history.observed / 25;
     return FW_OK;
 }
 
 static fw_status tell(void *state, const coord_seen *t, fw_error *err)
 {
     gp_sampler *s = state;
-    bool just_ended = false;
+    bool news = false;
     if (s->space->n == 0) return FW_OK;
-    FW_TRY(coord_gp_history_tell(&s->history, t, &just_ended, err));
-    return just_ended && s->history.ended >= s->next_fit && s->history.finite > 0 ? fit(s, err) : FW_OK;
+    FW_TRY(coord_gp_history_tell(&s->history, t, &news, err));
+    return news && s->history.observed >= s->next_fit && s->history.finite > 0 ? fit(s, err) : FW_OK;
 }
 
 /* ---- suggest --------------------------------------------------------------------------------------------------------------------------------- */
@@ -131,8 +132,8 @@ static size_t best_members(gp_sampler *s, const size_t *parent, double choice, d
     const coord_gp_history *h = &s->history;
     double code[COORD_GP_MAX_DIMENSIONS], mean[STARTS], noise = fw_exp_double(s->gp->theta[s->gp->d + 1]);
     size_t n = 0, d = s->space->n;
-    for (size_t k = 0; k < h->n_members; k++) {
-        coord_gp_history_code(h, h->member[k], code);
+    for (size_t k = 0; k < h->n_trials; k++) {
+        coord_gp_history_code(h, h->member[k].trial, code);
         if (parent != NULL && code[*parent] != choice) continue;
         double here = h->fidelity ? coord_gp_predict(s->gp, code, NULL, NULL).mean : s->gp->y[k] - noise * s->gp->alpha[k];
         size_t at = n;
