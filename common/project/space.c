@@ -121,8 +121,8 @@ static void read_range(fw_space_reader *r, const fw_space_entry *e)
         fw_problem(r->f->problems, e->node, true, e->path, "%s is missing: expected {low, high} or {choices}", low == NULL ? "low" : "high");
         return;
     }
-    const bool ok = bound(r, e, low, &p->low) & bound(r, e, high, &p->high) & read_log(r, e, &p->log);      /* all are told */
-    if (!ok) return;
+    const bool low_ok = bound(r, e, low, &p->low), high_ok = bound(r, e, high, &p->high), log_ok = read_log(r, e, &p->log);      /* all are told */
+    if (!low_ok || !high_ok || !log_ok) return;
     if (p->low > p->high) fw_problem(r->f->problems, low, false, e->path, "low %.60s is above high %.60s", low->text, high->text);
     else if (p->log && p->low <= 0) fw_problem(r->f->problems, low, false, e->path, "low %.60s has no logarithm: must be > 0, or leave log out", low->text);
     else read_step(r, e);
