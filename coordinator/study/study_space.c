@@ -70,6 +70,7 @@ static fw_status parse_condition(const coord_space *s, size_t of, coord_conditio
     size_t i;
     if (!json_is_integer(parent) || (size_t)json_integer_value(parent) >= of) return wrong("a parent that does not stand before", err);
     when->parent = (size_t)json_integer_value(parent);
+    if (s->param[when->parent].kind != COORD_PARAM_CATEGORICAL || !json_is_array(choices)) return wrong("a condition on what has no choices", err);
     const size_t n = s->param[when->parent].n_choices;
     FW_TRY(fw_alloc_zeroed((void **)&when->choice, n, sizeof *when->choice, "a condition", err));
     json_array_foreach((json_t *)(uintptr_t)choices, i, choice) {
