@@ -22,7 +22,7 @@ static void fill_columns(uint32_t column[static BITS], size_t dimension)
         return;
     }
     const coord_sobol_direction *d = &coord_sobol_directions[dimension - 1];
-    const uint32_t s = d->degree;
+    const uint32_t s = FW_MIN((uint32_t)d->degree, (uint32_t)(sizeof d->m / sizeof *d->m));
     for (uint32_t j = 0; j < s; j++) column[j] = (uint32_t)d->m[j] << (BITS - 1 - j);
     for (uint32_t j = s; j < BITS; j++) {
         column[j] = column[j - s] ^ column[j - s] >> s;
