@@ -21,6 +21,15 @@ static coord_watch *fresh(void)
     return w;
 }
 
+/* All ranks are there, and an order is at hand. */
+static coord_watch *at_work(void)
+{
+    coord_watch *w = fresh();
+    coord_watch_ready(w, at(0.0));
+    coord_watch_order(w, true, at(0.0));
+    return w;
+}
+
 static void beat(coord_watch *w, uint32_t rank, const char *phase, uint64_t step, double now)
 {
     fw_gang_message m = {.kind = FW_GANG_HEARTBEAT, .rank = rank, .pid = 100 + rank, .round = 1, .step = step, .made = step};
@@ -185,10 +194,8 @@ static void what_is_no_training_has_the_long_deadline(void **state)
 static void progress_and_idleness_are_no_loss(void **state)
 {
     (void)state;
-    coord_watch *w = fresh();
+    coord_watch *w = at_work();
     double when = 0.0;
-    coord_watch_ready(w, at(0.0));
-    coord_watch_order(w, true, at(0.0));
     assert_int_equal(go_on(w, "evaluate", 0, 0.0, 500.0, &when), COORD_WATCH_WELL);
     coord_watch_progress(w, at(500.0));
     assert_int_equal(go_on(w, "evaluate", 0, when, 1000.0, &when), COORD_WATCH_WELL);
@@ -201,10 +208,8 @@ static void progress_and_idleness_are_no_loss(void **state)
 static void a_phase_of_one_rank_ends_the_rule_of_steps(void **state)
 {
     (void)state;
-    coord_watch *w = fresh();
+    coord_watch *w = at_work();
     int rank;
-    coord_watch_ready(w, at(0.0));
-    coord_watch_order(w, true, at(0.0));
     uint64_t step = train(w, 0.0, 10.0, 0.25);
     for (double t = 10.5; t < 40.0; t += 0.5) {
         beat(w, 0, "checkpoint", step, t);
@@ -218,10 +223,8 @@ static void a_phase_of_one_rank_ends_the_rule_of_steps(void **state)
 static void the_coordinators_own_absence_is_charged_to_nobody(void **state)
 {
     (void)state;
-    coord_watch *w = fresh();
+    coord_watch *w = at_work();
     int rank;
-    coord_watch_ready(w, at(0.0));
-    coord_watch_order(w, true, at(0.0));
     uint64_t step = train(w, 0.0, 10.0, 0.25);
     assert_int_equal(judged(w, 500.0, &rank), COORD_WATCH_WELL);           /* stopped for eight minutes */
     for (double t = 500.5; t < 507.0; t += 0.5) assert_int_equal(judged(w, t, &rank), COORD_WATCH_WELL);
