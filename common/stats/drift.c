@@ -1,0 +1,144 @@
+#include "common/stats/drift.h"
+
+#include <math.h>
+
+#include "common/core/size.h"
+#include "common/stats/dmath.h"
+#include "common/stats/special.h"
+
+typedef struct totals { double reference, current; size_t places; } totals;      /* places: not empty on both sides */
+
+/** false: a side has no row. */
+static bool total(totals *t, const fw_drift_pair *p)
+{
+    uint64_t reference = 0, current = 0;
+    size_t places = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        reference += p->reference[i];
+        current += p->current[i];
+        places += p->reference[i] + p->current[i] > 0;
+    }
+    *t = (totals){(double)reference, (double)current, places};
+    return reference > 0 && current > 0;
+}
+
+bool fw_drift_psi(double *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    double half = 0.5 * (double)t.places, scale_r = 1 / (t.reference + half), scale_c = 1 / (t.current + half), sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->reference[i] + p->current[i] == 0) continue;
+        double r = ((double)p->reference[i] + 0.5) * scale_r, c = ((double)p->current[i] + 0.5) * scale_c;
+        sum += (c - r) * fw_log_double(c / r);
+    }
+    *out = sum;
+    return true;
+}
+
+static double x_log_x_over_y(double x, double y)
+{
+    return x > 0 ? x * fw_log_double(x / y) : 0;
+}
+
+bool fw_drift_js(double *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    double sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        double r = (double)p->reference[i] / t.reference, c = (double)p->current[i] / t.current, middle = 0.5 * (r + c);
+        sum += x_log_x_over_y(r, middle) + x_log_x_over_y(c, middle);
+    }
+    double bits = 0.5 * sum / 0.69314718055994530942;
+    *out = sqrt(bits > 0 ? FW_MIN(bits, 1) : 0);      /* rounding alone leads out of [0, 1] */
+    return true;
+}
+
+/** The distance of the distribution functions is a fraction over n m: its numerator is an integer, and exact. */
+bool fw_drift_ks(fw_drift_test *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    uint64_t n = (uint64_t)t.reference, m = (uint64_t)t.current, below_r = 0, below_c = 0;
+    unsigned __int128 largest = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        below_r += p->reference[i];
+        below_c += p->current[i];
+        unsigned __int128 r = (unsigned __int128)below_r * m, c = (unsigned __int128)below_c * n;
+        largest = FW_MAX(largest, r > c ? r - c : c - r);
+    }
+    double d = (double)largest / (t.reference * t.current);
+    *out = (fw_drift_test){.statistic = d, .p = fw_kolmogorov_above(d * sqrt(t.reference * t.current / (t.reference + t.current)))};
+    return true;
+}
+
+/** With totals R, C of the sides and s_i = r_i + c_i, the expected count of a cell is R s_i / (R + C), and so
+ *  X^2 = sum (r_i C - c_i R)^2 / (R C s_i),   G = 2 sum over cells of count ln(count / expected). */
+static void homogeneity(fw_drift_test *out, const totals *t, double statistic)
+{
+    size_t degrees = t->places - 1;
+    *out = (fw_drift_test){.statistic = statistic, .degrees = degrees, .p = fw_chi_square_above((double)degrees, statistic)};
+}
+
+bool fw_drift_chi_square(fw_drift_test *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    double sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        double r = (double)p->reference[i] / t.reference, c = (double)p->current[i] / t.current;
+        if (r + c > 0) sum += (r - c) * (r - c) / (r / t.current + c / t.reference);
+    }
+    homogeneity(out, &t, sum);
+    return true;
+}
+
+/** x ln(x / y) - (x - y) >= 0: what is taken away sums to 0 over a side, and nothing cancels where x is near y. */
+static double deviance(double x, double y)
+{
+    double d = x - y;
+    if (fabs(d) > 0.1 * y) return x_log_x_over_y(x, y) - d;
+    double s = d / (x + y), z = s * s, power = 2 * x * s * z, sum = d * s;                /* ln(x / y) = 2 (s + s^3/3 + ...), 2 x s - d = d s */
+    for (double k = 3; fabs(power) > 1e-17 * k * fabs(sum); k += 2, power *= z) sum += power / k;
+    return sum;
+}
+
+bool fw_drift_g(fw_drift_test *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    double sum = 0, all = t.reference + t.current;
+    for (size_t i = 0; i < p->n; i++) {
+        double r = (double)p->reference[i], c = (double)p->current[i], share = (r + c) / all;
+        sum += deviance(r, share * t.reference) + deviance(c, share * t.current);
+    }
+    homogeneity(out, &t, 2 * FW_MAX(sum, 0));
+    return true;
+}
+
+bool fw_drift_wasserstein(double *out, const fw_drift_pair *p)
+{
+    totals t;
+    if (!total(&t, p)) return false;
+    uint64_t below_r = 0, below_c = 0;
+    double sum = 0;
+    for (size_t i = 0; i + 1 < p->n; i++) {
+        below_r += p->reference[i];
+        below_c += p->current[i];
+        sum += fabs((double)below_r / t.reference - (double)below_c / t.current) * (p->point[i + 1] - p->point[i]);
+    }
+    *out = sum;
+    return true;
+}
+
+bool fw_drift_spread(double *out, const uint64_t *count, const double *point, size_t n)
+{
+    double rows = 0, sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) rows += (double)count[i];
+    if (rows == 0) return false;
+    for (size_t i = 0; i < n; i++) sum += (double)count[i] / rows * point[i];
+    for (size_t i = 0; i < n; i++) squares += (double)count[i] / rows * (point[i] - sum) * (point[i] - sum);
+    *out = sqrt(squares);
+    return true;
+}
