@@ -1,0 +1,56 @@
+#include "common/stats/tally.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx512f,avx512dq")))
+#define LANES 8
+
+/* The five levels of the tree, each in registers: a step is a permutation, not a load. */
+typedef struct levels { __m512d one, two, three, four, five_low, five_high; } levels;
+
+static inline TARGET levels load_levels(const fw_tally_cuts *c)
+{
+    return (levels){_mm512_set1_pd(c->tree[1]), _mm512_maskz_loadu_pd(0x03, c->tree + 2), _mm512_maskz_loadu_pd(0x0f, c->tree + 4),
+                    _mm512_loadu_pd(c->tree + 8), _mm512_loadu_pd(c->tree + 16), _mm512_loadu_pd(c->tree + 24)};
+}
+
+static inline TARGET __m512i step(__m512i place, __m512d cut, __m512d v)
+{
+    const __m512i doubled = _mm512_add_epi64(place, place);
+    return _mm512_mask_add_epi64(doubled, _mm512_cmp_pd_mask(cut, v, _CMP_LT_OQ), doubled, _mm512_set1_epi64(1));
+}
+
+/* Places of eight numbers, a byte each. */
+static inline TARGET uint64_t places(const levels *l, __m512d v, uint64_t missing)
+{
+    const __m512i gone = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)missing));
+    const __m512d zero = _mm512_sub_pd(v, v);                    /* not a number where v is not finite */
+    __m512i p = step(_mm512_setzero_si512(), l->one, v);
+    p = step(p, _mm512_permutexvar_pd(p, l->two), v);
+    p = step(p, _mm512_permutexvar_pd(p, l->three), v);
+    p = step(p, _mm512_permutexvar_pd(p, l->four), v);
+    p = step(p, _mm512_permutex2var_pd(l->five_low, p, l->five_high), v);
+    p = _mm512_mask_mov_epi64(p, _mm512_cmp_pd_mask(zero, zero, _CMP_UNORD_Q), _mm512_set1_epi64(FW_TALLY_UNSEEN));
+    p = _mm512_mask_mov_epi64(p, _mm512_test_epi64_mask(gone, gone), _mm512_set1_epi64(FW_TALLY_MISSING));
+    return (uint64_t)_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(p));
+}
+
+TARGET void fw_tally_avx512(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t count[static FW_TALLY_PLACES])
+{
+    uint32_t lane[LANES][FW_TALLY_PLACES] = {{0}};
+    const levels l = load_levels(c);
+    size_t i = 0;
+    for (uint64_t gone = 0; i + LANES <= n; i += LANES) {
+        if (missing != NULL) memcpy(&gone, missing + i, sizeof gone);
+        const uint64_t at = places(&l, _mm512_loadu_pd(v + i), gone);
+        lane[0][at & 0xff]++, lane[1][at >> 8 & 0xff]++, lane[2][at >> 16 & 0xff]++, lane[3][at >> 24 & 0xff]++;
+        lane[4][at >> 32 & 0xff]++, lane[5][at >> 40 & 0xff]++, lane[6][at >> 48 & 0xff]++, lane[7][at >> 56]++;
+    }
+    for (size_t k = 0; k < FW_TALLY_PLACES; k++)
+        for (size_t j = 0; j < LANES; j++) count[k] += lane[j][k];
+    fw_tally_portable(c, v + i, missing != NULL ? missing + i : NULL, n - i, count);
+}
+#endif
