@@ -74,3 +74,54 @@ fw_status fw_reach(size_t *which, const char (*address)[FW_ADDRESS_TEXT], size_t
     return fw_fail(err, FW_ERR_BUS, "port %u is reached at none of %zu addresses (%s%s); is a firewall between the hosts?", (unsigned)port, n,
                    n > 0 ? address[0] : "", n > 1 ? ", ..." : "");
 }
+
+#define TCP "tcp://"
+
+/* Between "tcp://" and the port, without brackets; an empty text when it is too long for an address. */
+static void host_of(char out[static INET6_ADDRSTRLEN + 1], const char *endpoint)
+{
+    const char *host = endpoint + strlen(TCP), *colon = strrchr(host, ':');
+    size_t len = colon != NULL ? (size_t)(colon - host) : strlen(host);
+    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+        host++;
+        len -= 2;
+    }
+    if (len > INET6_ADDRSTRLEN) len = 0;
+    memcpy(out, host, len);
+    out[len] = '\0';
+}
+
+bool fw_endpoint_is_ipv4(const char *endpoint)
+{
+    char host[INET6_ADDRSTRLEN + 1];
+    struct in_addr address;
+    if (strncmp(endpoint, TCP, strlen(TCP)) != 0) return false;
+    host_of(host, endpoint);
+    return inet_pton(AF_INET, host, &address) == 1;
+}
+
+static bool is_near_ipv4(struct in_addr a, bool binds)
+{
+    const uint32_t n = ntohl(a.s_addr);
+    return n >> 24 == 127 || (n == INADDR_ANY && !binds);
+}
+
+static bool is_near_ipv6(const struct in6_addr *a, bool binds)
+{
+    struct in_addr mapped;
+    memcpy(&mapped, a->s6_addr + 12, sizeof mapped);
+    if (IN6_IS_ADDR_V4MAPPED(a)) return is_near_ipv4(mapped, binds);
+    return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_UNSPECIFIED(a) && !binds);
+}
+
+bool fw_endpoint_is_near(const char *endpoint, bool binds)
+{
+    char host[INET6_ADDRSTRLEN + 1];
+    struct in_addr four;
+    struct in6_addr six;
+    if (strncmp(endpoint, TCP, strlen(TCP)) != 0) return true;       /* ipc, inproc */
+    host_of(host, endpoint);
+    if (strcmp(host, "localhost") == 0) return true;
+    if (inet_pton(AF_INET, host, &four) == 1) return is_near_ipv4(four, binds);
+    return inet_pton(AF_INET6, host, &six) == 1 && is_near_ipv6(&six, binds);
+}

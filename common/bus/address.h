@@ -1,7 +1,8 @@
-/** Addresses of this host, and which of another host's can be reached from here. IPv4 and names. */
+/** Addresses: of this host, those of another host that can be reached from here (IPv4 and names), and what an endpoint's says. */
 #ifndef FW_BUS_ADDRESS_H
 #define FW_BUS_ADDRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,10 @@ fw_status fw_own_addresses(char (*out)[FW_ADDRESS_TEXT], size_t room, size_t *n,
 /** The first of n addresses at which somebody takes a connection on the port: its index. Each is given up to 2 s, all up to the deadline.
  *  FW_ERR_BUS: none does. */
 fw_status fw_reach(size_t *which, const char (*address)[FW_ADDRESS_TEXT], size_t n, uint16_t port, fw_mono deadline, fw_error *err);
+
+/** Whether an endpoint leads to this host alone: inproc, ipc, a loopback address, "localhost"; to connect to, also 0.0.0.0 and [::]. */
+bool fw_endpoint_is_near(const char *endpoint, bool binds);
+/** tcp:// with an IPv4 address in numbers. */
+bool fw_endpoint_is_ipv4(const char *endpoint);
 
 #endif

@@ -1,7 +1,7 @@
 /** Bytes on ZeroMQ: a publisher that never waits for its readers and counts every loss, a subscriber, a pair for orders, and a desk
  *  to which many lines come.
  *  Knows no message. This folder is the only place that includes zmq.h.
- *  Endpoints: tcp://HOST:PORT (PORT may be *), ipc://PATH, inproc://NAME. IPv6 only when the endpoint has an [address].
+ *  Endpoints: tcp://HOST:PORT (PORT may be *), ipc://PATH, inproc://NAME. HOST is an address (IPv6 in brackets) or a name.
  *  HOST may be * too: a publisher then binds every address of the host, a reader connects to this host, so one text in a project file serves both.
  *  Not thread-safe: a socket belongs to one thread at a time; different sockets of one fw_bus may belong to different threads. */
 #ifndef FW_BUS_BUS_H
@@ -21,6 +21,30 @@ typedef struct fw_bus fw_bus;             /* one ZeroMQ context */
 fw_status fw_bus_create(fw_bus **out, fw_error *err);
 /** Ends at once: the context itself lives until the last of its sockets is destroyed, so the order of destruction does not matter. */
 void      fw_bus_destroy(fw_bus **b);
+
+/** Who this process is on the bus, and whom it lets in. keys: a folder (keys.h, allowed.h); NULL: none, and then only addresses of this host are
+ *  bound and connected to, but for insecure: in plain text, whoever comes. The texts are used during the call only. */
+typedef struct fw_bus_identity { const char *keys; bool insecure; } fw_bus_identity;
+/** Makes the bus secure as a whole, before its first socket: publishers take CURVE (FOLDER/publisher.secret) and let in who is in FOLDER/allowed;
+ *  subscribers are CURVE clients (FOLDER/reader.secret) and talk to the holder of FOLDER/publisher.public alone. Which of them is missing is told
+ *  when a socket that needs it is opened. FW_ERR_ARG: a socket is open, keys and insecure at once; and the errors of keys.h and allowed.h. */
+fw_status fw_bus_secure(fw_bus *b, const fw_bus_identity *identity, fw_error *err);
+/** The same look at keys and endpoint, without opening anything: to tell before work starts. */
+fw_status fw_bus_check(const char *endpoint, const fw_bus_identity *identity, bool publishes, fw_error *err);
+
+/** Those who came with a key and were refused, by reason and address. Who knows no public key of ours does not come so far and is not in it. */
+typedef enum fw_refused {
+    FW_REFUSED_NOT,                       /* let in */
+    FW_REFUSED_UNKNOWN,                   /* the key is not in the list */
+    FW_REFUSED_ROLE,                      /* it is, with a role that does not allow this */
+    FW_REFUSED_LIST,                      /* the list can't be read: nobody is let in */
+    FW_REFUSED_FORM                       /* no question of ZAP, or without a key */
+} fw_refused;
+#define FW_REFUSED_ADDRESSES 64           /* told apart; the others count as "other" */
+typedef struct fw_refusal { fw_refused why; char address[64]; uint64_t count; } fw_refusal;
+const char *fw_refused_name(fw_refused why);      /* "unknown_key", "role", "list", "form" */
+/** Up to `room` of them, of this bus and its publishers since it was made secure; returns how many there are. Any thread may ask. */
+size_t    fw_bus_refusals(fw_bus *b, fw_refusal *out, size_t room);
 
 /** Whether the library was built with it: "curve" (encryption), "ipc", ... */
 bool      fw_bus_can(const char *capability);
@@ -52,7 +76,7 @@ void      fw_subscriber_destroy(fw_subscriber **s);
 fw_status fw_subscriber_receive(fw_subscriber *s, const char **topic, const void **payload, size_t *len, fw_mono deadline, fw_error *err);
 uint64_t  fw_subscriber_skipped(const fw_subscriber *s);
 
-/** Orders: one end binds, the other connects (PAIR; inproc:// in one process, tcp:// or ipc:// between processes). Whole messages, in order.
+/** Orders: one end binds, the other connects (PAIR; inproc:// in one process, tcp:// or ipc:// between processes of one host, never encrypted). Whole messages, in order.
  *  A send with no peer, or with a peer that does not read, waits for the deadline. What was sent has up to 2 s to leave after destroy. */
 typedef struct fw_line fw_line;
 fw_status fw_line_bind(fw_line **out, fw_bus *b, const char *endpoint, fw_error *err);

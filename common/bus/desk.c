@@ -25,10 +25,11 @@ fw_status fw_desk_bind(fw_desk **out, fw_bus *b, const char *endpoint, const fw_
     FW_AUTO(fw_desk) *d = calloc(1, sizeof *d);
     if (d == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: desk");
     zmq_msg_init(&d->message);
-    fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE};
+    fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_OWN_KEYS};
     FW_TRY(fw_socket_open(&d->socket, b, &opts, endpoint, err));
     FW_TRY(fw_socket_set_int(&d->socket, ZMQ_CURVE_SERVER, 1, "CURVE_SERVER", err));
     FW_TRY(fw_socket_set_text(&d->socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, "CURVE_SECRETKEY", err));
+    FW_TRY(fw_socket_set_text(&d->socket, ZMQ_ZAP_DOMAIN, FW_DOMAIN_DESK, "ZAP_DOMAIN", err));      /* a bus with a gate lets every key come here */
     FW_TRY(fw_socket_set_int(&d->socket, ZMQ_ROUTER_MANDATORY, 1, "ROUTER_MANDATORY", err));
     FW_TRY(fw_socket_set_int(&d->socket, ZMQ_ROUTER_HANDOVER, 1, "ROUTER_HANDOVER", err));      /* a line whose connection broke comes back before that is noticed */
     FW_TRY(fw_socket_bind(&d->socket, endpoint, err));

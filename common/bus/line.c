@@ -23,12 +23,12 @@ struct fw_line {
     zmq_msg_t message;
 };
 
-static fw_status make_line(fw_line **out, fw_bus *b, int type, const char *endpoint, fw_error *err)
+static fw_status make_line(fw_line **out, fw_bus *b, int type, fw_side side, const char *endpoint, fw_error *err)
 {
     FW_AUTO(fw_line) *l = calloc(1, sizeof *l);
     if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: line");
     zmq_msg_init(&l->message);
-    fw_socket_opts opts = {.type = type, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE};
+    fw_socket_opts opts = {.type = type, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE, .side = side};
     FW_TRY(fw_socket_open(&l->socket, b, &opts, endpoint, err));
     *out = l;
     l = NULL;
@@ -38,7 +38,7 @@ static fw_status make_line(fw_line **out, fw_bus *b, int type, const char *endpo
 static fw_status open_line(fw_line **out, fw_bus *b, const char *endpoint, fw_status (*attach)(fw_socket *, const char *, fw_error *), fw_error *err)
 {
     FW_AUTO(fw_line) *l = NULL;
-    FW_TRY(make_line(&l, b, ZMQ_PAIR, endpoint, err));
+    FW_TRY(make_line(&l, b, ZMQ_PAIR, FW_SIDE_PLAIN, endpoint, err));
     FW_TRY(attach(&l->socket, endpoint, err));
     *out = l;
     l = NULL;
@@ -60,10 +60,8 @@ fw_status fw_line_to_desk(fw_line **out, fw_bus *b, const char *endpoint, const 
     fw_bus_keys own;
     FW_AUTO(fw_line) *l = NULL;
     FW_TRY(fw_bus_make_keys(&own, err));
-    FW_TRY(make_line(&l, b, ZMQ_DEALER, endpoint, err));
-    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_SERVERKEY, public_key, "CURVE_SERVERKEY", err));
-    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_PUBLICKEY, own.public_key, "CURVE_PUBLICKEY", err));
-    FW_TRY(fw_socket_set_text(&l->socket, ZMQ_CURVE_SECRETKEY, own.secret_key, "CURVE_SECRETKEY", err));
+    FW_TRY(make_line(&l, b, ZMQ_DEALER, FW_SIDE_OWN_KEYS, endpoint, err));
+    FW_TRY(fw_socket_be_client(&l->socket, public_key, &own, err));
     if (name != NULL) FW_TRY(fw_socket_set_text(&l->socket, ZMQ_ROUTING_ID, name, "ROUTING_ID", err));
     FW_TRY(fw_socket_connect(&l->socket, endpoint, err));
     *out = l;

@@ -92,11 +92,12 @@ static bool somebody_wants(const fw_publisher *p, const char *topic, size_t topi
 static fw_status open_publisher(fw_publisher *p, fw_bus *b, const char *endpoint, const fw_publisher_opts *opts, fw_error *err)
 {
     bool in_process = endpoint != NULL && strncmp(endpoint, "inproc://", strlen("inproc://")) == 0;
-    if (!in_process) FW_TRY(fw_bus_create(&p->own, err));
+    if (!in_process) FW_TRY(fw_bus_create_beside(&p->own, b, err));
     fw_socket_opts socket_opts = {
         .type = ZMQ_XPUB,
         .high_water = opts != NULL && opts->high_water > 0 ? opts->high_water : HIGH_WATER,
         .max_message = FW_BUS_MAX_TOPIC + 1,              /* readers send nothing but subscriptions */
+        .side = FW_SIDE_PUBLISHER,
     };
     FW_TRY(fw_socket_open(&p->socket, in_process ? b : p->own, &socket_opts, endpoint, err));
     FW_TRY(fw_socket_set_int(&p->socket, ZMQ_XPUB_NODROP, 1, "XPUB_NODROP", err));        /* a full reader is an error we can count */

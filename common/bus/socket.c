@@ -9,11 +9,14 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/bus/address.h"
 #include "common/core/text.h"
 
 #define HEARTBEAT_EVERY_MS   1000
 #define HEARTBEAT_TIMEOUT_MS 3000
+#define RECONNECT_MS         100
 #define RECONNECT_MAX_MS     1000
+#define HANDSHAKE_MS         10000     /* who connects and then says nothing has no longer */
 
 fw_status fw_bus_create(fw_bus **out, fw_error *err)
 {
@@ -26,7 +29,15 @@ fw_status fw_bus_create(fw_bus **out, fw_error *err)
     }
     zmq_ctx_set(b->context, ZMQ_BLOCKY, 0);      /* sockets linger only as long as they are told to */
     atomic_init(&b->users, 1);
+    pthread_mutex_init(&b->lock, NULL);
     *out = b;
+    return FW_OK;
+}
+
+fw_status fw_bus_create_beside(fw_bus **out, const fw_bus *b, fw_error *err)
+{
+    FW_TRY(fw_bus_create(out, err));
+    (*out)->secure = fw_secure_retain(b->secure);
     return FW_OK;
 }
 
@@ -42,7 +53,11 @@ void fw_bus_destroy(fw_bus **b)
 {
     if (b == NULL || *b == NULL) return;
     if (atomic_fetch_sub(&(*b)->users, 1) == 1) {
+        if ((*b)->zap != NULL) zmq_ctx_shutdown((*b)->context);
+        fw_zap_destroy(&(*b)->zap);
         while (zmq_ctx_term((*b)->context) != 0 && zmq_errno() == EINTR) {}
+        fw_secure_destroy(&(*b)->secure);
+        pthread_mutex_destroy(&(*b)->lock);
         free(*b);
     }
     *b = NULL;
@@ -82,7 +97,7 @@ static fw_status check_endpoint(const char *endpoint, fw_error *err)
     return FW_OK;
 }
 
-static fw_status set_common(fw_socket *s, const fw_socket_opts *opts, const char *endpoint, fw_error *err)
+static fw_status set_common(fw_socket *s, const fw_socket_opts *opts, fw_error *err)
 {
     const struct { int option, value; const char *name; } table[] = {
         {ZMQ_LINGER, 0, "LINGER"},
@@ -92,10 +107,11 @@ static fw_status set_common(fw_socket *s, const fw_socket_opts *opts, const char
         {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS, "HEARTBEAT_TIMEOUT"},
         {ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS, "RECONNECT_IVL_MAX"},
         {ZMQ_TCP_KEEPALIVE, 1, "TCP_KEEPALIVE"},
-        {ZMQ_TCP_KEEPALIVE_IDLE, 30, "TCP_KEEPALIVE_IDLE"},
-        {ZMQ_TCP_KEEPALIVE_INTVL, 10, "TCP_KEEPALIVE_INTVL"},
+        {ZMQ_RECONNECT_IVL, RECONNECT_MS, "RECONNECT_IVL"},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, "HANDSHAKE_IVL"},
+        {ZMQ_TCP_KEEPALIVE_IDLE, 10, "TCP_KEEPALIVE_IDLE"},
+        {ZMQ_TCP_KEEPALIVE_INTVL, 3, "TCP_KEEPALIVE_INTVL"},
         {ZMQ_TCP_KEEPALIVE_CNT, 3, "TCP_KEEPALIVE_CNT"},
-        {ZMQ_IPV6, strchr(endpoint, '[') != NULL, "IPV6"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) FW_TRY(fw_socket_set_int(s, table[i].option, table[i].value, table[i].name, err));
     if (zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &opts->max_message, sizeof opts->max_message) != 0)
@@ -109,7 +125,8 @@ fw_status fw_socket_open(fw_socket *s, fw_bus *b, const fw_socket_opts *opts, co
     fw_socket open = {.zmq = zmq_socket(b->context, opts->type)};
     if (open.zmq == NULL) return fw_fail(err, FW_ERR_BUS, "bus: no socket for %s: %s", endpoint, zmq_strerror(zmq_errno()));
     open.bus = fw_bus_retain(b);
-    fw_status status = set_common(&open, opts, endpoint, err);
+    fw_status status = set_common(&open, opts, err);
+    if (status == FW_OK) status = fw_socket_secure(&open, opts->side, endpoint, err);
     if (status < 0) {
         fw_socket_close(&open, 0);
         return status;
@@ -159,8 +176,16 @@ static fw_status bind_failed(const char *endpoint, int code, fw_error *err)
     }
 }
 
+/* IPv6 beside IPv4, but for an IPv4 address: as bound it would read [::ffff:127.0.0.1]. A name, and *, mean both. */
+static fw_status set_family(fw_socket *s, const char *endpoint, fw_error *err)
+{
+    return fw_socket_set_int(s, ZMQ_IPV6, !fw_endpoint_is_ipv4(endpoint), "IPV6", err);
+}
+
 fw_status fw_socket_bind(fw_socket *s, const char *endpoint, fw_error *err)
 {
+    if (!s->encrypted) FW_TRY(fw_secure_plain(s->bus->secure, endpoint, true, err));
+    FW_TRY(set_family(s, endpoint, err));
     if (is_of(endpoint, "ipc://") && ipc_is_taken(endpoint)) return bind_failed(endpoint, EADDRINUSE, err);
     if (zmq_bind(s->zmq, endpoint) != 0) return bind_failed(endpoint, zmq_errno(), err);
     size_t len = sizeof s->endpoint;
@@ -175,6 +200,8 @@ fw_status fw_socket_connect(fw_socket *s, const char *endpoint, fw_error *err)
     FW_TRY(check_endpoint(endpoint, err));
     if (is_of(endpoint, any)) snprintf(s->endpoint, sizeof s->endpoint, "%s%s", here, endpoint + strlen(any));
     else snprintf(s->endpoint, sizeof s->endpoint, "%s", endpoint);
+    if (!s->encrypted) FW_TRY(fw_secure_plain(s->bus->secure, s->endpoint, false, err));
+    FW_TRY(set_family(s, s->endpoint, err));
     if (zmq_connect(s->zmq, s->endpoint) != 0)
         return fw_fail(err, FW_ERR_CONFIG, "bus: cannot connect to '%s': %s; write tcp://HOST:PORT or ipc://PATH", endpoint, zmq_strerror(zmq_errno()));
     return FW_OK;

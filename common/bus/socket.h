@@ -3,33 +3,57 @@
 #ifndef FW_BUS_SOCKET_H
 #define FW_BUS_SOCKET_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
-#include "common/bus/bus.h"
+#include "common/bus/secure.h"
 
 #define FW_ENDPOINT_TEXT 512
 
 /** A context and who uses it: the fw_bus itself and each of its sockets. The last one to leave ends it. */
-struct fw_bus { void *context; atomic_int users; };
+struct fw_bus {
+    void *context;
+    atomic_int users;
+    fw_secure *secure;                    /* NULL until fw_bus_secure */
+    fw_zap *zap;                          /* from the first server socket on; under lock */
+    pthread_mutex_t lock;
+};
 
 fw_bus *fw_bus_retain(fw_bus *b);
+/** A context of its own that is as secure as b, and counts whom it refuses with it. */
+fw_status fw_bus_create_beside(fw_bus **out, const fw_bus *b, fw_error *err);
+
+/** Which side of a connection a socket is. It decides the keys (when the bus has some), and whether plain text may leave the host (never, unless
+ *  the bus is insecure). */
+typedef enum fw_side {
+    FW_SIDE_PLAIN,                        /* has no keys: stays on this host */
+    FW_SIDE_READER,                       /* connects to a publisher: SUB, DEALER */
+    FW_SIDE_PUBLISHER,                    /* bound; lets in whoever may read: XPUB */
+    FW_SIDE_REPLAY,                       /* bound; lets in whoever may fetch and acknowledge: ROUTER. zmq_msg_gets(m, "User-Id") is the name in the list */
+    FW_SIDE_OWN_KEYS                      /* brings keys of its own: a desk and the lines to it */
+} fw_side;
 
 typedef struct fw_socket {
     void *zmq;                            /* NULL: not open */
     fw_bus *bus;
+    bool encrypted;
     char endpoint[FW_ENDPOINT_TEXT];
 } fw_socket;
 
 typedef struct fw_socket_opts {
     int type;                             /* ZMQ_XPUB, ZMQ_SUB, ZMQ_PAIR, ZMQ_DEALER, ZMQ_ROUTER */
     int high_water;                       /* messages, both ways */
-    int64_t max_message;                  /* bytes accepted from the peer */
+    int64_t max_message;                  /* bytes accepted from the peer; below 300 the handshake of CURVE does not come through */
+    fw_side side;
 } fw_socket_opts;
 
 /** Opens an unconnected socket with the common options. On error nothing is left open. */
 fw_status fw_socket_open(fw_socket *s, fw_bus *b, const fw_socket_opts *opts, const char *endpoint, fw_error *err);
 /** Closes; up to linger_ms for what is queued, in the background. Safe on a socket that is not open. */
 void      fw_socket_close(fw_socket *s, int linger_ms);
+/** Of secure.c. Keys as the side and the bus want them; part of fw_socket_open. */
+fw_status fw_socket_secure(fw_socket *s, fw_side side, const char *endpoint, fw_error *err);
+fw_status fw_socket_be_client(fw_socket *s, const char *server, const fw_bus_keys *own, fw_error *err);
 fw_status fw_socket_set_int(fw_socket *s, int option, int value, const char *name, fw_error *err);
 fw_status fw_socket_set_text(fw_socket *s, int option, const char *value, const char *name, fw_error *err);
 fw_status fw_socket_bind(fw_socket *s, const char *endpoint, fw_error *err);

@@ -22,7 +22,7 @@ fw_status fw_subscriber_create(fw_subscriber **out, fw_bus *b, const char *endpo
     FW_AUTO(fw_subscriber) *s = calloc(1, sizeof *s);
     if (s == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: subscriber");
     zmq_msg_init(&s->payload);
-    fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE};
+    fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = HIGH_WATER, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER};
     FW_TRY(fw_socket_open(&s->socket, b, &opts, endpoint, err));
     if (zmq_setsockopt(s->socket.zmq, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) != 0)
         return fw_fail(err, FW_ERR_BUS, "bus: %s: cannot subscribe to '%s': %s", endpoint, prefix, zmq_strerror(zmq_errno()));
@@ -34,7 +34,6 @@ fw_status fw_subscriber_create(fw_subscriber **out, fw_bus *b, const char *endpo
 
 fw_status fw_subscriber_connect(fw_subscriber *s, const char *endpoint, fw_error *err)
 {
-    if (endpoint != NULL && strchr(endpoint, '[') != NULL) FW_TRY(fw_socket_set_int(&s->socket, ZMQ_IPV6, 1, "IPV6", err));
     return fw_socket_connect(&s->socket, endpoint, err);
 }
 
