@@ -18,9 +18,9 @@
 
 /* ---- fields: the members that a struct of ours and a message share, as tables ----------------------------------------------------------- */
 
-typedef enum field_type { TEXT, F64, U64, U32, I32, FLAG, VALUES, WORDS } field_type;
+typedef enum field_type { TEXT, F64, U64, U32, I32, FLAG, TEXTS, VALUES, WORDS } field_type;      /* from TEXTS on: lists */
 
-/** VALUES and WORDS: `ours` and `theirs` are the lists, the counts stand at n_ours and n_theirs. */
+/** Of lists: `ours` and `theirs` are the lists, the counts stand at n_ours and n_theirs. */
 typedef struct field { field_type type; size_t ours, theirs, n_ours, n_theirs; } field;
 
 /** A message with its table. */
@@ -64,13 +64,26 @@ static void *pack_words(const fw_word *v, size_t n)
     return list;
 }
 
+/* The texts stay where they are. */
+static void *pack_texts(char *const *v, size_t n)
+{
+    char **list = calloc(n + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < n; i++) list[i] = text_of(v[i]);
+    return list;
+}
+
+static void *pack_list(field_type type, const void *v, size_t n)
+{
+    return type == TEXTS ? pack_texts(v, n) : type == VALUES ? pack_values(v, n) : pack_words(v, n);
+}
+
 static fw_status pack_fields(ProtobufCMessage *message, const void *from, const shape *s, fw_error *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         const field *f = &s->fields[i];
         const char *ours = (const char *)from + f->ours;
         char *theirs = (char *)message + f->theirs;
-        const size_t n = f->type == VALUES || f->type == WORDS ? *(const size_t *)((const char *)from + f->n_ours) : 0;
+        const size_t n = f->type >= TEXTS ? *(const size_t *)((const char *)from + f->n_ours) : 0;
         switch (f->type) {
         case TEXT: *(char **)theirs = text_of(*(char *const *)ours); break;
         case F64: *(double *)theirs = *(const double *)ours; break;
@@ -78,8 +91,8 @@ static fw_status pack_fields(ProtobufCMessage *message, const void *from, const 
         case U32: *(uint32_t *)theirs = *(const uint32_t *)ours; break;
         case I32: *(int32_t *)theirs = *(const int32_t *)ours; break;
         case FLAG: *(protobuf_c_boolean *)theirs = *(const bool *)ours; break;
-        case VALUES: case WORDS: {
-            void *list = f->type == VALUES ? pack_values(*(fw_value *const *)ours, n) : pack_words(*(fw_word *const *)ours, n);
+        case TEXTS: case VALUES: case WORDS: {
+            void *list = pack_list(f->type, *(const void *const *)ours, n);
             if (list == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message with a list of %zu", n);
             *(void **)theirs = list;
             *(size_t *)((char *)message + f->n_theirs) = n;
@@ -94,7 +107,15 @@ static fw_status pack_fields(ProtobufCMessage *message, const void *from, const 
 static void release_lists(ProtobufCMessage *message, const shape *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->fields[i].type == VALUES || s->fields[i].type == WORDS) free(*(void **)((char *)message + s->fields[i].theirs));
+        if (s->fields[i].type >= TEXTS) free(*(void **)((char *)message + s->fields[i].theirs));
+}
+
+static fw_status unpack_texts(char ***out, size_t *n_out, char *const *list, size_t n, fw_error *err)
+{
+    FW_TRY(fw_alloc_zeroed((void **)out, n + 1, sizeof **out, "texts", err));
+    *n_out = n;
+    for (size_t i = 0; i < n; i++) FW_TRY(fw_copy_text(&(*out)[i], list[i], err));
+    return FW_OK;
 }
 
 static fw_status unpack_values(fw_value **out, size_t *n_out, Flywheel__NamedValue *const *list, size_t n, fw_error *err)
@@ -132,6 +153,9 @@ static fw_status unpack_fields(void *to, const ProtobufCMessage *message, const 
         case U32: *(uint32_t *)ours = *(const uint32_t *)theirs; break;
         case I32: *(int32_t *)ours = *(const int32_t *)theirs; break;
         case FLAG: *(bool *)ours = *(const protobuf_c_boolean *)theirs != 0; break;
+        case TEXTS:
+            FW_TRY(unpack_texts((char ***)ours, (size_t *)((char *)to + f->n_ours), *(char **const *)theirs, *(const size_t *)((const char *)message + f->n_theirs), err));
+            break;
         case VALUES:
             FW_TRY(unpack_values((fw_value **)ours, (size_t *)((char *)to + f->n_ours), *(Flywheel__NamedValue **const *)theirs,
                                  *(const size_t *)((const char *)message + f->n_theirs), err));
@@ -143,6 +167,12 @@ static fw_status unpack_fields(void *to, const ProtobufCMessage *message, const 
         }
     }
     return FW_OK;
+}
+
+static void free_texts(char **v, size_t n)
+{
+    for (size_t i = 0; v != NULL && i < n; i++) free(v[i]);
+    free(v);
 }
 
 static void free_values(fw_value *v, size_t n)
@@ -197,7 +227,9 @@ static void free_unpacked(ProtobufCMessage *m)
 
 static const field ingest_fields[] = {O(TEXT, project, Ingest, project), O(TEXT, directory, Ingest, directory), O(TEXT, output, Ingest, output)};
 static const field open_fields[] = {O(TEXT, project, Open, project), O(TEXT, directory, Open, directory), O(TEXT, dataset, Open, dataset),
-                                    O(U32, folds, Open, folds), O(U32, fold, Open, fold), O(FLAG, shared, Open, shared)};
+                                    O(U32, folds, Open, folds), O(U32, fold, Open, fold), O(FLAG, shared, Open, shared),
+                                    {TEXTS, offsetof(fw_order, overrides), offsetof(Flywheel__Open, overrides), offsetof(fw_order, n_overrides),
+                                     offsetof(Flywheel__Open, n_overrides)}};
 static const field create_fields[] = {O(TEXT, path, Create, checkpoint), O(F64, checkpoint_every_s, Create, checkpoint_every_s),
                                       O(U64, checkpoint_every_rounds, Create, checkpoint_every_rounds)};
 static const field restore_fields[] = {O(TEXT, dataset, Restore, from)};
@@ -307,6 +339,7 @@ void fw_order_destroy(fw_order **order)
     char *texts[] = {o->project, o->directory, o->dataset, o->path, o->split, o->output, o->format, o->bus};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     free_values(o->values, o->n_values);
+    free_texts(o->overrides, o->n_overrides);
     free(o);
     *order = NULL;
 }

@@ -30,6 +30,7 @@ typedef struct fw_order {
     bool mark_best, best, skip_bad_rows, shared, leave;
     int32_t exit_code;
     fw_value *values; size_t n_values;
+    char **overrides; size_t n_overrides;                  /* each "key=value", over `project` */
 } fw_order;
 
 typedef struct fw_part_seconds { double load, forward, backward, sum, optimizer, wait; } fw_part_seconds;

@@ -93,10 +93,19 @@ static fw_status take_part(void *context, const worker_part *part, fw_error *err
 
 /* ---- orders: Collective, one function each -------------------------------------------------------------------------------------------- */
 
+static fw_status read_project(fw_project **out, const fw_order *o, fw_error *err)
+{
+    static const char name[] = "the project in an order";
+    if (o->n_overrides == 0) return fw_project_parse(out, o->project, name, o->directory, err);
+    FW_AUTO(fw_project) *given = NULL;
+    FW_TRY(fw_project_parse(&given, o->project, name, o->directory, err));
+    return fw_project_with(out, given, (const char *const *)o->overrides, o->n_overrides, err);
+}
+
 static fw_status parse_project(fw_project **out, const worker *w, const fw_order *o, fw_error *err)
 {
     fw_project_destroy(out);
-    fw_status s = fw_project_parse(out, o->project, "the project in an order", o->directory, err);
+    fw_status s = read_project(out, o, err);
     return reduce_of(w)->agree(reduce_of(w)->context, s, err);
 }
 

@@ -147,6 +147,9 @@ fw_status fw_project_available(const fw_project *p, fw_error *err);
 /** Every value, in the order of the life cycle, as YAML that loads to the same struct: canonical, so equal projects give equal text.
  *  Overrides applied, defaults written out. malloc'ed. */
 fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err);
+/** What was said, in the file and over it, and no default: flow YAML. Read again and changed by fw_project_with it gives what p so changed gives.
+ *  malloc'ed. */
+fw_status fw_project_given(char **yaml, const fw_project *p, fw_error *err);
 /** The part that shapes the dataset, canonical: data without data.dataset, problem.target, problem.task; which columns features makes ingest store,
  *  and their declared types (not those set by fw_project_set_types); attributes of fairness stored for their sake. Its digest tells whether a
  *  dataset is of this project. FW_ERR_CONFIG when this version can't make it. */

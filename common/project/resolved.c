@@ -166,6 +166,13 @@ fw_status fw_project_resolved(char **yaml, const fw_project *p, fw_error *err)
     return take(yaml, &out, err);
 }
 
+fw_status fw_project_given(char **yaml, const fw_project *p, fw_error *err)
+{
+    FW_AUTO(fw_text) out = {0};
+    fw_yaml_node(&out, ((const fw_internal *)p->internal)->tree);
+    return take(yaml, &out, err);
+}
+
 /* Which columns are stored, and as what, follows from features too: listed or not, ignored, of a declared type. What ingest itself found is auto. */
 
 static fw_feature_type declared(const fw_project *p, const fw_feature_spec *s)

@@ -31,6 +31,7 @@ typedef struct sweep {
     coord_own_ranks own;
     coord_source source;
     coord_study *study;
+    char *project_given;               /* as text */
     coord_trials trials;
     coord_sweep_progress *progress;
 } sweep;
@@ -141,7 +142,8 @@ static fw_status open_study(sweep *s, fw_error *err)
     FW_TRY(coord_study_open(&s->study, &opts, err));
     FW_TRY(coord_gangs_end_earlier(s->folder, err));
     if (s->project->tune.trials > coord_study_budget(s->study)) FW_TRY(coord_study_extend(s->study, s->project->tune.trials, err));
-    s->trials = (coord_trials){.project = s->project, .dataset = s->dataset, .folder = s->folder,
+    FW_TRY(fw_project_given(&s->project_given, s->project, err));
+    s->trials = (coord_trials){.project = s->project, .given = s->project_given, .dataset = s->dataset, .folder = s->folder,
                                .space = coord_study_space(s->study), .metric = coord_study_metric(s->study), .max_rounds = coord_study_max_rounds(s->study),
                                .folds = (uint32_t)FW_MAX(s->project->tune.objective.folds, (uint64_t)1), .seeds = (uint32_t)FW_MAX(s->project->tune.objective.seeds, (uint64_t)1),
                                .shared = s->source.n > 1};
@@ -256,6 +258,7 @@ static void release(sweep *s)
     free(s->overrides);
     free(s->dataset);
     free(s->folder);
+    free(s->project_given);
 }
 
 static fw_status run(coord_call *call, fw_error *err)

@@ -35,7 +35,7 @@ fw_status coord_print_notes(void *context, const fw_answer *progress, fw_error *
     return FW_OK;
 }
 
-static fw_status send_order(coord_group *g, fw_order *order, fw_error *err)
+fw_status coord_group_send(coord_group *g, fw_order *order, fw_error *err)
 {
     void *bytes = NULL;
     size_t len = 0;
@@ -61,11 +61,10 @@ static fw_status next_answer(coord_group *g, fw_answer **out, fw_error *err)
     return fw_fail(err, FW_ERR_INTERNAL, "an answer to another order came");
 }
 
-fw_status coord_group_order(coord_group *g, fw_order *order, coord_progress progress, void *context, fw_answer **answer, fw_error *err)
+fw_status coord_group_answer(coord_group *g, coord_progress progress, void *context, fw_answer **answer, fw_error *err)
 {
     fw_status handled = FW_OK;
     fw_error first = {0};
-    FW_TRY(send_order(g, order, err));
     for (;;) {
         fw_answer *a = NULL;
         FW_TRY(next_answer(g, &a, err));
@@ -82,8 +81,14 @@ fw_status coord_group_order(coord_group *g, fw_order *order, coord_progress prog
     }
 }
 
+fw_status coord_group_order(coord_group *g, fw_order *order, coord_progress progress, void *context, fw_answer **answer, fw_error *err)
+{
+    FW_TRY(coord_group_send(g, order, err));
+    return coord_group_answer(g, progress, context, answer, err);
+}
+
 fw_status coord_group_close(coord_group *g, int exit_code, fw_error *err)
 {
     fw_order close = {.kind = FW_ORDER_CLOSE, .exit_code = exit_code};
-    return send_order(g, &close, err);
+    return coord_group_send(g, &close, err);
 }

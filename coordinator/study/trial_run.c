@@ -19,41 +19,69 @@ uint32_t coord_trials_parts(const coord_trials *t) { return t->folds * t->seeds;
 
 /* ---- its project --------------------------------------------------------------------------------------------------------------------------- */
 
-static fw_status load_point(fw_project **out, const coord_trials *t, const double *x, fw_error *err)
+/** What a trial sets in the project file, each "key=value": its point, and what the study itself has to say. The ranks are told this alone. */
+typedef struct changes { char **v; size_t n; } changes;
+
+static void changes_destroy(changes *c)
 {
-    FW_FREE const char **all = NULL;
-    FW_FREE fw_text *texts = NULL;
-    size_t n = 0;
-    fw_status s = FW_OK;
-    FW_TRY(fw_alloc_zeroed((void **)&all, t->space->n + 1, sizeof *all, "overrides", err));
-    FW_TRY(fw_alloc_zeroed((void **)&texts, t->space->n + 1, sizeof *texts, "overrides", err));
-    for (size_t i = 0; s == FW_OK && i < t->space->n; i++) {
-        if (isnan(x[i])) continue;                     /* not active */
-        s = coord_param_override(&texts[i], &t->space->param[i], x[i], err);
-        all[n++] = texts[i].data;
-    }
-    if (s == FW_OK) s = fw_project_with(out, t->project, all, n, err);
-    for (size_t i = 0; i < t->space->n; i++) fw_text_destroy(&texts[i]);
-    return s;
+    while (c->n > 0) free(c->v[--c->n]);
+    free(c->v);
 }
 
-static fw_status set_number(fw_project *p, const char *key, uint64_t value, fw_error *err)
+static fw_status take_change(changes *c, fw_text *text, fw_error *err)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    return fw_project_set(p, key, text, err);
+    FW_TRY(fw_text_check(text, err));
+    c->v[c->n++] = fw_text_take(text);
+    return FW_OK;
+}
+
+static fw_status add_point(changes *c, const coord_space *space, const double *x, fw_error *err)
+{
+    for (size_t i = 0; i < space->n; i++) {
+        FW_AUTO(fw_text) text = {0};
+        if (isnan(x[i])) continue;                     /* not active */
+        FW_TRY(coord_param_override(&text, &space->param[i], x[i], err));
+        FW_TRY(take_change(c, &text, err));
+    }
+    return FW_OK;
+}
+
+static fw_status add_number(changes *c, const char *key, uint64_t value, fw_error *err)
+{
+    FW_AUTO(fw_text) text = {0};
+    fw_text_format(&text, "%s=%llu", key, (unsigned long long)value);
+    return take_change(c, &text, err);
+}
+
+/* Of the point, else of the project file. What is no whole number is refused when the project is made. */
+static uint64_t number_of(const changes *c, const char *key, uint64_t otherwise)
+{
+    const size_t len = strlen(key);
+    for (size_t i = 0; i < c->n; i++)
+        if (strncmp(c->v[i], key, len) == 0 && c->v[i][len] == '=') (void)fw_parse_uint64(&otherwise, c->v[i] + len + 1, strlen(c->v[i] + len + 1));
+    return otherwise;
+}
+
+static fw_status make_changes(changes *c, const coord_trials *t, const double *x, uint32_t part, fw_error *err)
+{
+    static const char epochs[] = "train.epochs", seed[] = "train.seed";
+    const uint32_t more = part / t->folds;
+    FW_TRY(fw_alloc_zeroed((void **)&c->v, t->space->n + 2, sizeof *c->v, "overrides", err));
+    FW_TRY(add_point(c, t->space, x, err));
+    if (number_of(c, epochs, t->project->train.epochs) > t->max_rounds) FW_TRY(add_number(c, epochs, t->max_rounds, err));
+    return more > 0 ? add_number(c, seed, number_of(c, seed, t->project->train.seed) + more, err) : FW_OK;
+}
+
+static fw_status changed(fw_project **out, const coord_trials *t, const changes *c, fw_error *err)
+{
+    return fw_project_with(out, t->project, (const char *const *)c->v, c->n, err);
 }
 
 fw_status coord_trial_project(fw_project **out, const coord_trials *t, const double *x, uint32_t part, fw_error *err)
 {
-    FW_AUTO(fw_project) *p = NULL;
-    const uint32_t seed = part / t->folds;
-    FW_TRY(load_point(&p, t, x, err));
-    if (p->train.epochs > t->max_rounds) FW_TRY(set_number(p, "train.epochs", t->max_rounds, err));
-    if (seed > 0) FW_TRY(set_number(p, "train.seed", p->train.seed + seed, err));
-    *out = p;
-    p = NULL;
-    return FW_OK;
+    FW_AUTO(changes) c = {0};
+    FW_TRY(make_changes(&c, t, x, part, err));
+    return changed(out, t, &c, err);
 }
 
 /* ---- its folder ------------------------------------------------------------------------------------------------------------------------------ */
@@ -84,13 +112,14 @@ fw_status coord_trial_clean(const coord_trials *t, uint64_t trial, bool keep_mod
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static fw_status set_up(coord_trial_run *r, const double *x, fw_error *err)
+/* The coordinator's part of it; the ranks don't wait for that. */
+static fw_status set_up(coord_trial_run *r, const changes *c, fw_error *err)
 {
     char name[40] = "checkpoint.h5";
     FW_FREE char *folder = NULL;
     FW_AUTO(fw_text) previous = {0};
     if (coord_trials_parts(r->all) > 1) snprintf(name, sizeof name, "checkpoint.%u.h5", r->part);
-    FW_TRY(coord_trial_project(&r->project, r->all, x, r->part, err));
+    FW_TRY(changed(&r->project, r->all, c, err));
     r->rounds_wanted = r->project->train.epochs;
     FW_TRY(coord_trial_path(&folder, r->all, r->trial, NULL, err));
     FW_TRY(fw_make_dirs(folder, err));
@@ -101,14 +130,23 @@ static fw_status set_up(coord_trial_run *r, const double *x, fw_error *err)
     return FW_OK;
 }
 
-static fw_status open_rows(const coord_trial_run *r, coord_group *g, fw_error *err)
+/* What the coordinator found wrong is told better than what the ranks say of the same; but a loss comes first. */
+static fw_status worse(fw_status answer, fw_status own, const fw_error *why, fw_error *err)
 {
-    FW_FREE char *yaml = NULL;
-    FW_TRY(fw_project_resolved(&yaml, r->project, err));
+    return own == FW_OK || answer == FW_ERR_LOST ? answer : fw_fail(err, own, "%s", why->text);
+}
+
+static fw_status open_rows(coord_trial_run *r, coord_group *g, const double *x, fw_error *err)
+{
+    FW_AUTO(changes) c = {0};
+    fw_error why = {0};
     const bool folds = r->all->folds > 1;
-    fw_order open = {.kind = FW_ORDER_OPEN, .project = yaml, .directory = r->project->dir, .dataset = (char *)r->all->dataset, .shared = r->all->shared,
-                     .folds = folds ? r->all->folds : 0, .fold = folds ? r->part % r->all->folds : 0};
-    return coord_group_order(g, &open, NULL, NULL, NULL, err);
+    FW_TRY(make_changes(&c, r->all, x, r->part, err));
+    fw_order open = {.kind = FW_ORDER_OPEN, .project = (char *)r->all->given, .directory = r->all->project->dir, .dataset = (char *)r->all->dataset, .shared = r->all->shared,
+                     .folds = folds ? r->all->folds : 0, .fold = folds ? r->part % r->all->folds : 0, .overrides = c.v, .n_overrides = c.n};
+    FW_TRY(coord_group_send(g, &open, err));
+    const fw_status own = set_up(r, &c, &why);
+    return worse(coord_group_answer(g, NULL, NULL, NULL, err), own, &why, err);
 }
 
 static fw_order create_order(const coord_trial_run *r, const char *from)
@@ -149,8 +187,7 @@ fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coo
     r->all = t;
     r->trial = trial;
     r->part = part;
-    FW_TRY(set_up(r, x, err));
-    FW_TRY(open_rows(r, g, err));
+    FW_TRY(open_rows(r, g, x, err));
     FW_TRY(create(r, g, err));
     *out = r;
     r = NULL;
@@ -215,12 +252,14 @@ static fw_status write_progress(const coord_trial_run *r, fw_error *err)
 fw_status coord_trial_run_save(coord_trial_run *r, coord_group *g, fw_error *err)
 {
     FW_FREE char *path = NULL;
+    fw_error why = {0};
     const fw_round_result *kept = coord_rounds_kept(&r->rounds, r->project);
     FW_TRY(coord_trial_path(&path, r->all, r->trial, model_file, err));
-    FW_TRY(write_progress(r, err));
     fw_order save = {.kind = FW_ORDER_SAVE, .path = path, .best = coord_rounds_keeps_best(&r->rounds, r->project),
                      .values = kept != NULL ? kept->validation : NULL, .n_values = kept != NULL ? kept->n_validation : 0};
-    return coord_group_order(g, &save, NULL, NULL, NULL, err);
+    FW_TRY(coord_group_send(g, &save, err));
+    const fw_status own = write_progress(r, &why);
+    return worse(coord_group_answer(g, NULL, NULL, NULL, err), own, &why, err);
 }
 
 bool coord_trial_run_finished(const coord_trial_run *r) { return r->rounds.n >= r->rounds_wanted || coord_best_stops(&r->rounds.best, r->project); }

@@ -12,6 +12,7 @@
 /** What all trials of a study have in common; outlives them. */
 typedef struct coord_trials {
     const fw_project *project;                 /* the project file, with what is set on the command line */
+    const char *given;                         /* the same as text: fw_project_given */
     const char *dataset, *folder;              /* folder: of the study */
     const coord_space *space;
     const char *metric;                        /* the objective */
@@ -23,7 +24,7 @@ typedef struct coord_trials {
 /** Trainings of one trial: one for each fold and seed. */
 uint32_t coord_trials_parts(const coord_trials *t);
 
-/** The project file with the values of the point, and the seed of the part. FW_ERR_CONFIG: the point breaks a rule of the project file. */
+/** The project file with the values of the point, the rounds of the study at most, and the seed of the part. FW_ERR_CONFIG: the point breaks a rule of the project file. */
 fw_status coord_trial_project(fw_project **out, const coord_trials *t, const double *x, uint32_t part, fw_error *err);
 /** A file in the trial's folder, or the folder (name NULL); malloc'ed. */
 fw_status coord_trial_path(char **out, const coord_trials *t, uint64_t trial, const char *name, fw_error *err);

@@ -13,6 +13,7 @@
 #include "common/core/fs.h"
 #include "common/core/hash.h"
 #include "common/core/size.h"
+#include "common/core/text.h"
 #include "coordinator/study/source.h"
 
 enum { FAKE_GROUPS = 8 };
@@ -37,6 +38,7 @@ typedef struct fake_groups {
     _Atomic bool given_up[FAKE_GROUPS];
     _Atomic uint32_t advances, losses, opens;
     void (*took)(void *context, fw_order_kind kind, double seconds);       /* from an answer to the next order; under the mutex */
+    void (*work)(void *context, const fw_order *o, uint64_t number);       /* to open or to advance, while it is done; number: of its kind, from 1 */
     void *context;
     pthread_mutex_t mutex;
     fake_group group[FAKE_GROUPS];
@@ -82,6 +84,20 @@ static inline void fake_round(fw_round_result *r, fw_value *value, const fake_gr
     *r = (fw_round_result){.position = {round, round * 10, round * 100}, .validation = value, .n_validation = 1};
 }
 
+/* The losses follow from all of what is said of the trial. */
+static inline void fake_open(fake_group *g, const fw_order *o)
+{
+    FW_AUTO(fw_text) text = {0};
+    fw_text_add(&text, o->project);
+    for (size_t i = 0; i < o->n_overrides; i++) fw_text_format(&text, "\n%s", o->overrides[i]);
+    fake_replace(&g->project, text.data);
+}
+
+static inline void fake_work(const fake_group *g, const fw_order *o, uint64_t number)
+{
+    if (g->all->work != NULL) g->all->work(g->all->context, o, number);
+}
+
 static inline void fake_answer(fake_group *g, const fw_order *o)
 {
     fw_round_result rounds[128];
@@ -89,8 +105,8 @@ static inline void fake_answer(fake_group *g, const fw_order *o)
     fw_answer a = {.number = o->number, .last = true, .text = (char *)"as it was told to"};
     switch ((int)o->kind) {
     case FW_ORDER_OPEN:
-        fake_replace(&g->project, o->project);
-        g->all->opens++;
+        fake_open(g, o);
+        fake_work(g, o, ++g->all->opens);
         break;
     case FW_ORDER_CREATE:
     case FW_ORDER_RESTORE:
@@ -102,6 +118,7 @@ static inline void fake_answer(fake_group *g, const fw_order *o)
         break;
     case FW_ORDER_ADVANCE: {
         const uint32_t n = ++g->all->advances;
+        fake_work(g, o, n);
         if (g->all->lose_every > 0 && n % g->all->lose_every == 0) a.status = FW_ERR_LOST;
         else if (fake_diverges(g)) a.status = FW_ERR_NUMERIC;
         else fake_round(&rounds[0], &values[0], g, ++g->rounds);

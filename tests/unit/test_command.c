@@ -17,6 +17,8 @@
 
 static fw_value three_values[] = {{(char *)"accuracy", 0.875}, {(char *)"log_loss", 1e-300}, {(char *)"", -INFINITY}};
 
+static char *two_texts[] = {(char *)"train.epochs=3", (char *)""};
+
 /* Each kind with every field it carries; order of fw_order_kind. */
 static const fw_order orders[] = {
     {.kind = FW_ORDER_INGEST, .number = 1, .project = (char *)"project: p\n", .directory = (char *)"/data/a b", .output = (char *)"p.dataset.h5"},
@@ -27,7 +29,9 @@ static const fw_order orders[] = {
      .dataset = (char *)"p.dataset.h5",
      .folds = 5,
      .fold = 4,
-     .shared = true},
+     .shared = true,
+     .overrides = two_texts,
+     .n_overrides = 2},
     {.kind = FW_ORDER_CREATE, .number = 3, .path = (char *)"runs/x/checkpoint.h5", .checkpoint_every_s = 60.5, .checkpoint_every_rounds = 7},
     {.kind = FW_ORDER_RESTORE,
      .number = 4,
@@ -102,6 +106,8 @@ static void same_order(const fw_order *got, const fw_order *o)
     assert_true(got->folds == o->folds && got->fold == o->fold);
     assert_true(got->exit_code == o->exit_code && got->leave == o->leave);
     same_values(got->values, got->n_values, o->values, o->n_values);
+    assert_int_equal(got->n_overrides, o->n_overrides);
+    for (size_t i = 0; i < o->n_overrides; i++) same_text(got->overrides[i], o->overrides[i]);
 }
 
 static void *pack_order(const fw_order *o, size_t *len)
@@ -136,7 +142,7 @@ static void texts_that_are_not_given_come_out_empty(void **state)
         assert_int_equal(o->kind, i);
         switch (o->kind) {                         /* what the one who obeys will read without asking */
         case FW_ORDER_INGEST: assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->output[0] == '\0'); break;
-        case FW_ORDER_OPEN: assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->dataset[0] == '\0'); break;
+        case FW_ORDER_OPEN: assert_true(o->project[0] == '\0' && o->directory[0] == '\0' && o->dataset[0] == '\0' && o->n_overrides == 0); break;
         case FW_ORDER_CREATE: case FW_ORDER_LOAD_MODEL: case FW_ORDER_PROBE: assert_true(o->path[0] == '\0'); break;
         case FW_ORDER_SAVE: assert_true(o->path[0] == '\0' && o->values != NULL && o->n_values == 0); break;
         case FW_ORDER_RESTORE: assert_true(o->path[0] == '\0' && o->dataset[0] == '\0'); break;

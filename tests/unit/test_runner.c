@@ -54,11 +54,13 @@ static void close_stage(stage *t)
 static fw_status run(stage *t, fake_groups *fake, uint32_t slots, coord_study_how how)
 {
     const bool lockstep = slots > 0;
+    FW_FREE char *given = NULL;
+    if (fw_project_given(&given, t->project, &t->err) != FW_OK) fail_msg("%s", t->err.text);
     const coord_source source = fake_source(fake);
     const coord_study_opts study = {.dir = t->folder, .project = t->project, .dataset_digest = "d", .slots = lockstep ? slots : fake->n, .lockstep = lockstep, .how = how};
     coord_study_close(&t->study);
     if (coord_study_open(&t->study, &study, &t->err) != FW_OK) fail_msg("%s", t->err.text);
-    const coord_trials trials = {.project = t->project, .dataset = "none", .folder = t->folder, .space = coord_study_space(t->study),
+    const coord_trials trials = {.project = t->project, .given = given, .dataset = "none", .folder = t->folder, .space = coord_study_space(t->study),
                                  .metric = coord_study_metric(t->study), .max_rounds = coord_study_max_rounds(t->study), .folds = 1, .seeds = 1};
     const coord_runner_opts opts = {.study = t->study, .source = &source, .trials = &trials, .slots = coord_study_slots(t->study), .lockstep = lockstep};
     const fw_status s = coord_runner_run(&opts, &t->err);
@@ -194,6 +196,80 @@ static void what_ended_leaves_no_files(void **state)
     close_stage(&t);
 }
 
+/* ---- what the ranks are told --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct opened { const stage *t; char *resolved[64]; size_t n; } opened;
+
+/** As a worker reads the order. */
+static void keep_project(void *context, const fw_order *o, uint64_t number)
+{
+    opened *all = context;
+    fw_project *given = NULL, *p = NULL;
+    (void)number;
+    if (o->kind != FW_ORDER_OPEN) return;
+    assert_int_equal(fw_project_parse(&given, o->project, "order", o->directory, NULL), FW_OK);
+    assert_int_equal(fw_project_with(&p, given, (const char *const *)o->overrides, o->n_overrides, NULL), FW_OK);
+    assert_true(all->n < 64 && fw_project_resolved(&all->resolved[all->n++], p, NULL) == FW_OK);
+    fw_project_destroy(&given);
+    fw_project_destroy(&p);
+}
+
+static bool was_opened(const opened *all, const char *resolved)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->resolved[i], resolved) == 0) return true;
+    return false;
+}
+
+static void an_order_to_open_gives_the_project_of_the_trial(void **state)
+{
+    (void)state;
+    stage t;
+    opened all = {.t = &t};
+    fake_groups fake = {.n = 1, .work = keep_project, .context = &all};
+    open_stage(&t);
+    assert_int_equal(fw_project_set(t.project, "tune.pruner.max_rounds", "5", &t.err), FW_OK);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    coord_trials trials = {.project = t.project, .space = coord_study_space(t.study), .max_rounds = 5, .folds = 1, .seeds = 2};
+    for (uint64_t i = 0; i < 24; i++) {
+        fw_project *p = NULL, *second = NULL;
+        FW_FREE char *resolved = NULL;
+        const double *x = coord_study_trial(t.study, i)->x;
+        assert_int_equal(coord_trial_project(&p, &trials, x, 0, &t.err), FW_OK);
+        assert_int_equal(fw_project_resolved(&resolved, p, &t.err), FW_OK);
+        assert_int_equal(p->train.epochs, 5);
+        assert_true(was_opened(&all, resolved));
+        assert_int_equal(coord_trial_project(&second, &trials, x, 1, &t.err), FW_OK);
+        assert_int_equal(second->train.seed, p->train.seed + 1);
+        assert_int_equal(second->train.epochs, 5);
+        fw_project_destroy(&p);
+        fw_project_destroy(&second);
+    }
+    while (all.n > 0) free(all.resolved[--all.n]);
+    close_stage(&t);
+}
+
+static void bar_next_folder(void *context, const fw_order *o, uint64_t number)
+{
+    char path[800];
+    const opened *all = context;
+    snprintf(path, sizeof path, "%s/trials/1", all->t->folder);
+    if (o->kind == FW_ORDER_ADVANCE && number == 1) assert_int_equal(fw_write_file(path, "", 0, NULL), FW_OK);
+}
+
+static void ranks_open_while_the_folder_is_made(void **state)
+{
+    (void)state;
+    stage t;
+    opened all = {.t = &t};
+    fake_groups fake = {.n = 1, .work = bar_next_folder, .context = &all};
+    open_stage(&t);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_ERR_IO);
+    assert_non_null(strstr(t.err.text, "trials/1 cannot be made"));
+    assert_int_equal(fake.opens, 2);                           /* the second was at it, and was waited for */
+    close_stage(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_trial_that_ends_its_ranks_again_and_again_fails),
         cmocka_unit_test(too_many_failures_end_the_study),
         cmocka_unit_test(what_ended_leaves_no_files),
+        cmocka_unit_test(an_order_to_open_gives_the_project_of_the_trial),
+        cmocka_unit_test(ranks_open_while_the_folder_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -398,6 +399,48 @@ static void the_resolved_project_has_the_same_space(void **state)
     fw_project_destroy(&q);
 }
 
+/** Of p with these keys set, and of what p's text gives when they are set in it: the same project. */
+static void assert_given_is_enough(const fw_project *p, const char *given, const char *const *list, size_t n)
+{
+    fw_project *with = NULL, *q = NULL, *again = NULL;
+    char *here = NULL, *there = NULL;
+    fw_error err = {0};
+    if (fw_project_with(&with, p, list, n, &err) < 0 || fw_project_parse(&q, given, "given", ".", &err) < 0 || fw_project_with(&again, q, list, n, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(fw_project_resolved(&here, with, &err), FW_OK);
+    assert_int_equal(fw_project_resolved(&there, again, &err), FW_OK);
+    assert_string_equal(here, there);
+    free(here);
+    free(there);
+    fw_project_destroy(&with);
+    fw_project_destroy(&q);
+    fw_project_destroy(&again);
+}
+
+static void what_was_given_and_the_point_are_the_trials_project(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "model: {hidden: [64, 32], dropout: 0.1}\ntrain: {optimizer: sgd, momentum: 0.9, epochs: 7}\n",
+        "model: {learner: mlp}\ntrain: {optimizer: adam, checkpoint: 30 s}\nfeatures: {\"*\": auto, \"a.b\": {type: category, min_count: 3}, \"no\": ignore}\n",
+        "goal: {statement: \"null: '~' and \\\"it\\\"\"}\nmodel:\ntrain:\nevaluate: {fairness: {attributes: [\"12\", \"yes\"]}}\n",
+    };
+    static const char *const points[][3] = {{"model.learner=linear", "train.optimizer=adam", "train.epochs=3"}, {"model.learner=mlp", "model.hidden=[9]", "train.optimizer=sgd"},
+                                            {"model.learner=mlp", "train.learning_rate=1.0e-05", "train.seed=12"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        fw_project *p = NULL;
+        char *given = NULL, yaml[2000];
+        snprintf(yaml, sizeof yaml, "%s%s", SPACE "    model.learner: {choices: [mlp, linear]}\n    model.hidden: {choices: [[8], [9]], when: {model.learner: mlp}}\n"
+                                            "    train.optimizer: {choices: [adam, sgd]}\n", files[i]);
+        coord_space *s = space_of(yaml, &p);
+        assert_int_equal(fw_project_given(&given, p, NULL), FW_OK);
+        for (size_t k = 0; k < sizeof points / sizeof *points; k++) assert_given_is_enough(p, given, points[k], 3);
+        free(given);
+        coord_space_destroy(&s);
+        fw_project_destroy(&p);
+    }
+}
+
 static void keys_of_the_file_that_a_choice_makes_meaningless_are_left_out(void **state)
 {
     (void)state;
@@ -450,6 +493,7 @@ int main(void)
         cmocka_unit_test(cells_have_the_width_that_is_promised),
         cmocka_unit_test(texts_read_back_as_the_same_bits),
         cmocka_unit_test(the_resolved_project_has_the_same_space),
+        cmocka_unit_test(what_was_given_and_the_point_are_the_trials_project),
         cmocka_unit_test(keys_of_the_file_that_a_choice_makes_meaningless_are_left_out),
         cmocka_unit_test(other_names_of_keys_are_taken_and_told),
     };
