@@ -74,6 +74,7 @@ look() {
     want 'zlib'                           zlib1g-dev              zlib       zlib     has_library zlib
     want 'zstd'                           libzstd-dev             zstd       zstd     has_library libzstd
     want 'xxHash 0.8 or newer'            libxxhash-dev           xxhash     xxhash   has_library 'libxxhash >= 0.8'
+    want 'SQLite 3.37 or newer'           libsqlite3-dev          sqlite     sqlite   has_library 'sqlite3 >= 3.37'
     want 'cmocka'                         libcmocka-dev           cmocka     cmocka   has_library cmocka
     [ "$tests" = yes ] || return 0
     choose_python

@@ -50,6 +50,7 @@ findings=$(printf '%s\n' "$includes" | awk '
         where["^(hdf5|hdf5_hl|H5[A-Za-z]*)\\.h$"] = "^common/(data|model)/"
         where["\\.pb-c\\.h$"] = "^proto/"
         where["^protobuf-c/"] = "^proto/"
+        where["^sqlite3\\.h$"] = "^monitor/store[a-z_]*\\.[ch]$"
         where["^xxhash\\.h$"] = "^common/core/"
     }
     NF == 3 {
