@@ -1,5 +1,6 @@
 #include "common/project/keys.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,19 +199,31 @@ const char *fw_key_name(const fw_key *key)
     return dot == NULL ? key->path : dot + 1;
 }
 
+/* ---- who stands below whom: told from the paths once, since each reading and each writing asks it of every key ------------------------------------ */
+
+static const char *parent_path[sizeof fw_keys / sizeof fw_keys[0]];       /* the parent's own text; NULL: top level */
+static pthread_once_t parents_are_known = PTHREAD_ONCE_INIT;
+
+/* "features" of "features.*.clip", "train" of "train.epochs". */
+static size_t parent_length(const fw_key *key)
+{
+    const size_t len = key->path == fw_key_name(key) ? 0 : (size_t)(fw_key_name(key) - key->path) - 1;
+    return len > 2 && strncmp(key->path + len - 2, ".*", 2) == 0 ? len - 2 : len;
+}
+
+static void find_parents(void)
+{
+    for (size_t i = 0; i < fw_n_keys; i++) {
+        const size_t len = parent_length(&fw_keys[i]);
+        for (size_t k = 0; k < fw_n_keys && len > 0; k++)
+            if (strlen(fw_keys[k].path) == len && strncmp(fw_keys[k].path, fw_keys[i].path, len) == 0) parent_path[i] = fw_keys[k].path;
+    }
+}
+
 bool fw_key_is_child(const fw_key *key, const fw_key *parent)
 {
-    const char *rest = key->path;
-    if (parent != NULL) {
-        size_t n = strlen(parent->path);
-        if (strncmp(rest, parent->path, n) != 0 || rest[n] != '.') return false;
-        rest += n + 1;
-        if (parent->form == FW_KEY_MAP) {
-            if (strncmp(rest, "*.", 2) != 0) return false;
-            rest += 2;
-        }
-    }
-    return strchr(rest, '.') == NULL;
+    pthread_once(&parents_are_known, find_parents);
+    return parent_path[key - fw_keys] == (parent != NULL ? parent->path : NULL);
 }
 
 const fw_key *fw_key_find(const char *path)

@@ -52,7 +52,7 @@ const fw_key *fw_key_find(const char *path);
 const fw_key *fw_key_below(const fw_key *parent, const char *name);
 /** The row directly below parent that has `name` as its alias; NULL: none. */
 const fw_key *fw_key_aliased(const fw_key *parent, const char *name);
-/** Whether row i is a direct child of parent. */
+/** Whether a row is a direct child of parent; key: in the table, parent: a row or a copy of one. */
 bool          fw_key_is_child(const fw_key *key, const fw_key *parent);
 const char   *fw_key_name(const fw_key *key);      /* the last part of its path */
 /** Cuts "features.sepal.length.type" into {"features", "sepal.length", "type"}; double quotes protect dots. separator "." or "__" (environment:
