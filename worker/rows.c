@@ -5,8 +5,12 @@
 
 #include "common/core/fault.h"
 #include "common/core/size.h"
+#include "worker/kernels/bytes.h"
 
 #define READ_ROWS 4096
+#define MADE_ROWS 64               /* features of so many are made before they are put away as bytes: they stay in the second-level cache */
+#define AHEAD     4                /* rows that are gathered are asked for so many rows before; they stand anywhere in memory */
+#define LINE      64               /* bytes that are asked for at once */
 
 /* ---- where they come from ----------------------------------------------------------------------------------------------------------- */
 
@@ -42,11 +46,12 @@ fw_status worker_source_read(worker_source *s, uint64_t first, size_t n, const b
 
 static size_t row_floats(size_t width) { return (width + 15) / 16 * 16; }
 
-fw_status worker_rows_size(size_t *bytes, uint64_t n, size_t width, fw_error *err)
+static size_t row_bytes(size_t width) { return (width + LINE - 1) / LINE * LINE; }
+
+fw_status worker_rows_size(size_t *bytes, uint64_t n, size_t width, bool as_bytes, fw_error *err)
 {
-    size_t cells = 0, x_bytes = 0, target_bytes = 0, sum = 0;
-    FW_TRY(fw_size_mul(&cells, (size_t)n, row_floats(width), "rows in memory", err));
-    FW_TRY(fw_size_mul(&x_bytes, cells, sizeof(float), "rows in memory", err));
+    size_t x_bytes = 0, target_bytes = 0, sum = 0;
+    FW_TRY(fw_size_mul(&x_bytes, (size_t)n, as_bytes ? row_bytes(width) : row_floats(width) * sizeof(float), "rows in memory", err));
     FW_TRY(fw_size_mul(&target_bytes, (size_t)n + 1, sizeof(double), "targets in memory", err));
     FW_TRY(fw_size_add(&sum, x_bytes, target_bytes, "rows in memory", err));
     FW_TRY(fw_size_add(&sum, sum, FW_ALIGN - 1, "rows in memory", err));
@@ -54,12 +59,14 @@ fw_status worker_rows_size(size_t *bytes, uint64_t n, size_t width, fw_error *er
     return FW_OK;
 }
 
-void worker_rows_lay_out(worker_rows *r, void *memory, uint64_t n, size_t width)
+void worker_rows_lay_out(worker_rows *r, void *memory, uint64_t n, size_t width, bool as_bytes)
 {
     r->n = n;
     r->ld = row_floats(width);
-    r->x = memory;
-    r->truth = (double *)(void *)(r->x + (size_t)n * r->ld);
+    r->pitch = row_bytes(width);
+    r->x = as_bytes ? NULL : memory;
+    r->bytes = as_bytes ? memory : NULL;
+    r->truth = (double *)(void *)((char *)memory + (size_t)n * (as_bytes ? r->pitch : r->ld * sizeof *r->x));
     r->label = (int32_t *)(void *)r->truth;
 }
 
@@ -85,15 +92,41 @@ static fw_status take_targets(worker_rows *rows, const fw_block *block, uint64_t
     return FW_OK;
 }
 
+static fw_status fill_floats(worker_rows *rows, uint64_t first, const fw_block *block, const fw_pipeline *pipeline, fw_apply_counts *counts, fw_error *err)
+{
+    const size_t width = fw_pipeline_width(pipeline);
+    for (uint64_t i = first; i < first + block->n_rows; i++) memset(rows->x + i * rows->ld + width, 0, (rows->ld - width) * sizeof *rows->x);
+    return fw_pipeline_apply(pipeline, block, 0, block->n_rows, rows->x + first * rows->ld, rows->ld, counts, err);
+}
+
+/* By the same transforms: the one path for a row. scratch (MADE_ROWS, ld). */
+static fw_status fill_bytes(worker_rows *rows, uint64_t first, const fw_block *block, const fw_pipeline *pipeline, float *scratch, fw_apply_counts *counts,
+                            fw_error *err)
+{
+    const size_t width = fw_pipeline_width(pipeline);
+    for (size_t at = 0; at < block->n_rows; at += MADE_ROWS) {
+        const size_t n = FW_MIN((size_t)MADE_ROWS, block->n_rows - at);
+        FW_TRY(fw_pipeline_apply(pipeline, block, at, n, scratch, rows->ld, counts, err));
+        for (size_t i = 0; i < n; i++) {
+            uint8_t *to = rows->bytes + (first + at + i) * rows->pitch;
+            memset(to + width, 0, rows->pitch - width);
+            if (!worker_bytes_of_features(to, scratch + i * rows->ld, width))
+                return fw_fail(err, FW_ERR_NUMERIC, "features: row %llu of the tables is not made of bytes / 255", (unsigned long long)block->row[at + i]);
+        }
+    }
+    return FW_OK;
+}
+
 /* This rank's blocks of the node's copy. */
 static fw_status fill_share(worker_rows *rows, worker_group *g, worker_source *source, const fw_pipeline *pipeline, const char *target,
                             fw_apply_counts *counts, fw_error *err)
 {
     const fw_schema *schema = fw_dataset_schema(source->dataset);
     const uint64_t step = READ_ROWS, mine = (uint64_t)worker_group_node_rank(g), all = (uint64_t)worker_group_node_size(g);
-    const size_t width = fw_pipeline_width(pipeline);
     FW_FREE bool *wanted = NULL;
+    FW_FREE float *scratch = NULL;
     FW_AUTO(fw_block) *block = NULL;
+    if (rows->x == NULL) FW_TRY(fw_alloc_zeroed((void **)&scratch, MADE_ROWS * rows->ld, sizeof *scratch, "features", err));
     FW_TRY(columns_to_read(&wanted, schema, pipeline, err));
     FW_TRY(fw_block_create(&block, schema, READ_ROWS, err));
     FW_TRY(fw_fault("open.rows", err));
@@ -101,8 +134,8 @@ static fw_status fill_share(worker_rows *rows, worker_group *g, worker_source *s
         const size_t n = (size_t)FW_MIN(step, rows->n - first);
         worker_tick();
         FW_TRY(worker_source_read(source, first, n, wanted, block, err));
-        for (uint64_t i = first; i < first + n; i++) memset(rows->x + i * rows->ld + width, 0, (rows->ld - width) * sizeof *rows->x);
-        FW_TRY(fw_pipeline_apply(pipeline, block, 0, n, rows->x + first * rows->ld, rows->ld, counts, err));
+        if (rows->x != NULL) FW_TRY(fill_floats(rows, first, block, pipeline, counts, err));
+        else FW_TRY(fill_bytes(rows, first, block, pipeline, scratch, counts, err));
         FW_TRY(take_targets(rows, block, first, target, err));
     }
     return FW_OK;
@@ -125,4 +158,36 @@ fw_status worker_rows_fill(worker_rows *r, worker_group *g, worker_source *sourc
     r->missing = (uint64_t)total[0] / (uint64_t)worker_group_nodes(g);
     r->unseen = (uint64_t)total[1] / (uint64_t)worker_group_nodes(g);
     return FW_OK;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void ask_for(const char *row, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += LINE) __builtin_prefetch(row + at);
+}
+
+/* ld <= pitch: zeros behind the width become zeros. */
+static void make_features(const worker_rows *r, uint64_t row, float *x)
+{
+    worker_bytes_to_features(x, r->bytes + row * r->pitch, r->ld);
+}
+
+void worker_rows_gather(const worker_rows *r, const uint64_t *row, size_t n, float *x)
+{
+    const size_t bytes = r->x != NULL ? r->ld * sizeof *r->x : r->pitch;
+    const char *base = r->x != NULL ? (const char *)r->x : (const char *)r->bytes;
+    for (size_t i = 0; i < n && i < AHEAD; i++) ask_for(base + row[i] * bytes, bytes);
+    for (size_t i = 0; i < n; i++, x += r->ld) {
+        if (i + AHEAD < n) ask_for(base + row[i + AHEAD] * bytes, bytes);
+        if (r->x != NULL) memcpy(x, r->x + row[i] * r->ld, bytes);
+        else make_features(r, row[i], x);
+    }
+}
+
+const float *worker_rows_features(const worker_rows *r, uint64_t first, size_t n, float *scratch)
+{
+    if (r->x != NULL) return r->x + first * r->ld;
+    for (size_t i = 0; i < n; i++) make_features(r, first + i, scratch + i * r->ld);
+    return scratch;
 }

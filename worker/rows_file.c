@@ -17,7 +17,7 @@
 #include "common/core/size.h"
 #include "worker/machine.h"
 
-#define MAGIC       UINT64_C(0x3153574f52574600)      /* "\0FWROWS1" */
+#define MAGIC       UINT64_C(0x3253574f52574600)      /* "\0FWROWS2" */
 #define HEADER      4096
 #define FOLDER_S    10.0       /* the folder is locked for a moment only: longer, and its holder is stopped */
 #define MAKER_S     600.0

@@ -141,17 +141,18 @@ static fw_status read_train(void *context, uint64_t first, size_t n, const bool 
 }
 
 /* Both sides in one piece of memory. */
-static fw_status size_rows(size_t *train_bytes, size_t *bytes, uint64_t n_train, uint64_t n_validation, size_t width, fw_error *err)
+static fw_status size_rows(size_t *train_bytes, size_t *bytes, uint64_t n_train, uint64_t n_validation, size_t width, bool as_bytes, fw_error *err)
 {
-    FW_TRY(worker_rows_size(train_bytes, n_train, width, err));
-    FW_TRY(worker_rows_size(bytes, n_validation, width, err));
+    FW_TRY(worker_rows_size(train_bytes, n_train, width, as_bytes, err));
+    FW_TRY(worker_rows_size(bytes, n_validation, width, as_bytes, err));
     return fw_size_add(bytes, *bytes, *train_bytes, "rows in memory", err);
 }
 
 static void lay_out(worker_task *t, char *base, size_t train_bytes, uint64_t n_train, uint64_t n_validation)
 {
-    worker_rows_lay_out(&t->train, base, n_train, t->width);
-    worker_rows_lay_out(&t->validation, base + train_bytes, n_validation, t->width);
+    const bool as_bytes = fw_pipeline_is_bytes(t->pipeline);
+    worker_rows_lay_out(&t->train, base, n_train, t->width, as_bytes);
+    worker_rows_lay_out(&t->validation, base + train_bytes, n_validation, t->width, as_bytes);
 }
 
 /* The transforms as text, behind the rows: who finds the file needs them too. */
@@ -183,7 +184,7 @@ static fw_status load_rows(worker_task *t, worker_source *train, worker_source *
     char *base = NULL;
     size_t train_bytes = 0, bytes = 0;
     t->width = fw_pipeline_width(t->pipeline);
-    fw_status s = size_rows(&train_bytes, &bytes, train->n, validation->n, t->width, err);
+    fw_status s = size_rows(&train_bytes, &bytes, train->n, validation->n, t->width, fw_pipeline_is_bytes(t->pipeline), err);
     if (s == FW_OK) s = print_pipeline(&pipeline, t, err);
     FW_TRY(reduce->agree(reduce->context, s, err));
     FW_TRY(take_memory(t, &base, bytes, pipeline, err));
@@ -201,8 +202,9 @@ static fw_status take_over(worker_task *t, fw_error *err)
 {
     const worker_rows_figures *f = worker_rows_file_figures(t->file);
     char *base = worker_rows_file_base(t->file);
+    const bool as_bytes = fw_pipeline_is_bytes(t->pipeline);
     size_t train_bytes = 0, bytes = 0;
-    FW_TRY(size_rows(&train_bytes, &bytes, f->n[0], f->n[1], f->width, err));
+    FW_TRY(size_rows(&train_bytes, &bytes, f->n[0], f->n[1], f->width, as_bytes, err));
     const size_t all = worker_rows_file_bytes(t->file);
     if (f->pipeline_bytes > all || bytes != all - f->pipeline_bytes) return fw_fail(err, FW_ERR_FORMAT, "shared rows: their size is not what they say");
     json_t *j = json_loadb(base + bytes, f->pipeline_bytes, JSON_REJECT_DUPLICATES, NULL);
@@ -211,7 +213,8 @@ static fw_status take_over(worker_task *t, fw_error *err)
     json_decref(j);
     FW_TRY(s);
     t->width = (size_t)f->width;
-    if (fw_pipeline_width(t->pipeline) != t->width) return fw_fail(err, FW_ERR_FORMAT, "shared rows: their width is not that of their transforms");
+    if (fw_pipeline_width(t->pipeline) != t->width || fw_pipeline_is_bytes(t->pipeline) != as_bytes)
+        return fw_fail(err, FW_ERR_FORMAT, "shared rows: their width is not that of their transforms");
     lay_out(t, base, train_bytes, f->n[0], f->n[1]);
     t->train.missing = f->missing[0];
     t->train.unseen = f->unseen[0];

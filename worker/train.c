@@ -12,7 +12,8 @@
 #include "worker/sums.h"
 #include "worker/train_state.h"
 
-#define SAY_EVERY_S 0.2
+#define SAY_EVERY_S  0.2
+#define PREDICT_ROWS 1024
 
 static const fw_reduce *reduce_of(const worker_train *t) { return worker_group_reduce(t->task->group); }
 
@@ -123,14 +124,16 @@ fw_status worker_loss_merge(worker_loss_sum *sum, const fw_reduce *reduce, fw_er
 /* This rank's share of the validation rows through the learner: what fw_model_predict gives, by the same kernels (law 3). */
 static fw_status predict_share(worker_train *t, float **out, size_t *n_floats, fw_error *err)
 {
+    FW_FREE float *scratch = NULL;
     const worker_task *task = t->task;
     const worker_rows *rows = &task->validation;
     const uint64_t rank = (uint64_t)worker_group_rank(task->group), size = (uint64_t)worker_group_size(task->group);
     const uint64_t first = rows->n * rank / size, last = rows->n * (rank + 1) / size;
     FW_TRY(fw_alloc_zeroed((void **)out, (size_t)(last - first) * task->n_out + 1, sizeof(float), "predictions", err));
-    for (uint64_t at = first; at < last; at += 1024) {
-        size_t n = (size_t)FW_MIN((uint64_t)1024, last - at);
-        FW_TRY(t->kind->predict(t->learner, rows->x + at * rows->ld, rows->ld, n, *out + (at - first) * task->n_out, err));
+    if (rows->x == NULL) FW_TRY(fw_alloc_zeroed((void **)&scratch, PREDICT_ROWS * rows->ld, sizeof *scratch, "rows to predict", err));
+    for (uint64_t at = first; at < last; at += PREDICT_ROWS) {
+        const size_t n = (size_t)FW_MIN((uint64_t)PREDICT_ROWS, last - at);
+        FW_TRY(t->kind->predict(t->learner, worker_rows_features(rows, at, n, scratch), rows->ld, n, *out + (at - first) * task->n_out, err));
     }
     *n_floats = (size_t)(last - first) * task->n_out;
     return FW_OK;

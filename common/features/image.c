@@ -114,6 +114,11 @@ static size_t width(const void *self)
     return ((const image *)self)->n;
 }
 
+static bool bytes(const void *self)
+{
+    return !((const image *)self)->standard;
+}
+
 static fw_status check_missing(const image *t, const fw_apply_rows *r, fw_error *err)
 {
     for (size_t i = r->first; i < r->first + r->n; i++) {
@@ -212,6 +217,7 @@ const fw_transform fw_transform_image = {
     .observe = observe,
     .answer = answer,
     .width = width,
+    .bytes = bytes,
     .apply = apply,
     .feature_name = feature_name,
     .to_json = to_json,

@@ -48,6 +48,13 @@ size_t fw_pipeline_width(const fw_pipeline *p)
     return p->width;
 }
 
+bool fw_pipeline_is_bytes(const fw_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_inputs; i++)
+        if (p->inputs[i].kind->bytes == NULL || !p->inputs[i].kind->bytes(p->inputs[i].self)) return false;
+    return p->n_inputs > 0;
+}
+
 const bool *fw_pipeline_wanted(const fw_pipeline *p)
 {
     return p->wanted;

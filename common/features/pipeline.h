@@ -33,6 +33,7 @@ void      fw_pipeline_destroy(fw_pipeline **p);
 fw_status fw_pipeline_fit(fw_pipeline *p, const fw_schema *schema, const fw_rows *rows, const fw_reduce *reduce, fw_error *err);
 
 size_t      fw_pipeline_width(const fw_pipeline *p);                       /* features a row; 0 before fitting */
+bool        fw_pipeline_is_bytes(const fw_pipeline *p);                    /* every feature is (float)((double)byte / 255.0); known after planning */
 const bool *fw_pipeline_wanted(const fw_pipeline *p);                      /* schema->n_columns: columns it reads */
 /** Appends "age", "age=(missing)" (its indicator), "workclass=Private", "workclass=(other)", "workclass=(missing)", "image[3,5]" (row, column). */
 fw_status   fw_pipeline_feature_name(fw_text *out, const fw_pipeline *p, size_t feature);

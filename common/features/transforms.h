@@ -36,6 +36,7 @@ typedef struct fw_transform {
 
     /** Frozen. Local, pure. */
     size_t (*width)(const void *self);
+    bool (*bytes)(const void *self);   /* every feature is a byte / 255; NULL: never. Known after plan */
     fw_status (*apply)(const void *self, const fw_apply_rows *rows, fw_error *err);
     void (*feature_name)(fw_text *out, const void *self, const fw_column *column, size_t feature);
     fw_status (*to_json)(json_t **out, const void *self, fw_error *err);              /* an object */

@@ -8,7 +8,8 @@
  *
  *  C is cut into tiles of rows x (vectors of columns). A tile's accumulators stay in registers while k runs over a block of BLOCK_K; between
  *  blocks they rest in C, which changes no bit. What a tile reads is copied to the stack where that pays, so that it is dense: a strip of
- *  two vectors of columns of B (with enough rows; always when B is transposed), or a panel of MAX_ROWS rows of A (when A is). */
+ *  two vectors of columns of B (with enough rows; always when B is transposed), or a panel of MAX_ROWS rows of A (when A is). A' B with few columns
+ *  is made as (B' A)'. */
 
 #define BLOCK_K 256
 #define PACK_FROM_ROWS 48          /* below that the copy costs more than it saves */
@@ -35,7 +36,7 @@ typedef struct tile {
 /* rows and vectors are constants wherever this is called; `partial`: the last vector is cut by the tail mask; `panel`: A is one, [k][MAX_ROWS]. */
 INLINE void run_tile(const size_t rows, const size_t vectors, const int partial, const int panel, const tile *t)
 {
-    vec acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    vec acc[MAX_TILE_ROWS][MAX_TILE_VECTORS] __attribute__((uninitialized));
     const mask tail = t->tail;
     const size_t lda = t->lda, ldb = t->ldb;
 #pragma GCC unroll 16
@@ -214,12 +215,62 @@ static TARGET void run_panels(const fw_gemm_args *g, size_t p, size_t depth)
     }
 }
 
+/* c[q][j] = turned[j][q], q < width; n is a constant wherever this is called. */
+INLINE void turn_rows(const size_t n, float *c, size_t ldc, const float *turned, size_t width)
+{
+    for (size_t q = 0; q < width; q++, c += ldc) {
+#pragma GCC unroll 16
+        for (size_t j = 0; j < n; j++) c[j] = turned[j * 2 * LANES + q];
+    }
+}
+
+static TARGET void turn(size_t n, float *c, size_t ldc, const float *turned, size_t width)
+{
+    switch (n) {
+#define CASE(r) case r: if (r <= MAX_ROWS) turn_rows(r, c, ldc, turned, width); break;
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#undef CASE
+    default: break;
+    }
+}
+
+/* The way back. */
+static TARGET void turn_back(size_t n, float *turned, const float *c, size_t ldc, size_t width)
+{
+    for (size_t q = 0; q < width; q++)
+        for (size_t j = 0; j < n; j++) turned[j * 2 * LANES + q] = c[q * ldc + j];
+}
+
+/* A' B with no more columns than a tile has rows: (B' A)' instead. Vectors run along the rows of A as they stand, which are read without a copy and
+ * fill all lanes; an element's chain is the same. */
+static TARGET void run_narrow(const fw_gemm_args *g, size_t p, size_t depth)
+{
+    float panel[BLOCK_K * MAX_TILE_ROWS] BUFFER, turned[MAX_TILE_ROWS * 2 * LANES] BUFFER;
+    pack_panel(panel, g->b + p * g->ldb, g->ldb, depth, g->n);
+    for (size_t i = 0; i < g->m; i += 2 * LANES) {
+        const size_t width = g->m - i < 2 * LANES ? g->m - i : 2 * LANES;
+        float *c = g->c + i * g->ldc;
+        tile t = {.k = depth, .a = panel, .b = g->a + p * g->lda + i, .ldb = g->lda, .c = turned, .ldc = 2 * LANES, .first = p == 0};
+        if (p > 0) turn_back(g->n, turned, c, g->ldc, width);
+        if (width == 2 * LANES) {
+            panel_two(g->n, &t);
+        } else {
+            t.tail = MASK((width - 1) % LANES + 1);
+            if (width > LANES) panel_two_partial(g->n, &t);
+            else panel_one_partial(g->n, &t);
+        }
+        turn(g->n, c, g->ldc, turned, width);
+    }
+}
+
 static TARGET void run(const fw_gemm_args *g)
 {
+    const int narrow = g->n <= MAX_ROWS && g->m >= LANES;
     size_t p = 0;
     do {                                       /* once at least: k == 0 leaves the bias */
         const size_t depth = g->k - p < BLOCK_K ? g->k - p : BLOCK_K;
-        if (g->form == FW_GEMM_ATB) run_panels(g, p, depth);
+        if (g->form == FW_GEMM_ATB && narrow) run_narrow(g, p, depth);
+        else if (g->form == FW_GEMM_ATB) run_panels(g, p, depth);
         else if (g->form == FW_GEMM_ABT) run_transposed(g, p, depth);
         else run_strips(g, p, depth);
         p += depth;

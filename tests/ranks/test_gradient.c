@@ -129,19 +129,41 @@ static double total_loss(const worker_task *t, const net_case *c, const fw_dense
 
 typedef struct outcome { float g[WIDE_PARAMS]; bool shared_work; double loss; } outcome;
 
-/* Every rank takes the leaves that fall to it, in slots from the front or from the back. */
-static size_t load(worker_leaves *l, worker_group *g, bool backwards)
+/* The leaves that fall to a rank, from the front or from the back. */
+static size_t own_leaves(int own[static LEAVES], worker_group *g, bool backwards)
 {
-    size_t slots = 0;
+    size_t n = 0;
     for (int k = 0; k < LEAVES; k++) {
         const int leaf = backwards ? LEAVES - 1 - k : k;
-        if ((leaf + backwards) % worker_group_size(g) != worker_group_rank(g)) continue;
+        if ((leaf + backwards) % worker_group_size(g) == worker_group_rank(g)) own[n++] = leaf;
+    }
+    return n;
+}
+
+static void load(worker_leaves *l, const int *leaf, size_t n_leaves)
+{
+    for (size_t slot = 0; slot < n_leaves; slot++) {
         uint64_t row[LEAF];
         size_t n = 0;
-        for (size_t i = (size_t)leaf * LEAF; i < ROWS && n < LEAF; i++) row[n++] = i;
-        worker_leaves_load(l, slots++, row, n);
+        for (size_t i = (size_t)leaf[slot] * LEAF; i < ROWS && n < LEAF; i++) row[n++] = i;
+        worker_leaves_load(l, slot, row, n);
     }
-    return slots;
+}
+
+/* Leaf by leaf from the rows to the sums, as nets of one layer are. */
+static void stream(worker_leaves_result *r, worker_leaves *l, worker_sums *s, const int *leaf, size_t n_leaves)
+{
+    worker_seconds seconds = {0};
+    *r = (worker_leaves_result){.bad_layer = -1};
+    for (size_t k = 0; k < n_leaves; k++) {
+        worker_leaves_result one;
+        load(l, &leaf[k], 1);
+        worker_leaves_run(l, params, 1, EPOCH, &one, &seconds);
+        worker_leaves_gradient(l, s, &one, &seconds);
+        r->loss_fixed += one.loss_fixed;
+        if (one.bad_loss) r->bad_loss = true;
+        if (r->bad_layer < 0) r->bad_layer = one.bad_layer;
+    }
 }
 
 static void run(outcome *out, const worker_task *t, const fw_dense *net, bool backwards)
@@ -157,12 +179,19 @@ static void run(outcome *out, const worker_task *t, const fw_dense *net, bool ba
     CHECK(worker_leaves_create(&l, t, net, LEAF, LEAVES, &err) == FW_OK && worker_sums_create(&s, t->group, net->n_params, LEAVES, &err) == FW_OK,
           "%s", err.text);
     if (l == NULL || s == NULL) abort();
-    const size_t slots = load(l, t->group, backwards);
-    worker_leaves_run(l, params, slots, EPOCH, &r, &seconds);
-    worker_group_meet(t->group, NULL);
+    int leaf[LEAVES];
+    const size_t n_leaves = own_leaves(leaf, t->group, backwards);
+    const bool one_slot = worker_leaves_slots(l) == 1;
+    CHECK(one_slot == (net->n_layers == 1), "%zu slots for %zu layers", worker_leaves_slots(l), net->n_layers);
+    if (!one_slot) {
+        load(l, leaf, n_leaves);
+        worker_leaves_run(l, params, n_leaves, EPOCH, &r, &seconds);
+        worker_group_meet(t->group, NULL);
+    }
     for (int tries = 0; redo && tries < 4; tries++) {
-        worker_sums_begin(s, 1.0, worker_leaves_to_add(l));
-        worker_leaves_gradient(l, s, &r, &seconds);
+        worker_sums_begin(s, 1.0, one_slot ? n_leaves : worker_leaves_to_add(l));
+        if (one_slot) stream(&r, l, s, leaf, n_leaves);
+        else worker_leaves_gradient(l, s, &r, &seconds);
         CHECK(!r.bad_loss && r.bad_layer == -1, "something is not finite");
         CHECK(worker_sums_meet(s, &flags, &redo, NULL, &err) == FW_OK, "%s", err.text);
     }
@@ -296,7 +325,9 @@ static void check_divergence(worker_group *g)
         CHECK(worker_leaves_create(&l, &t, &net, LEAF, LEAVES, NULL) == FW_OK && worker_sums_create(&s, g, net.n_params, LEAVES, NULL) == FW_OK,
               "create");
         if (l == NULL || s == NULL) abort();
-        const size_t slots = load(l, g, false);
+        int leaf[LEAVES];
+        const size_t slots = own_leaves(leaf, g, false);
+        load(l, leaf, slots);
         worker_leaves_run(l, params, slots, EPOCH, &r, &seconds);
         worker_group_meet(g, NULL);
         worker_sums_begin(s, 1.0, worker_leaves_to_add(l));

@@ -18,6 +18,7 @@ LEARNERS = [
     ("tanh, sgd with momentum, steps", ["model.activation=tanh", "train.optimizer=sgd", "train.momentum=0.9", "train.learning_rate=0.05",
                                         "train.schedule={kind: step, step_epochs: 1, step_factor: 0.5}"]),
     ("linear with l1", ["model={learner: linear}", "train.l1=0.001"]),
+    ("linear, leaf by leaf, the last one short", ["model={learner: linear}", "train.global_batch_size=397", "train.leaf_rows=16", "train.epochs=1"]),
     ("balanced classes, l2, one deep net", ["model.hidden=[24, 16, 8]", "train.class_weights=balanced", "train.l2=0.0001"]),
     ("batches that no leaf divides", ["train.global_batch_size=97", "model.dropout=0.2"]),
     ("wide layers, whose gradients a node's ranks share", ["model.hidden=[300, 280]", "train.global_batch_size=128", "train.leaf_rows=16", "train.epochs=1"]),

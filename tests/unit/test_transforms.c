@@ -267,9 +267,11 @@ static void fits_images(void **state)
     assert_int_equal(fit(&plain, NULL, b, NULL), FW_OK);
     for (size_t i = 0; i < 24; i++) expected[i] = (float)(b->cells[0].pixels[i] / 255.0);
     assert_features(plain, b, expected, 6, "bytes / 255");
+    assert_true(fw_pipeline_is_bytes(plain));
     assert_names(plain, "pic[0,0] pic[0,1] pic[0,2] pic[1,0] pic[1,1] pic[1,2]");
 
     assert_int_equal(fit(&scaled, &standard, b, NULL), FW_OK);
+    assert_false(fw_pipeline_is_bytes(scaled));
     assert_int_equal(fw_pipeline_apply(scaled, b, 0, 4, x, 6, NULL, NULL), FW_OK);
     for (size_t k = 0; k < 6; k++) {                              /* mean 0 and deviation 1, up to the rounding of four floats below 2 */
         double sum = 0, squares = 0;

@@ -116,22 +116,51 @@ void worker_gradient_set_rate(void *state, double rate) { ((gradient *)state)->r
 
 /* ---- a step --------------------------------------------------------------------------------------------------------------------- */
 
-/* This rank's leaves of the step; returns how many hold rows, *own_rows: how many they hold. Leaves are cut from the epoch's order, which depends on seed and epoch alone. */
-static size_t load_leaves(gradient *s, uint64_t round, uint64_t step, uint64_t rows_in_step, uint64_t *own_rows)
+/* Where a step is cut from: the epoch's order, which depends on seed and epoch alone. */
+typedef struct place { uint64_t round, step, rows; size_t leaf_end; fw_permutation order; } place;
+
+/* leaf_end: behind the last of this rank's leaves that holds rows. */
+static place place_of(const gradient *s, uint64_t round, uint64_t step, uint64_t rows)
 {
-    const uint64_t n = s->task->train.n;
-    const fw_permutation order = fw_permutation_make(s->task->project->train.seed, FW_RANDOM_EPOCH_ORDER, (uint32_t)round, n);
-    size_t slots = 0;
-    *own_rows = 0;
-    for (size_t leaf = s->leaf_first; leaf < s->leaf_last; leaf++) {
-        uint64_t first = (uint64_t)leaf * s->leaf_rows;
-        if (first >= rows_in_step) break;
-        size_t count = (size_t)FW_MIN((uint64_t)s->leaf_rows, rows_in_step - first);
-        for (size_t i = 0; i < count; i++) s->row[i] = fw_permutation_at(&order, step * s->batch + first + i);
-        worker_leaves_load(s->leaves, slots++, s->row, count);
-        *own_rows += count;
+    const size_t filled = (size_t)((rows + s->leaf_rows - 1) / s->leaf_rows);
+    return (place){.round = round, .step = step, .rows = rows, .leaf_end = FW_MAX(FW_MIN(s->leaf_last, filled), s->leaf_first),
+                   .order = fw_permutation_make(s->task->project->train.seed, FW_RANDOM_EPOCH_ORDER, (uint32_t)round, s->task->train.n)};
+}
+
+/* Leaves [from, to) into the slots from 0 on. */
+static void load_leaves(gradient *s, const place *p, size_t from, size_t to, worker_step *out)
+{
+    const fw_mono start = fw_mono_now();
+    for (size_t leaf = from; leaf < to; leaf++) {
+        const uint64_t first = (uint64_t)leaf * s->leaf_rows;
+        const size_t count = (size_t)FW_MIN((uint64_t)s->leaf_rows, p->rows - first);
+        for (size_t i = 0; i < count; i++) s->row[i] = fw_permutation_at(&p->order, p->step * s->batch + first + i);
+        worker_leaves_load(s->leaves, leaf - from, s->row, count);
     }
-    return slots;
+    out->seconds.load += fw_mono_seconds(start, fw_mono_now());
+}
+
+/* Leaf by leaf from the rows to the sums. */
+static void stream_leaves(gradient *s, const place *p, worker_leaves_result *r, worker_step *out)
+{
+    *r = (worker_leaves_result){.bad_layer = -1};
+    for (size_t leaf = s->leaf_first; leaf < p->leaf_end; leaf++) {
+        worker_leaves_result one;
+        load_leaves(s, p, leaf, leaf + 1, out);
+        worker_leaves_run(s->leaves, s->params, 1, (uint32_t)p->round, &one, &out->seconds);
+        worker_leaves_gradient(s->leaves, s->sums, &one, &out->seconds);
+        r->loss_fixed += one.loss_fixed;
+        r->bad_loss = r->bad_loss || one.bad_loss;
+        if (r->bad_layer < 0) r->bad_layer = one.bad_layer;
+    }
+}
+
+/* All leaves at once, layer by layer. */
+static void run_leaves(gradient *s, const place *p, worker_leaves_result *r, worker_step *out)
+{
+    load_leaves(s, p, s->leaf_first, p->leaf_end, out);
+    worker_leaves_run(s->leaves, s->params, p->leaf_end - s->leaf_first, (uint32_t)p->round, r, &out->seconds);
+    if (worker_leaves_shared_work(s->leaves)) worker_group_meet(s->task->group, &out->seconds.wait);
 }
 
 static double power(double base, uint64_t n)
@@ -217,15 +246,15 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     worker_group *g = s->task->group;
     const uint64_t rows = FW_MIN((uint64_t)s->batch, s->task->train.n - step * s->batch), before = round * s->steps_per_round + step;
     const double rate = s->rate_override > 0.0 ? s->rate_override : worker_schedule_rate(s->task->project, before, s->steps_per_round);
+    const place p = place_of(s, round, step, rows);
+    const size_t own = p.leaf_end - s->leaf_first;
+    const bool stream = worker_leaves_slots(s->leaves) < s->leaf_last - s->leaf_first;
     worker_leaves_result r;
-    fw_mono t0 = fw_mono_now();
-    size_t slots = load_leaves(s, round, step, rows, &out->own_rows);
-    out->seconds.load += fw_mono_seconds(t0, fw_mono_now());
-    worker_leaves_run(s->leaves, s->params, slots, (uint32_t)round, &r, &out->seconds);
-    if (worker_leaves_shared_work(s->leaves)) worker_group_meet(g, &out->seconds.wait);
+    if (!stream) run_leaves(s, &p, &r, out);
     for (bool redo = true; redo;) {
-        worker_sums_begin(s->sums, 1.0 / (double)rows, worker_leaves_to_add(s->leaves));
-        worker_leaves_gradient(s->leaves, s->sums, &r, &out->seconds);
+        worker_sums_begin(s->sums, 1.0 / (double)rows, stream ? own : worker_leaves_to_add(s->leaves));
+        if (stream) stream_leaves(s, &p, &r, out);
+        else worker_leaves_gradient(s->leaves, s->sums, &r, &out->seconds);
         worker_sums_flag(s->sums, out->flags_raised | (r.bad_loss || r.bad_layer >= 0 ? (uint32_t)WORKER_FLAG_NOT_FINITE : 0u));
         FW_TRY(worker_sums_meet(s->sums, &out->flags, &redo, &out->seconds.wait, err));
     }
@@ -237,6 +266,7 @@ fw_status worker_gradient_step(void *state, uint64_t round, uint64_t step, worke
     worker_group_note(g, NULL, round + 1, before + 1);
     out->loss_fixed = r.loss_fixed;
     out->rows = rows;
+    out->own_rows = own > 0 ? FW_MIN((uint64_t)p.leaf_end * s->leaf_rows, rows) - (uint64_t)s->leaf_first * s->leaf_rows : 0;
     out->learning_rate = rate;
     return FW_OK;
 }

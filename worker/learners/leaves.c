@@ -77,6 +77,9 @@ static void divide_work(worker_leaves *l)
     double row = 0.0;
     for (size_t i = 0; i < l->net->n_layers; i++) row += (double)(l->net->layers[i].in + l->net->layers[i].out);
     l->shared_work = l->n_leaves > 1 && 16.0 * (double)l->net->n_params > 4.0 * row * (double)(l->node_leaves * l->leaf_rows);
+    if (l->net->n_layers == 1 && !l->shared_work) l->n_leaves = 1;
+    l->node_leaves = l->n_leaves * (size_t)worker_group_node_size(l->task->group);
+    l->first_row = l->n_leaves * l->leaf_rows * (size_t)worker_group_node_rank(l->task->group);
     l->from = l->shared_work ? 0 : l->first_row / l->leaf_rows;
     l->to = l->shared_work ? l->node_leaves : l->from + l->n_leaves;
 }
@@ -89,7 +92,7 @@ fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, con
     if (l != NULL) {
         *l = (worker_leaves){.task = task, .net = net, .leaf_rows = leaf_rows, .n_leaves = n_leaves, .ld = task->train.ld,
                              .node_leaves = n_leaves * (size_t)worker_group_node_size(task->group), .dropout = task->project->model.dropout,
-                             .first_row = n_leaves * leaf_rows * (size_t)worker_group_node_rank(task->group), .seed = task->project->train.seed,
+                             .seed = task->project->train.seed,
                              .loss_max = FW_MIN(LOSS_MAX, LOSS_SUM_MAX / (double)task->project->train.global_batch_size)};
         divide_work(l);
         status = make_own(l, err);
@@ -129,16 +132,16 @@ void worker_leaves_release(worker_leaves **leaves)
     *leaves = NULL;
 }
 
+size_t worker_leaves_slots(const worker_leaves *l) { return l->n_leaves; }
+
 /* Leaf slot i of this rank among the node's. */
 static size_t *slot_rows(const worker_leaves *l, size_t slot) { return l->node.n_rows + l->first_row / l->leaf_rows + slot; }
 
 void worker_leaves_load(worker_leaves *l, size_t slot, const uint64_t *row, size_t n)
 {
     const size_t first = slot * l->leaf_rows;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(l->x + (first + i) * l->ld, l->task->train.x + row[i] * l->ld, l->ld * sizeof(float));
-        l->row[first + i] = row[i];
-    }
+    worker_rows_gather(&l->task->train, row, n, l->x + first * l->ld);
+    memcpy(l->row + first, row, n * sizeof *row);
     memset(l->x + (first + n) * l->ld, 0, (l->leaf_rows - n) * l->ld * sizeof(float));
     *slot_rows(l, slot) = n;
 }

@@ -10,9 +10,13 @@
 
 typedef struct worker_leaves worker_leaves;
 
-/** Collective. Room for n_leaves leaves of leaf_rows rows at every rank. Cost  memory of the node for its leaves' input rows, hidden outputs and deltas. */
+/** Collective. For n_leaves leaves of leaf_rows rows at every rank. Cost  memory of the node for its leaves' input rows, hidden outputs and deltas. */
 fw_status worker_leaves_create(worker_leaves **out, const worker_task *task, const fw_dense *net, size_t leaf_rows, size_t n_leaves, fw_error *err);
 void      worker_leaves_release(worker_leaves **l);                  /* Collective */
+
+/** Leaves that there are slots for. One, where nothing is gained from more at once: a net of one layer reads its rows twice and its few weights from the
+ *  caches, so its leaves are taken through one after the other in the same memory, which then stays in the second-level cache. Else n_leaves. */
+size_t worker_leaves_slots(const worker_leaves *l);
 
 /** Local: gathers the rows of leaf slot i: row[0 .. n), n <= leaf_rows. */
 void worker_leaves_load(worker_leaves *l, size_t slot, const uint64_t *row, size_t n);

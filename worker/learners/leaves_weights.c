@@ -9,7 +9,8 @@
 #include "worker/learners/leaves_state.h"
 
 #define PANEL_FLOATS 3072         /* of dW at a time: they stay in the first-level cache between product and sum, and their sums from leaf to leaf */
-#define PANEL_ROWS   12           /* and come in multiples of this, what the products like; */
+#define PANEL_ROWS   12           /* and come in multiples of this, what the products like, */
+#define PANEL_MANY   96           /* or, of a layer so narrow that there are as many, of this; */
 #define PANEL_WIDTH  256          /* of a wider layer so many columns at a time, for which the deltas of CHUNK_ROWS rows stay in the second-level cache */
 #define CHUNK_ROWS   512
 #define SLICE_PANELS 32           /* panels whose columns of the input are cut at a time */
@@ -69,7 +70,8 @@ static bool add_leaves(worker_leaves *l, const part *p, const columns *x, worker
 /* A few columns and any number of rows: panels of them. */
 static bool narrow_part(worker_leaves *l, const part *whole, const float *x, size_t ld, worker_sums *sums)
 {
-    const size_t rows = FW_MAX(PANEL_FLOATS / (whole->col_end - whole->col) / PANEL_ROWS, (size_t)1) * PANEL_ROWS;
+    const size_t most = PANEL_FLOATS / (whole->col_end - whole->col), unit = most >= PANEL_MANY ? PANEL_MANY : PANEL_ROWS;
+    const size_t rows = FW_MAX(most / unit, (size_t)1) * unit;
     bool finite = true;
     part p = *whole;
     for (; p.row < whole->row_end; p.row = p.row_end) {
