@@ -16,6 +16,7 @@
 
 #define FW_BUS_MAX_MESSAGE (16u << 20)    /* bytes: larger ones from a peer are refused by the library */
 #define FW_BUS_MAX_TOPIC   4096u          /* bytes */
+#define FW_BUS_MAX_SEQUENCE (UINT64_C(1) << 53)      /* numbers of messages: exact in JSON too */
 
 typedef struct fw_bus fw_bus;             /* one ZeroMQ context */
 fw_status fw_bus_create(fw_bus **out, fw_error *err);
