@@ -50,6 +50,7 @@ fw_status fw_spool_close(fw_spool **s, fw_error *err);
 void      fw_spool_destroy(fw_spool **s);      /* at once, as if the process had ended */
 
 fw_stream fw_spool_stream(const fw_spool *s);
+bool      fw_spool_has_folder(const fw_spool *s);
 /** Takes a message; *sequence is its number. It can be read after fw_spool_write. FW_ERR_ARG: too large. */
 fw_status fw_spool_append(fw_spool *s, uint64_t *sequence, const char *topic, size_t topic_len, const void *payload, size_t len, fw_error *err);
 /** Hands all that was taken to the kernel. A failing disk is no error: see the counts. */

@@ -7,6 +7,7 @@
 #define FORGET_US (INT64_C(7) * 86400 * 1000000)
 
 fw_stream fw_spool_stream(const fw_spool *s) { return s->ledger.entry.stream; }
+bool fw_spool_has_folder(const fw_spool *s) { return s->folder != NULL; }
 
 /* ---- records ---------------------------------------------------------------------------------------------------------------------------------- */
 
