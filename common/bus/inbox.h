@@ -35,7 +35,7 @@ typedef enum fw_inbox_kind {
     FW_INBOX_FOUND,                        /* a publisher is there: for the first time, again, or with another stream */
     FW_INBOX_SILENT,                       /* it was not heard for 4 s */
     FW_INBOX_ENDED,                        /* it has ended in order */
-    FW_INBOX_LOST,                         /* messages first to last can't be had any more */
+    FW_INBOX_LOST,                         /* messages first to last can't be had any more (why: or not by this reader) */
     FW_INBOX_REFUSED,                      /* why: what it says can't be; told once for each publisher and reason */
 } fw_inbox_kind;
 

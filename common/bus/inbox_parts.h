@@ -40,6 +40,7 @@ typedef struct fw_source {
     fw_mono answer_by, ask_after, report_at;
     uint64_t reported_given, reported_committed;
     fw_notice notices[FW_INBOX_EVENTS]; size_t n_notices;
+    unsigned unanswered;                   /* questions in a row */
     unsigned refusals;                     /* reasons that were told: bits */
 } fw_source;
 

@@ -44,7 +44,7 @@ static fw_status replay_endpoint(char out[static FW_ENDPOINT_TEXT], const char *
 
 static fw_status open_live(fw_outbox *o, const char *endpoint, fw_error *err)
 {
-    const fw_socket_opts opts = {.type = ZMQ_XPUB, .high_water = LIVE_MESSAGES, .max_message = FW_BUS_MAX_TOPIC + 1};
+    const fw_socket_opts opts = {.type = ZMQ_XPUB, .high_water = LIVE_MESSAGES, .max_message = FW_BUS_MAX_TOPIC + 1, .side = FW_SIDE_PUBLISHER};
     FW_TRY(fw_socket_open(&o->live, o->own, &opts, endpoint, err));
     FW_TRY(fw_socket_set_int(&o->live, ZMQ_XPUB_VERBOSER, 1, "XPUB_VERBOSER", err));      /* every reader's coming and going */
     return fw_socket_bind(&o->live, endpoint, err);
@@ -52,7 +52,7 @@ static fw_status open_live(fw_outbox *o, const char *endpoint, fw_error *err)
 
 static fw_status open_replay(fw_outbox *o, const char *endpoint, fw_error *err)
 {
-    const fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = REPLAY_MESSAGES, .max_message = 4096};
+    const fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = REPLAY_MESSAGES, .max_message = 4096, .side = FW_SIDE_REPLAY};
     char at[FW_ENDPOINT_TEXT];
     FW_TRY(replay_endpoint(at, strncmp(endpoint, "tcp://", 6) == 0 ? endpoint : o->live.endpoint, err));
     FW_TRY(fw_socket_open(&o->replay, o->own, &opts, at, err));
@@ -77,8 +77,7 @@ static fw_status open_all(fw_outbox *o, fw_bus *b, const char *endpoint, fw_erro
 {
     const fw_outbox_opts *opts = &o->opts;
     FW_TRY(check(endpoint, opts, err));
-    (void)b;
-    FW_TRY(fw_bus_create(&o->own, err));
+    FW_TRY(fw_bus_create_beside(&o->own, b, err));
     FW_TRY(open_live(o, endpoint, err));
     FW_TRY(open_replay(o, endpoint, err));
     FW_TRY(fw_spool_open(&o->spool, &(fw_spool_opts){.folder = opts->spool, .cap_bytes = opts->cap_bytes, .say = opts->say, .context = opts->context}, err));

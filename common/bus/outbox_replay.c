@@ -156,6 +156,13 @@ void fw_outbox_tell_readers(fw_outbox *o)
 
 /* ---- requests --------------------------------------------------------------------------------------------------------------------------------- */
 
+/** A reader that came with a key goes by the name that its key has in the list, if it gives one at all. */
+static void take_proven_name(fw_frame_request *r, zmq_msg_t *m)
+{
+    const char *proven = zmq_msg_gets(m, "User-Id");
+    if (proven != NULL && r->name[0] != '\0' && fw_reader_name_valid(proven)) memcpy(r->name, proven, strlen(proven) + 1);
+}
+
 /** Who, and one frame. FW_END: nothing is there; FW_ERR_FORMAT: it is no request. */
 static fw_status receive(fw_outbox *o, fw_session *from, fw_frame_request *r)
 {
@@ -176,6 +183,7 @@ static fw_status receive(fw_outbox *o, fw_session *from, fw_frame_request *r)
             if (good) memcpy(from->identity, zmq_msg_data(&m), len);
         } else {
             good = good && frame == 1 && fw_request_decode(r, zmq_msg_data(&m), len);
+            if (good) take_proven_name(r, &m);
         }
         zmq_msg_close(&m);
     }

@@ -8,6 +8,7 @@
 
 #define SILENT_S        4.0
 #define ANSWER_S        2.0        /* after that it is asked again */
+#define GIVE_UP         3          /* questions without an answer, of a reader for which nothing is kept anyway */
 #define AGAIN_S         0.2        /* when an answer brought nothing */
 #define REPORT_S        1.0        /* at the latest; also what keeps us among those who are there */
 #define REPORT_SOON_S   0.1        /* when there is news */
@@ -29,7 +30,7 @@ fw_status fw_source_create(fw_source **out, fw_inbox *in, const char *endpoint, 
     s->inbox = in;
     s->waiting = calloc(FW_WAITING_MESSAGES, sizeof *s->waiting);
     if (s->waiting == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: publisher");
-    const fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE};
+    const fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER};
     FW_TRY(fw_socket_open(&s->live, in->bus, &opts, endpoint, err));
     if (zmq_setsockopt(s->live.zmq, ZMQ_SUBSCRIBE, "", 0) != 0)      /* numbers count over all topics */
         return fw_fail(err, FW_ERR_BUS, "bus: %s: cannot subscribe: %s", endpoint, zmq_strerror(zmq_errno()));
@@ -207,7 +208,7 @@ static bool open_ask(fw_source *s, uint32_t port)
     else snprintf(endpoint, sizeof endpoint, "%s.replay", live);
     fw_socket_close(&s->ask, 0);
     s->asked = false;
-    const fw_socket_opts opts = {.type = ZMQ_DEALER, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE};
+    const fw_socket_opts opts = {.type = ZMQ_DEALER, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER};
     if (fw_socket_open(&s->ask, s->inbox->bus, &opts, endpoint, NULL) < 0) return false;
     if (fw_socket_connect(&s->ask, endpoint, NULL) < 0) {
         fw_socket_close(&s->ask, 0);
@@ -302,6 +303,7 @@ static fw_status take_one(fw_source *s, bool live, bool *got, uint64_t *sequence
         s->info.refused++;
     } else if (good && memcmp(&s->position->stream, &h.stream, sizeof h.stream) == 0) {      /* an answer may be one of the publisher before */
         s->heard = fw_mono_now();
+        if (!live) s->unanswered = 0;
         s->position->heard = s->heard;
         if (h.kind == FW_FRAME_DATA) *got = take_data(s, &h, &frame[0], &frame[2], live);
         else if (h.kind == FW_FRAME_STATUS) take_status(s, &h, &frame[2], live);
@@ -366,12 +368,23 @@ static void notice_silence(fw_source *s, fw_mono now)
     s->has_status = s->asked = false;
 }
 
+/** It may not be let in to ask, or the address may not be reached from here: without a name there is nothing to wait for. */
+static void note_unanswered(fw_source *s)
+{
+    uint64_t from, until;
+    s->asked = false;
+    if (++s->unanswered < GIVE_UP || s->inbox->name[0] != '\0' || !missing(s, &from, &until)) return;
+    s->info.lost += until - from + 1;
+    fw_source_notice(s, FW_INBOX_LOST, from, until, "the publisher does not answer");
+    s->position->given = until;
+}
+
 void fw_source_tick(fw_source *s, fw_mono now)
 {
     const fw_position *p = s->position;
     uint64_t from, until;
     notice_silence(s, now);
-    if (s->asked && fw_mono_seconds(s->answer_by, now) > 0) s->asked = false;
+    if (s->asked && fw_mono_seconds(s->answer_by, now) > 0) note_unanswered(s);
     if (p == NULL || !p->known || s->ask.zmq == NULL || s->heard.ns == 0) return;
     const double since = s->report_at.ns == 0 ? 1e9 : fw_mono_seconds(s->report_at, now);
     const bool news = p->given != s->reported_given || p->committed != s->reported_committed;
