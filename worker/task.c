@@ -9,6 +9,7 @@
 #include "common/core/text.h"
 #include "common/stats/exact_sum.h"
 #include "worker/fold.h"
+#include "worker/reference.h"
 #include "worker/rows_file.h"
 #include "worker/task_key.h"
 
@@ -309,6 +310,7 @@ void worker_task_close(worker_task **task)
     fw_pipeline_destroy(&t->pipeline);
     fw_dataset_destroy(&t->dataset);
     worker_task_key_destroy(&t->key);
+    worker_features_destroy(&t->features);
     free(t->class_count);
     free(t->class_weight);
     free(t);

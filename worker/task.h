@@ -29,6 +29,7 @@ typedef struct worker_task {
     float *class_weight;           /* (n_classes), mean 1 over the rows to train on */
     double target_mean, target_scale;
     struct worker_task_key *key;   /* what its rows follow from */
+    struct worker_features *features;   /* of the rows to train on, as counts; NULL: nobody has asked (reference.h) */
 } worker_task;
 
 /** Collective. Opens the dataset, checks that it is of this project, fits the transforms on the rows to train on alone, loads them and those to

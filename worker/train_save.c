@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "worker/reference.h"
 #include "worker/train_state.h"
 
 static fw_status copy_metrics(fw_model *m, const fw_named_value *metrics, size_t n, fw_error *err)
@@ -66,11 +67,13 @@ fw_status worker_train_save(worker_train *t, const char *path, bool best, const 
     FW_TRY(worker_train_settle(t, err));
     worker_group_note(t->task->group, "save", t->position.round, t->position.step);
     FW_TRY(worker_train_seal(t, false, err));
+    if (t->task->folds == 0) FW_TRY(worker_reference_features(t->task, err));      /* a fold's model is no one's to watch */
     if (worker_group_rank(t->task->group) == 0) {
         FW_AUTO(fw_model) *m = NULL;
         s = best && t->has_best ? worker_best_check(t, t->best_now, t->best_digest, err) : FW_OK;
         if (s == FW_OK) s = fw_model_create(&m, err);
         if (s == FW_OK) s = build_model(t, m, best, metrics, n, err);
+        if (s == FW_OK && t->task->features != NULL) s = worker_reference_make(&m->reference, t->task, m, err);
         if (s == FW_OK) s = fw_model_save(m, path, err);
         if (s == FW_OK) memcpy(digest, m->digest, FW_DIGEST_TEXT);
     }

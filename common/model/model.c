@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/size.h"
 #include "common/model/model_parts.h"
@@ -25,6 +26,7 @@ void fw_model_destroy(fw_model **m)
     free(dead->metrics);
     free(dead->params);
     free(dead->expected);
+    fw_reference_destroy(&dead->reference);
     fw_block_destroy(&dead->samples);          /* before the schema, which it refers to */
     fw_pipeline_destroy(&dead->pipeline);
     fw_schema_destroy(&dead->schema);
@@ -68,6 +70,31 @@ static fw_status check_target(const fw_model *m, fw_status when_wrong, fw_error 
     return FW_OK;
 }
 
+static fw_status check_feature(const fw_model *m, const fw_bins *b, fw_status when_wrong, fw_error *err)
+{
+    const int at = fw_schema_find(m->schema, b->name);
+    const fw_column_type type = b->kind == FW_BINS_NUMBER ? FW_NUMBER : FW_CATEGORY;
+    if (at < 0 || m->schema->columns[at].type != type || !fw_pipeline_wanted(m->pipeline)[at])
+        return fw_fail(err, when_wrong, "model: its reference counts a %s %s, which is no feature of it", fw_bins_kind_name(b->kind), b->name);
+    return FW_OK;
+}
+
+/* What counts rows later relies on it. */
+static fw_status check_reference(const fw_model *m, fw_status when_wrong, fw_error *err)
+{
+    const fw_reference *r = m->reference;
+    const fw_summary *s = r->summary;
+    const bool classes = fw_summary_bins(s, r->n_features)->kind == FW_BINS_CLASS;
+    for (size_t i = 0; i < r->n_features; i++) FW_TRY(check_feature(m, fw_summary_bins(s, i), when_wrong, err));
+    if (classes != (m->task == FW_TASK_CLASSIFICATION)) return fw_fail(err, when_wrong, "model: its reference is of another task");
+    for (size_t i = r->n_features; i < fw_summary_n(s); i++) {
+        const char *name = fw_reference_score_class(fw_summary_bins(s, i));
+        if (name != NULL && fw_dict_find(target(m)->dict, name, strlen(name)) < 0)
+            return fw_fail(err, when_wrong, "model: its reference counts scores of %.100s, which is no class of it", name);
+    }
+    return FW_OK;
+}
+
 fw_status fw_model_check_parts(const fw_model *m, fw_status when_wrong, fw_error *err)
 {
     if (m->schema == NULL || m->pipeline == NULL || m->params == NULL || m->net.n_layers == 0)
@@ -76,6 +103,7 @@ fw_status fw_model_check_parts(const fw_model *m, fw_status when_wrong, fw_error
     const size_t width = fw_pipeline_width(m->pipeline);
     if (width != m->net.layers[0].in)
         return fw_fail(err, when_wrong, "model: its transforms give %zu features and its network takes %zu", width, m->net.layers[0].in);
+    if (m->reference != NULL) FW_TRY(check_reference(m, when_wrong, err));
     if (m->samples == NULL || m->samples->n_rows == 0) return fw_fail(err, when_wrong, "model: it has no sample rows to be checked with");
     return FW_OK;
 }

@@ -4,6 +4,7 @@
  *  user block (envelope, digest of the rest)
  *  /manifest                  JSON: name, task, learner, net, schema, pipeline, lineage, metrics, target scale
  *  /project                   the project file as resolved, YAML
+ *  /reference                 JSON (reference_json.h), or null: what it was made on and how it did, as counts
  *  /weights/<layer>/W (in, out) f32, /weights/<layer>/b (out) f32
  *  /samples/<column>/values, /missing (and /offsets) and /samples/row: some rows as raw cells, types as in dataset.h5
  *  /samples/expected (n, n_out) f32: what the model gives for them, checked bit by bit at each load */
@@ -15,8 +16,9 @@
 #include "common/features/pipeline.h"
 #include "common/model/dense.h"
 #include "common/stats/metrics.h"
+#include "common/stats/reference.h"
 
-#define FW_MODEL_VERSION 2            /* 1, which is read too, had a name of no use in its lineage, "blas_core" */
+#define FW_MODEL_VERSION 3            /* 2 and 1, which are read too, had no reference; 1 had a name of no use in its lineage, "blas_core" */
 #define FW_MODEL_SAMPLES 16
 
 typedef struct fw_named_value { char *name; double value; } fw_named_value;
@@ -36,6 +38,7 @@ typedef struct fw_model {
     char *dataset_digest, *program_version;   /* lineage */
     uint64_t seed, train_rows;
     uint64_t rounds, steps;            /* after which the weights were taken: of the best round with early stopping, else of the last */
+    fw_reference *reference;           /* NULL: it has none */
     fw_block *samples;                 /* over schema; raw rows */
     float *expected;                   /* (samples->n_rows, n_out) */
     char digest[FW_DIGEST_TEXT];       /* of the file, set by load and save */

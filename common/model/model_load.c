@@ -8,10 +8,13 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/model/model_parts.h"
+#include "common/model/reference_json.h"
 
 /* Limits on what a file may ask for; everything else is bounded by the file's own length. */
 #define MAX_MANIFEST_BYTES ((size_t)256 << 20)
 #define MAX_PROJECT_BYTES  ((size_t)16 << 20)
+#define MAX_REFERENCE_BYTES ((size_t)16 << 20)
+#define WITH_REFERENCE     3                    /* the first format version that has one */
 #define MAX_SAMPLES        4096u
 #define MAX_METRICS        100000u
 
@@ -79,6 +82,18 @@ static fw_status read_manifest(fw_model *m, hid_t file, fw_error *err)
     json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &why);
     if (j == NULL) return fw_fail(err, FW_ERR_FORMAT, "model: its manifest is no JSON: %s (byte %d)", why.text, why.position);
     fw_status status = take_manifest(m, j, err);
+    json_decref(j);
+    return status;
+}
+
+static fw_status read_reference(fw_model *m, hid_t file, fw_error *err)
+{
+    FW_FREE char *text = NULL;
+    FW_TRY(fw_h5_read_text(&text, file, "reference", MAX_REFERENCE_BYTES, err));
+    json_error_t why;
+    json_t *j = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    if (j == NULL) return fw_fail(err, FW_ERR_FORMAT, "model: its reference is no JSON: %s (byte %d)", why.text, why.position);
+    fw_status status = fw_reference_from_json(&m->reference, j, err);
     json_decref(j);
     return status;
 }
@@ -237,15 +252,16 @@ static fw_status check_expected(const fw_model *m, fw_error *err)
     return FW_OK;
 }
 
-static fw_status read_content(fw_model *m, hid_t file, uint64_t file_bytes, fw_error *err)
+static fw_status read_content(fw_model *m, hid_t file, const fw_envelope *envelope, fw_error *err)
 {
     FW_TRY(read_manifest(m, file, err));
     FW_TRY(fw_h5_read_text(&m->project_yaml, file, "project", MAX_PROJECT_BYTES, err));
-    FW_TRY(read_weights(m, file, file_bytes, err));
+    if (envelope->version >= WITH_REFERENCE) FW_TRY(read_reference(m, file, err));
+    FW_TRY(read_weights(m, file, envelope->length, err));
     if (m->schema->target < 0) return fw_fail(err, FW_ERR_FORMAT, "model: its schema names no target");
     if (m->task == FW_TASK_CLASSIFICATION && m->schema->columns[m->schema->target].dict == NULL)
         return fw_fail(err, FW_ERR_FORMAT, "model: its target column is no category");
-    FW_TRY(read_samples(m, file, file_bytes, err));
+    FW_TRY(read_samples(m, file, envelope->length, err));
     FW_TRY(fw_model_check_parts(m, FW_ERR_FORMAT, err));
     return fw_model_check_weights(m, FW_ERR_FORMAT, err);
 }
@@ -259,7 +275,7 @@ fw_status fw_model_load(fw_model **out, const char *path, fw_error *err)
     fw_digest_text(m->digest, envelope.digest);
     hid_t file = -1;
     FW_TRY(fw_h5_open(&file, path, err));
-    fw_status status = read_content(m, file, envelope.length, err);
+    fw_status status = read_content(m, file, &envelope, err);
     fw_h5_close(&file, NULL);
     if (status == FW_OK) status = check_expected(m, err);
     if (status != FW_OK) return fw_wrap(err, status, "%s", path);

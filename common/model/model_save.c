@@ -6,6 +6,7 @@
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "common/model/model_parts.h"
+#include "common/model/reference_json.h"
 
 static json_t *metrics_to_json(const fw_model *m)
 {
@@ -52,6 +53,16 @@ static fw_status manifest_text(char **out, const fw_model *m, fw_error *err)
                        "model: no manifest can be made of it: a metric or the target's scale is not finite, a text is not UTF-8, or memory is short");
     *out = text;
     return FW_OK;
+}
+
+static fw_status write_reference(hid_t file, const fw_model *m, fw_error *err)
+{
+    json_t *j = NULL;
+    FW_TRY(fw_reference_to_json(&j, m->reference, err));
+    FW_FREE char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(j);
+    if (text == NULL) return fw_fail(err, FW_ERR_NUMERIC, "model: its reference holds a number that is not finite, a text that is not UTF-8, or memory is short");
+    return fw_h5_write_text(file, "reference", text, err);
 }
 
 static fw_status write_weights(hid_t file, const fw_model *m, fw_error *err)
@@ -119,6 +130,7 @@ static fw_status write_content(hid_t file, const fw_model *m, fw_error *err)
     FW_TRY(manifest_text(&text, m, err));
     FW_TRY(fw_h5_write_text(file, "manifest", text, err));
     FW_TRY(fw_h5_write_text(file, "project", m->project_yaml, err));
+    FW_TRY(write_reference(file, m, err));
     FW_TRY(write_weights(file, m, err));
     return write_samples(file, m, err);
 }

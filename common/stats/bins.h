@@ -28,6 +28,9 @@ typedef struct fw_bins {
  *  more than FW_BINS_MAX bins; two equal labels. centre (n_cuts + 1). On error *out is untouched. fw_bins_destroy works with FW_AUTO(fw_bins) b = {0}; */
 fw_status fw_bins_of_cuts(fw_bins *out, const char *name, fw_bins_kind kind, const double *cut, size_t n_cuts, const double *centre, fw_error *err);
 fw_status fw_bins_of_labels(fw_bins *out, const char *name, fw_bins_kind kind, const char *const *label, size_t n_labels, fw_error *err);
+/** From n values in ascending order, all finite: with at most 32 distinct ones a bin each; else cuts at the values below or at which 1/32, 2/32, ... of them
+ *  lie (numpy's quantile, method "inverted_cdf"), equal ones once, none at the largest value. A constant: three bins. None: one bin without a cut. */
+fw_status fw_bins_of_values(fw_bins *out, const char *name, fw_bins_kind kind, const double *v, size_t n, fw_error *err);
 fw_status fw_bins_copy(fw_bins *out, const fw_bins *b, fw_error *err);
 void      fw_bins_destroy(fw_bins *b);
 

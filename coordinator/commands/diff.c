@@ -7,6 +7,7 @@
 #include "common/data/dataset.h"
 #include "common/model/model.h"
 #include "coordinator/commands/command.h"
+#include "coordinator/commands/diff_reference.h"
 #include "coordinator/commands/thing.h"
 #include "coordinator/commands/yaml_lines.h"
 
@@ -237,6 +238,7 @@ static fw_status compare_models(differences *d, const char *path_a, const char *
     compare_schemas(d, a->schema, b->schema);
     FW_TRY(compare_features(d, a, b, err));
     compare_metrics(d, a, b);
+    add_group(d, "reference", coord_diff_reference(a->reference, b->reference));
     compare_weights(d, a, b);
     note_if_alone(d, known, "only the sample rows kept in the models differ");
     return FW_OK;
@@ -362,7 +364,7 @@ const coord_command coord_command_diff = {
     .arguments = "A B",
     .summary = "compare two models, runs or datasets; are they the same bits",
     .description = "A and B are models, run folders, or datasets. Exit 0 with one line when they are equal to the bit; else exit 3 with what differs:\n"
-                   "settings, data, features, metrics, weights.\n"
+                   "settings, data, features, metrics, reference, weights.\n"
                    "\n"
                    "  flywheel diff runs/latest models/skill/3/model.h5\n"
                    "  flywheel diff monday.dataset.h5 tuesday.dataset.h5 --format json\n",

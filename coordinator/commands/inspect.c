@@ -7,6 +7,7 @@
 #include "common/data/dataset.h"
 #include "common/model/checkpoint.h"
 #include "common/model/model.h"
+#include "common/model/reference_json.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/commands/thing.h"
 
@@ -73,6 +74,20 @@ static json_t *describe_metrics(const fw_model *m)
     return o;
 }
 
+/* Under three headings, so that as text its columns are a table. */
+static fw_status describe_reference(json_t *description, const fw_model *m, fw_error *err)
+{
+    json_t *reference = NULL;
+    if (m->reference == NULL) return FW_OK;
+    FW_TRY(fw_reference_to_json(&reference, m->reference, err));
+    json_object_set(description, "reference_metrics", json_object_get(reference, "metrics"));
+    json_object_set(description, "reference_columns", json_object_get(reference, "columns"));
+    json_object_del(reference, "metrics");
+    json_object_del(reference, "columns");
+    json_object_set_new(description, "reference", reference);
+    return FW_OK;
+}
+
 static fw_status describe_model(json_t **out, const char *path, fw_error *err)
 {
     FW_AUTO(fw_model) *m = NULL;
@@ -87,7 +102,7 @@ static fw_status describe_model(json_t **out, const char *path, fw_error *err)
                      "classes", describe_classes(m->schema), "inputs", (json_int_t)fw_pipeline_width(m->pipeline), "parameters",
                      (json_int_t)m->net.n_params, "sample_rows_checked", (json_int_t)m->samples->n_rows, "features", features, "layers",
                      describe_layers(&m->net), "metrics", describe_metrics(m), "lineage", lineage);
-    return FW_OK;
+    return *out != NULL ? describe_reference(*out, m, err) : FW_OK;
 }
 
 /* ---- dataset ---------------------------------------------------------------------------------------------------------------------------- */
