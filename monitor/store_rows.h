@@ -93,6 +93,7 @@ typedef struct monitor_alert_row {
     double level, peak, threshold;      /* now, the highest, what raises it */
     double certainty;                   /* 0 to 1 */
     int64_t loud, quiet;                /* looks above since it was raised; looks below in a row */
+    int64_t told;                       /* 1: that it is there was told; 0 again from a silence on */
     const char *features;               /* JSON: list of texts */
     const char *text;                   /* what changed, by how much, since when, how sure */
     const char *advice;                 /* what to do */

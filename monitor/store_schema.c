@@ -31,7 +31,7 @@ static const char *const steps[] = {
     "CREATE TABLE alerts (alert INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, model INTEGER NOT NULL, name TEXT, digest TEXT, subject TEXT NOT NULL,"
     " since_us INTEGER NOT NULL, raised_us INTEGER NOT NULL, last_us INTEGER NOT NULL, acknowledged_us INTEGER NOT NULL,"
     " silenced_until_us INTEGER NOT NULL, resolved_us INTEGER NOT NULL, level REAL, peak REAL, threshold REAL, certainty REAL,"
-    " loud INTEGER NOT NULL, quiet INTEGER NOT NULL, features TEXT, text TEXT, advice TEXT) STRICT;"
+    " loud INTEGER NOT NULL, quiet INTEGER NOT NULL, told INTEGER NOT NULL, features TEXT, text TEXT, advice TEXT) STRICT;"
     "CREATE INDEX alerts_by_cause ON alerts (kind, model, subject);"
     "CREATE TABLE alert_events (alert INTEGER NOT NULL, at_us INTEGER NOT NULL, event TEXT NOT NULL, \"by\" TEXT, delivery INTEGER NOT NULL, note TEXT,"
     " PRIMARY KEY (alert, at_us, event)) STRICT, WITHOUT ROWID;"

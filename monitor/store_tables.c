@@ -44,9 +44,9 @@ static const monitor_column alerts[] = {
     INTEGER(alert, alert), TEXT(alert, kind), INTEGER(alert, model), MAY(alert, name), MAY(alert, digest), TEXT(alert, subject), INTEGER(alert, since_us),
     INTEGER(alert, raised_us), INTEGER(alert, last_us), MERGED(alert, acknowledged_us, MONITOR_LARGER), MERGED(alert, silenced_until_us, MONITOR_KEEP),
     MERGED(alert, resolved_us, MONITOR_LARGER), REAL(alert, level), REAL(alert, peak), REAL(alert, threshold), REAL(alert, certainty),
-    INTEGER(alert, loud), INTEGER(alert, quiet), JSON(alert, features), MAY(alert, text), MAY(alert, advice)};
+    INTEGER(alert, loud), INTEGER(alert, quiet), INTEGER(alert, told), JSON(alert, features), MAY(alert, text), MAY(alert, advice)};
 static const monitor_column alert_events[] = {
-    INTEGER(event, alert), INTEGER(event, at_us), TEXT(event, event), MAY(event, by), INTEGER(event, delivery), MAY(event, note)};
+    INTEGER(event, alert), INTEGER(event, at_us), TEXT(event, event), {.name = "by", .kind = MONITOR_TEXT, .at = offsetof(monitor_event_row, by), .nullable = true, .merge = MONITOR_KEEP}, INTEGER(event, delivery), MAY(event, note)};
 static const monitor_column states[] = {TEXT(state, key), INTEGER(state, at_us), BYTES(state, bytes)};
 
 #define TABLE(TABLE_NAME, columns_, keys, row, ...)                                                                                       \
