@@ -44,8 +44,8 @@ static bool is_text(const char *s)
 
 bool fw_telemetry_topic_valid(const char *topic)
 {
-    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS};
-    for (size_t i = 0; i < 2; i++)
+    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(topic, kinds[i], strlen(kinds[i])) == 0) return topic[strlen(kinds[i])] != '\0' && is_text(topic);
     return false;
 }
@@ -173,7 +173,7 @@ const char *fw_telemetry_publisher(const fw_telemetry *t) { return t->publisher;
 static fw_status state_of(topic_state **out, fw_telemetry *t, const char *topic, fw_error *err)
 {
     if (!fw_telemetry_topic_valid(topic))
-        return fw_fail(err, FW_ERR_ARG, "telemetry: topic '%.100s' is not %sNAME or %sNAME", topic, FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS);
+        return fw_fail(err, FW_ERR_ARG, "telemetry: topic '%.100s' is not %sNAME, %sNAME or %sNAME", topic, FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT);
     int32_t code = fw_dict_find(t->topics, topic, strlen(topic));
     if (code < 0) {
         size_t n = fw_dict_size(t->topics);
@@ -285,6 +285,46 @@ fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic
     Flywheel__TelemetryBatch batch = batch_of(t, state);
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_PROGRESS;
     batch.progress = &body;
+    return pack_batch(out, &batch, state, err);
+}
+
+static fw_status check_alert(const fw_alert *a, fw_error *err)
+{
+    const char *const texts[] = {a->event, a->kind, a->model, a->digest, a->subject, a->text, a->advice};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(check_text(texts[i], "a text of an alert", err));
+    if (a->n_features > FW_TELEMETRY_MAX_VALUES)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: an alert of %zu features; at most %u fit", a->n_features, FW_TELEMETRY_MAX_VALUES);
+    for (size_t i = 0; i < a->n_features; i++) FW_TRY(check_text(a->features[i], "a feature's name", err));
+    if (!isfinite(a->level) || !isfinite(a->threshold) || !isfinite(a->certainty))
+        return fw_fail(err, FW_ERR_NUMERIC, "telemetry: a number of alert %llu is not finite", (unsigned long long)a->number);
+    return FW_OK;
+}
+
+fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, const fw_alert *a, fw_error *err)
+{
+    topic_state *state = NULL;
+    FW_TRY(state_of(&state, t, topic, err));
+    FW_TRY(check_alert(a, err));
+    Flywheel__Alert body;
+    flywheel__alert__init(&body);
+    body.number = a->number;
+    body.event = unconst(a->event);
+    body.kind = unconst(a->kind);
+    body.model = unconst(a->model);
+    body.digest = unconst(a->digest);
+    body.subject = unconst(a->subject);
+    body.since_us = a->since_us;
+    body.raised_us = a->raised_us;
+    body.level = a->level;
+    body.threshold = a->threshold;
+    body.certainty = a->certainty;
+    body.n_features = a->n_features;
+    body.features = (char **)(uintptr_t)a->features;
+    body.text = unconst(a->text);
+    body.advice = unconst(a->advice);
+    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_ALERT;
+    batch.alert = &body;
     return pack_batch(out, &batch, state, err);
 }
 

@@ -16,12 +16,13 @@
 #define FW_TELEMETRY_MAX_ROWS    1000000u
 #define FW_TELEMETRY_MAX_CLASSES 100000u
 #define FW_TELEMETRY_MAX_TEXT    4096u          /* bytes of any one string */
-#define FW_TELEMETRY_MAX_VALUES  1000u          /* validation metrics of one progress event */
+#define FW_TELEMETRY_MAX_VALUES  1000u          /* validation metrics of one progress event, features of one alert */
 #define FW_TELEMETRY_MAX_NUMBER  (UINT64_C(1) << 53)      /* sequence: exact in JSON too */
 
 /* Topics are one of these and a name that is not empty: "prediction/adult". */
 #define FW_TOPIC_PREDICTION "prediction/"
 #define FW_TOPIC_PROGRESS   "progress/"
+#define FW_TOPIC_ALERT      "alert/"
 
 /** One row. Classification: label < n_classes; probabilities of all classes, or none (n_probabilities 0). Regression: value. */
 typedef struct fw_prediction {
@@ -43,6 +44,15 @@ typedef struct fw_progress {
     uint32_t ranks;
 } fw_progress;
 
+/** An event of an alert: the members are those of message Alert. Texts may be NULL when they are encoded, and are not when they were decoded. */
+typedef struct fw_alert {
+    uint64_t number;
+    const char *event, *kind, *model, *digest, *subject, *text, *advice;
+    int64_t since_us, raised_us;
+    double level, threshold, certainty;         /* finite; certainty 0: not known */
+    const char *const *features; size_t n_features;
+} fw_alert;
+
 /** Appends one encoded Predictions message to out: at most FW_TELEMETRY_MAX_ROWS rows and FW_TELEMETRY_MAX_BYTES. Local, no state.
  *  FW_ERR_ARG: over a limit, or a label without a class; FW_ERR_DATA: an id or name that is not UTF-8; FW_ERR_NUMERIC: not finite.
  *  On error out is as it was. */
@@ -60,27 +70,29 @@ const char *fw_telemetry_publisher(const fw_telemetry *t);      /* 32 hex digits
  *  progress: validation metrics that are not finite are left out (absent is how the stream says "not defined"). */
 fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err);
 fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic, const fw_progress *progress, fw_error *err);
+fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, const fw_alert *alert, fw_error *err);
 fw_status fw_telemetry_end(fw_telemetry *t, fw_text *out, const char *topic, fw_error *err);
 
-typedef enum fw_telemetry_kind { FW_TELEMETRY_PREDICTIONS, FW_TELEMETRY_PROGRESS, FW_TELEMETRY_END } fw_telemetry_kind;
+typedef enum fw_telemetry_kind { FW_TELEMETRY_PREDICTIONS, FW_TELEMETRY_PROGRESS, FW_TELEMETRY_END, FW_TELEMETRY_ALERT } fw_telemetry_kind;
 
 /** A checked batch. Strings are never NULL. Everything in it belongs to it. */
 typedef struct fw_telemetry_batch {
     const char *publisher;
     uint64_t sequence;                          /* from 1 */
     int64_t time_us;
-    fw_telemetry_kind kind;                     /* which of the three below is set */
+    fw_telemetry_kind kind;                     /* which of those below is set */
     struct {
         const char *model, *digest;
         const char *const *classes; size_t n_classes;
         const fw_prediction *rows; size_t n_rows;
     } predictions;
     fw_progress progress;
+    fw_alert alert;
     struct { uint64_t batches, rows; } end;
 } fw_telemetry_batch;
 
 /** Bytes from anywhere. FW_ERR_FORMAT: not a batch, or it breaks one of the limits above, or its kind is not the topic's
- *  (topic NULL: not asked). An end may be under both kinds of topic. */
+ *  (topic NULL: not asked). An end may be under every kind of topic. */
 fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const void *bytes, size_t len, fw_error *err);
 void      fw_telemetry_batch_destroy(fw_telemetry_batch **b);
 

@@ -122,6 +122,24 @@ static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_erro
     return FW_OK;
 }
 
+static fw_status check_alert(decoded *d, const Flywheel__Alert *m, fw_error *err)
+{
+    const char *const texts[] = {m->event, m->kind, m->model, m->digest, m->subject, m->text, m->advice};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(check_text(texts[i], "a text of an alert", err));
+    if (m->n_features > FW_TELEMETRY_MAX_VALUES)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert of %zu features; at most %u are accepted", m->n_features, FW_TELEMETRY_MAX_VALUES);
+    for (size_t i = 0; i < m->n_features; i++) FW_TRY(check_text(m->features[i], "a feature's name", err));
+    if (!isfinite(m->level) || !isfinite(m->threshold) || !isfinite(m->certainty))
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert with a number that is not finite");
+    if (m->since_us < 0 || m->since_us > LAST_TIME_US || m->raised_us < 0 || m->raised_us > LAST_TIME_US)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert whose time is not in the years 1970 to 9999");
+    d->batch.kind = FW_TELEMETRY_ALERT;
+    d->batch.alert = (fw_alert){.number = m->number, .event = m->event, .kind = m->kind, .model = m->model, .digest = m->digest, .subject = m->subject,
+                                .text = m->text, .advice = m->advice, .since_us = m->since_us, .raised_us = m->raised_us, .level = m->level,
+                                .threshold = m->threshold, .certainty = m->certainty, .features = (const char *const *)m->features, .n_features = m->n_features};
+    return FW_OK;
+}
+
 static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_error *err)
 {
     switch (m->body_case) {
@@ -134,6 +152,8 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
         d->batch.end.batches = m->end->produced;
         d->batch.end.rows = m->end->rows;
         return FW_OK;
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_ALERT:
+        return check_alert(d, m->alert, err);
     case FLYWHEEL__TELEMETRY_BATCH__BODY__NOT_SET:
     case _FLYWHEEL__TELEMETRY_BATCH__BODY__CASE_IS_INT_SIZE:
         break;
@@ -143,9 +163,11 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
 
 static fw_status check_topic(const char *topic, fw_telemetry_kind kind, fw_error *err)
 {
-    if (!fw_telemetry_topic_valid(topic)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME or %sNAME", FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS);
-    bool of_predictions = strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) == 0;
-    if (kind != FW_TELEMETRY_END && of_predictions != (kind == FW_TELEMETRY_PREDICTIONS))
+    static const char *const prefixes[] = {
+        [FW_TELEMETRY_PREDICTIONS] = FW_TOPIC_PREDICTION, [FW_TELEMETRY_PROGRESS] = FW_TOPIC_PROGRESS, [FW_TELEMETRY_END] = "", [FW_TELEMETRY_ALERT] = FW_TOPIC_ALERT};
+    if (!fw_telemetry_topic_valid(topic))
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME, %sNAME or %sNAME", FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT);
+    if (strncmp(topic, prefixes[kind], strlen(prefixes[kind])) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: the body is not of the kind that the topic '%.100s' says", topic);
     return FW_OK;
 }

@@ -127,6 +127,42 @@ static void progress_line(fw_text *t, const fw_telemetry_batch *b)
     fw_text_format(t, "},\"ranks\":%u}\n", p->ranks);
 }
 
+static void add_named_time(fw_text *t, const char *name, int64_t time_us)
+{
+    char text[FW_UTC_LEN];
+    fw_utc_format(text, time_us);
+    fw_text_format(t, ",\"%s\":\"%s\"", name, text);
+}
+
+static void alert_line(fw_text *t, const fw_telemetry_batch *b)
+{
+    const fw_alert *a = &b->alert;
+    add_time(t, b->time_us);
+    fw_text_format(t, ",\"alert\":%llu", (unsigned long long)a->number);
+    add_member(t, "event", a->event);
+    add_member(t, "kind", a->kind);
+    add_member(t, "model", a->model);
+    add_member(t, "digest", a->digest);
+    add_member(t, "subject", a->subject);
+    add_named_time(t, "since", a->since_us);
+    add_named_time(t, "raised", a->raised_us);
+    fw_text_add(t, ",\"level\":");
+    add_double(t, a->level);
+    fw_text_add(t, ",\"threshold\":");
+    add_double(t, a->threshold);
+    fw_text_add(t, ",\"certainty\":");
+    add_double(t, a->certainty);
+    fw_text_add(t, ",\"features\":[");
+    for (size_t i = 0; i < a->n_features; i++) {
+        if (i > 0) fw_text_add(t, ",");
+        add_string(t, a->features[i]);
+    }
+    fw_text_add(t, "]");
+    add_member(t, "text", a->text);
+    add_member(t, "advice", a->advice);
+    fw_text_add(t, "}\n");
+}
+
 static bool enough(const watch *w) { return w->reader_gone || (w->wanted > 0 && w->printed >= w->wanted); }
 
 static fw_status output_failed(watch *w, fw_error *err)
@@ -156,6 +192,10 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         break;
     case FW_TELEMETRY_PROGRESS:
         progress_line(&w->line, b);
+        FW_TRY(print_line(w, err));
+        break;
+    case FW_TELEMETRY_ALERT:
+        alert_line(&w->line, b);
         FW_TRY(print_line(w, err));
         break;
     case FW_TELEMETRY_END:
@@ -269,7 +309,7 @@ static fw_status run_watch(coord_call *call, fw_error *err)
 }
 
 static const coord_option options[] = {
-    {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, prediction/adult; default: all"},
+    {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, alert/, prediction/adult; default: all"},
     {.name = "count", .letter = 'n', .argument = "N", .help = "end after N predictions"},
     {.name = "seconds", .argument = "S", .help = "end after S seconds"},
     {.name = "until-end", .help = "end when a publisher says that it has ended"},

@@ -48,13 +48,21 @@ static void check_progress(const fw_progress *p)
     }
 }
 
+static void check_alert(const fw_alert *a)
+{
+    const char *const texts[] = {a->event, a->kind, a->model, a->digest, a->subject, a->text, a->advice};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_be_text(texts[i]);
+    must(isfinite(a->level) && isfinite(a->threshold) && isfinite(a->certainty) && a->n_features <= FW_TELEMETRY_MAX_VALUES);
+    for (size_t i = 0; i < a->n_features; i++) must_be_text(a->features[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p"};
+    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p", FW_TOPIC_ALERT "m"};
     if (len == 0) return 0;
     FW_AUTO(fw_telemetry_batch) *b = NULL;
     fw_error err = {0};
-    fw_status status = fw_telemetry_decode(&b, topics[bytes[0] % 3], bytes + 1, len - 1, &err);
+    fw_status status = fw_telemetry_decode(&b, topics[bytes[0] % 4], bytes + 1, len - 1, &err);
     must(status == FW_OK || status == FW_ERR_FORMAT || status == FW_ERR_NOMEM);
     must((b != NULL) == (status == FW_OK));
     if (b == NULL) return 0;
@@ -62,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     must_be_text(b->publisher);
     if (b->kind == FW_TELEMETRY_PREDICTIONS) check_predictions(b);
     if (b->kind == FW_TELEMETRY_PROGRESS) check_progress(&b->progress);
+    if (b->kind == FW_TELEMETRY_ALERT) check_alert(&b->alert);
     return 0;
 }

@@ -113,6 +113,31 @@ static void progress_comes_back(void **state)
     assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_ERR_NUMERIC);
 }
 
+static void an_alert_comes_back(void **state)
+{
+    (void)state;
+    static const char *const features[] = {"age", "n\xc3\xa4"};
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    fw_alert a = {.number = 3, .event = "raised", .kind = "drift", .model = "adult", .subject = "age", .text = "age has drifted", .since_us = 5, .raised_us = 6,
+                  .level = 0.5, .threshold = 0.25, .certainty = 0.999, .features = features, .n_features = 2};
+    assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_OK);
+    FW_AUTO(fw_telemetry_batch) *b = decode(FW_TOPIC_ALERT "adult", &out);
+    assert_int_equal(b->kind, FW_TELEMETRY_ALERT);
+    assert_int_equal(b->alert.number, 3);
+    assert_string_equal(b->alert.event, "raised");
+    assert_string_equal(b->alert.subject, "age");
+    assert_string_equal(b->alert.digest, "");
+    assert_string_equal(b->alert.features[1], "n\xc3\xa4");
+    assert_true(b->alert.level == 0.5 && b->alert.threshold == 0.25 && b->alert.certainty == 0.999);
+    assert_int_equal(b->alert.since_us + b->alert.raised_us, 11);
+    a.level = NAN;
+    assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_ERR_NUMERIC);
+    a.level = 0;
+    a.n_features = FW_TELEMETRY_MAX_VALUES + 1;
+    assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_ERR_ARG);
+}
+
 static void each_topic_is_numbered_and_ends_with_its_counts(void **state)
 {
     (void)state;
@@ -231,6 +256,12 @@ static void bytes_that_break_the_contract_are_refused(void **state)
         WIRE("progress", HEADER "\x5a\x00", FW_TOPIC_PROGRESS "p", FW_OK),
         WIRE("progress with a loss that is NaN", HEADER "\x5a\x09\x41\0\0\0\0\0\0\xf8\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
         WIRE("a metric that is infinite", HEADER "\x5a\x0e\x4a\x0c\x0a\x01" "a\x11\0\0\0\0\0\0\xf0\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
+        WIRE("an alert", HEADER "\xa2\x01\x02\x08\x03", FW_TOPIC_ALERT "m", FW_OK),
+        WIRE("an alert under predictions", HEADER "\xa2\x01\x02\x08\x03", TOPIC, FW_ERR_FORMAT),
+        WIRE("predictions under alert", HEADER "\x52\x03" MODEL, FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
+        WIRE("an alert whose level is NaN", HEADER "\xa2\x01\x09\x49\0\0\0\0\0\0\xf8\x7f", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
+        WIRE("an alert of before 1970", HEADER "\xa2\x01\x0b\x38\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
+        WIRE("a feature that is not UTF-8", HEADER "\xa2\x01\x03\x62\x01\xff", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
         WIRE("an end", HEADER "\x62\x00", FW_TOPIC_PROGRESS "p", FW_OK),
         WIRE("a topic without a name", HEADER "\x62\x00", FW_TOPIC_PREDICTION, FW_ERR_FORMAT),
         WIRE("another topic", HEADER "\x62\x00", "weather/today", FW_ERR_FORMAT),
@@ -305,6 +336,7 @@ static void touch(const fw_telemetry_batch *b)
         for (size_t k = 0; k < row->n_probabilities; k++) assert_true(isfinite(row->probabilities[k]));
         assert_true(isfinite(row->confidence) && isfinite(row->value));
     }
+    for (size_t i = 0; b->kind == FW_TELEMETRY_ALERT && i < b->alert.n_features; i++) sum += strlen(b->alert.features[i]);
     for (size_t i = 0; b->kind == FW_TELEMETRY_PROGRESS && i < b->progress.n_validation; i++) sum += strlen(b->progress.validation[i].name);
     assert_true(sum > 0);
 }
@@ -374,6 +406,7 @@ int main(void)
         cmocka_unit_test(predictions_come_back_bit_for_bit),
         cmocka_unit_test(regression_has_a_value_and_no_classes),
         cmocka_unit_test(progress_comes_back),
+        cmocka_unit_test(an_alert_comes_back),
         cmocka_unit_test(each_topic_is_numbered_and_ends_with_its_counts),
         cmocka_unit_test(the_encoder_refuses_what_the_decoder_would),
         cmocka_unit_test(a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was),
