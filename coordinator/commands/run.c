@@ -264,11 +264,16 @@ static fw_status remove_earlier_run(const coord_run *r, fw_error *err)
     return truncate(r->progress, 0) == 0 ? FW_OK : fw_fail_errno(err, FW_ERR_IO, "%s", r->progress);
 }
 
+void coord_run_tidy(const coord_run *r)
+{
+    const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) fw_remove_leftovers(written[i]);
+}
+
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err)
 {
     FW_FREE char *yaml = NULL;
-    const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved};
-    for (size_t i = 0; i < sizeof written / sizeof *written; i++) fw_remove_leftovers(written[i]);
+    coord_run_tidy(r);
     FW_TRY(remove_earlier_run(r, err));
     FW_TRY(fw_project_resolved(&yaml, p, err));
     FW_TRY(fw_write_file(r->resolved, yaml, strlen(yaml), err));

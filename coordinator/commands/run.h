@@ -25,6 +25,9 @@ void      coord_run_destroy(coord_run **r);
 /** After a loss of the ranks: the newest whole checkpoint of this folder into resume_from; where none was written, resume_from stays. */
 fw_status coord_run_again(coord_run *r, fw_error *err);
 
+/** Removes what a killed writer left half-written. To be called when no ranks write: before they are started or while none has an order. */
+void coord_run_tidy(const coord_run *r);
+
 /** Removes what an earlier run left here when this one does not go on with it, writes resolved.yaml and points runs/latest here. */
 fw_status coord_run_begin(const coord_run *r, const fw_project *p, fw_error *err);
 

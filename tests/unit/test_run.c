@@ -269,6 +269,12 @@ static void a_run_of_a_gang_is_found_and_goes_on_from_its_own_checkpoint(void **
     put(dir, "checkpoint.h5", "torn");
     assert_int_equal(coord_run_again(r, NULL), FW_OK);
     assert_string_equal(r->resume_from, r->previous);
+    FW_FREE char *half = NULL;
+    assert_int_equal(fw_path_join(&half, dir, "checkpoint.h5.tmp.4711", NULL), FW_OK);
+    put(dir, "checkpoint.h5.tmp.4711", "half");
+    coord_run_tidy(r);
+    assert_int_equal(access(half, F_OK), -1);
+    assert_int_equal(access(r->previous, F_OK), 0);
 
     FW_FREE char *out = strdup(scratch_path(&f->folder, "other"));
     FW_AUTO(coord_run) *given = open_run(f->project, out, COORD_RESUME_PATH, r->previous);
