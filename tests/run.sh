@@ -8,7 +8,7 @@
 #   fuzz SECONDS clang's libFuzzer with sanitizers: each fuzzer searches for so long, as many at once as there are processors
 #   LABEL        release build; the tests with this label: unit, ranks, system, faults, lint, ...
 #
-# Runs as root and as a plain user. FW_JOBS: how many jobs at once (default: the processors). FW_WERROR=OFF: warnings are no errors.
+# Runs as root and as a plain user. FW_JOBS: how many jobs at once (default: the processors; of tests, which wait much, as many again). FW_WERROR=OFF: warnings are no errors.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -70,10 +70,11 @@ export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp:halt_on_error=1${TSAN_OPT
 
 # --- the tests
 
+at_once=$((2 * jobs))        # PROCESSORS of a test counts halves: 2 for one that keeps a processor busy, 1 for one that is short or waits
 case $what in
 all | asan) set -- -LE '^(long|bench)$' ;;
 tsan) set -- -L '^unit$' -LE '^(long|bench)$' ;;
-long | bench) set -- -L "^$what\$" && jobs=1 ;;
+long | bench) set -- -L "^$what\$" && at_once=1 ;;
 *) set -- -L "^$what\$" -LE '^(long|bench)$' ;;
 esac
-ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@"
+ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$at_once" "$@"

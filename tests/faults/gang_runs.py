@@ -53,13 +53,13 @@ class Page:
 class GangRun:
     """One training in a run folder of its own, started, hurt and started again."""
 
-    def __init__(self, program, cwd, project, folder, *settings, options=("--ranks", "3")):
+    def __init__(self, program, cwd, project, folder, *settings, options=("--ranks", "3"), env=None):
         self.program, self.cwd, self.folder = program, cwd, pathlib.Path(folder)
         self.args = ["train", project, "-o", str(folder), *settings, *options]
-        self.page, self.process = Page(self.folder), None
+        self.page, self.process, self.env = Page(self.folder), None, env
 
     def start(self, env=None):
-        self.process = self.program.start(*self.args, cwd=self.cwd, env=env)
+        self.process = self.program.start(*self.args, cwd=self.cwd, env=env or self.env)
         return self
 
     def wait_for_steps(self, after=0, steps=1, limit_s=60):

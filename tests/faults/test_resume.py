@@ -17,9 +17,11 @@ from program import DONE, RANK_LOST, STOPPED  # noqa: E402
 
 TIMES = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else time.time_ns() % 1000000
-ROWS, EPOCHS = 6000, 40
-# Small batches, so that a round has many steps to be stopped within; the best round is kept, so that its weights are in the checkpoints too.
+ROWS, EPOCHS = 1000, 12
+# Small batches, so that a round has many steps (50) to be stopped within; the best round is kept, so that its weights are in the checkpoints too.
 SETTINGS = [f"train.epochs={EPOCHS}", "train.global_batch_size=16", "model.dropout=0.1", f"train.early_stopping.patience={EPOCHS}", "train.checkpoint=0.1 s"]
+# Each step of a run that is to be stopped sleeps a little: there is time for it on a fast machine, and a busy one does little work for it.
+SLOWLY = {"FW_FAULTS": "train.step@delay=4"}
 OTHER_RANKS = [(2, 3), (3, 1), (2, 1), (5, 2), (1, 3)]
 LOST_WITHIN_S = 10
 
@@ -64,21 +66,23 @@ class Runs:
 
     def __init__(self, program_, folder):
         self.program, self.folder, self.n, self.run = program_, folder / "example", 0, None
+        self.models = {}
         program.callcenter(program_, self.folder, ROWS)
         self.set()
 
     def set(self, *settings):
         self.settings = [*SETTINGS, *settings]
-        self.n += 1
-        name = f"whole{self.n}"
-        self.program("train", "callcenter.yaml", "-o", name, *self.settings, cwd=self.folder, ranks=2).expect(DONE)
-        self.model = self.folder / name / "model.h5"
+        if settings not in self.models:
+            name = f"whole{len(self.models)}"
+            self.program("train", "callcenter.yaml", "-o", name, *self.settings, cwd=self.folder, ranks=2).expect(DONE)
+            self.models[settings] = self.folder / name / "model.h5"
+        self.model = self.models[settings]
 
-    def start(self, ranks, rounds=None):
+    def start(self, ranks, rounds=None, env=SLOWLY):
         self.n += 1
         self.run = self.folder / f"run{self.n}"
-        process = self.program.start("train", "callcenter.yaml", "-o", self.run.name, *self.settings, cwd=self.folder, ranks=ranks)
-        wait_for_rounds(process, self.run, rounds if rounds is not None else draw.randrange(1, EPOCHS * 3 // 4))
+        process = self.program.start("train", "callcenter.yaml", "-o", self.run.name, *self.settings, cwd=self.folder, ranks=ranks, env=env)
+        wait_for_rounds(process, self.run, rounds if rounds is not None else draw.randrange(1, EPOCHS * 2 // 3))
         if rounds is None:
             wait_for_checkpoint(process, self.run)
         return process
@@ -137,13 +141,13 @@ def the_whole_job_killed(program_, _folder, runs):
     """mpirun and every rank at once, as when a node goes dark; a second time while going on."""
     for i in range(TIMES):
         before, after = OTHER_RANKS[i % len(OTHER_RANKS)]
-        process = runs.start(before, rounds=5 + i)
+        process = runs.start(before, rounds=2 + i)
         wait_for_checkpoint(process, runs.run)
         for pid in (*ranks_of(process), process.pid):
             os.kill(pid, signal.SIGKILL)
         process.communicate()
-        process = program_.start("train", "callcenter.yaml", "-o", runs.run.name, *runs.settings, cwd=runs.folder, ranks=2)
-        wait_for_rounds(process, runs.run, EPOCHS // 2)
+        process = program_.start("train", "callcenter.yaml", "-o", runs.run.name, *runs.settings, cwd=runs.folder, ranks=2, env=SLOWLY)
+        wait_for_rounds(process, runs.run, EPOCHS * 3 // 4)
         for pid in (*ranks_of(process), process.pid):
             os.kill(pid, signal.SIGKILL)
         process.communicate()
@@ -152,9 +156,9 @@ def the_whole_job_killed(program_, _folder, runs):
 
 def the_best_round_survives_a_stop_within_the_next(program_, _folder, runs):
     """Nothing is better than the first round by so much: its weights are the model, though the run is stopped right behind it."""
-    runs.set("train.early_stopping.min_delta=1000", "train.global_batch_size=4")
+    runs.set("train.early_stopping.min_delta=1000")
     for _ in range(5):
-        process = runs.start(2, rounds=1)
+        process = runs.start(2, rounds=1, env={"FW_FAULTS": "train.step@delay=10"})
         process.send_signal(signal.SIGUSR1)
         program_.finish(process).expect(STOPPED)
         (stopped,) = events(runs.run, "stop")
@@ -167,7 +171,7 @@ def the_best_round_survives_a_stop_within_the_next(program_, _folder, runs):
 def a_resumed_run_is_found_without_its_name(program_, _folder, runs):
     """Without -o the newest unfinished run of the same settings and data goes on; a finished one is left alone."""
     runs.set()
-    process = program_.start("train", "callcenter.yaml", *runs.settings, cwd=runs.folder, ranks=2)
+    process = program_.start("train", "callcenter.yaml", *runs.settings, cwd=runs.folder, ranks=2, env=SLOWLY)
     while not (runs.folder / "runs/latest").exists():
         time.sleep(0.01)
     runs.run = (runs.folder / "runs/latest").resolve()

@@ -2,6 +2,8 @@
 
 A test is a function (program, folder); main() runs each in a fresh folder below $TMPDIR, which goes with it."""
 
+import atexit
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -13,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -30,6 +33,17 @@ def environment(more):
         env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     env.update(more or {})
     return env
+
+
+own = threading.local()
+
+
+def session():
+    """A folder for the sessions of this thread's mpirun: two that begin at once in the same one can fail in making it."""
+    if not hasattr(own, "session"):
+        own.session = tempfile.mkdtemp(prefix="fw-s-")
+        atexit.register(shutil.rmtree, own.session, ignore_errors=True)
+    return {"OMPI_MCA_orte_tmpdir_base": own.session}
 
 
 class Result:
@@ -65,8 +79,9 @@ class Program:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
         more = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        command = self.command(args, ranks)
         return subprocess.Popen(
-            self.command(args, ranks), cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command, cwd=cwd, env=environment({**(session() if command[0] == "mpirun" and user is None else {}), **(env or {})}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", preexec_fn=limit if file_limit else None, start_new_session=True, **more)
 
     def finish(self, process, started=None, limit_s=LIMIT_S):
@@ -154,14 +169,17 @@ def callcenter(program, folder, rows):
 
 # --- running
 
-def for_each(cases, check):
-    """check(*case) for every case, each named by its first member; all failures are told."""
-    failures = []
-    for case in cases:
+def for_each(cases, check, at_once=1):
+    """check(*case) for every case, each named by its first member; all failures are told. at_once: so many side by side."""
+    def failure(case):
         try:
             check(*case)
         except AssertionError as error:
-            failures.append(f"[{case[0]}] {error}")
+            return [f"[{case[0]}] {error}"]
+        return []
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        failures = sum(pool.map(failure, cases), [])
     assert not failures, f"{len(failures)} of {len(cases)} cases\n" + "\n".join(failures)
 
 
@@ -194,14 +212,17 @@ def run(test, program, *shared):
     return passed
 
 
-def main(tests, prepare=None):
-    """Runs the tests and says which failed. prepare: (program, folder) -> what each test gets as its third argument, in a folder that outlives them."""
+def main(tests, prepare=None, at_once=1):
+    """Runs the tests and says which failed. prepare: (program, folder) -> what each test gets as its third argument, in a folder that outlives them.
+    at_once: so many side by side, in threads; what waits lets the others work."""
     program, shared = Program(pathlib.Path(sys.argv[1]).resolve()), []
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fw-"))
     try:
         if prepare is not None:
             shared = [prepare(program, folder)]
-        failed = [test.__name__ for test in tests if not run(test, program, *shared)]
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            passed = list(pool.map(lambda test: run(test, program, *shared), tests))
+        failed = [test.__name__ for test, well in zip(tests, passed) if not well]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if failed:

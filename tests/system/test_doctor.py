@@ -14,7 +14,7 @@ import subprocess
 import termios
 import time
 
-from program import CHECK_SAYS_NO, DONE, USAGE, environment, main
+from program import CHECK_SAYS_NO, DONE, USAGE, environment, session, main
 
 VERDICTS = ["ok", "note", "warn", "fail"]
 
@@ -102,7 +102,7 @@ def ranks_with_other_kernels_are_noted(program, folder):
         return
     flywheel = str(program.bin / "flywheel")
     result = subprocess.run(["mpirun", "-n", "1", "env", "FW_KERNELS=avx2", flywheel, "doctor", ":", "-n", "1", "env", "FW_KERNELS=portable", flywheel, "doctor"],
-                            cwd=folder, env=environment(None), capture_output=True, text=True, timeout=100)
+                            cwd=folder, env=environment(session()), capture_output=True, text=True, timeout=100)
     said = re.sub(r"\s+", " ", result.stdout)
     assert result.returncode == DONE and re.search(r"avx2 on rank 0 \(\S+\), portable on rank 1 \(\S+\): the same bits", said), result
 

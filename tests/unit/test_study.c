@@ -566,6 +566,6 @@ int main(void)
         T(the_clocks_of_lockstep_count_rounds), T(more_trials_can_be_asked_for), T(the_best_is_the_highest_and_of_equals_the_first),
     };
 #undef T
-    if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 0);      /* thousands of studies are opened; no disk is tested */
+    if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);      /* thousands of studies are opened; no disk is tested */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -20,8 +21,9 @@ from program import DONE  # noqa: E402
 
 ALL = ["h1", "h2", "h3"]
 WITHOUT_OURS = ["h2", "h3"]                                         # started from h1; mpirun gives its own host the first ranks when it has any
-ROUNDS = 40
+ROWS, ROUNDS = 1000, 20
 SETTINGS = [f"train.epochs={ROUNDS}", f"train.early_stopping.patience={ROUNDS}", "train.checkpoint=1 rounds", "model.dropout=0.1"]
+AT_ONCE = 4                                                        # tests side by side, each on hosts of its own
 SLOWLY = {"FW_FAULTS": "train.after_checkpoint@delay=150"}         # there is time to cut a host off
 NOTICED_WITHIN_S, LOST_DAEMON = 10, 205                            # the latter is Open MPI's
 # What makes Open MPI notice a host that is gone: without them it waits for ever.
@@ -77,7 +79,7 @@ class Example:
 
     def __init__(self, program_, folder):
         self.program, self.folder = program_, folder / "example"
-        program.callcenter(program_, self.folder, 6000)
+        program.callcenter(program_, self.folder, ROWS)
         program_("train", "callcenter.yaml", "-o", "whole", *SETTINGS, cwd=self.folder, ranks=2).expect(DONE)
 
     def start(self, hosts, name, on, env=None):
@@ -109,23 +111,23 @@ def settle(what, happened, limit_s=30):
 # --- under mpirun
 
 def three_hosts_give_the_bits_of_one(program_, _folder, example):
-    process = example.start(HOSTS, "spread", ALL, SLOWLY)
+    process = example.start(OWN.hosts, "spread", ALL, SLOWLY)
     example.wait_for_rounds(process, "spread", 1)
     for host in ALL:
-        sizes = [env["OMPI_COMM_WORLD_LOCAL_SIZE"] for env in HOSTS.ranks(host).values()]
+        sizes = [env["OMPI_COMM_WORLD_LOCAL_SIZE"] for env in OWN.hosts.ranks(host).values()]
         assert sizes == ["2", "2"], f"{host}: {sizes}"
     program_.finish(process).expect(DONE, "6 ranks")
     example.same_bytes("spread")
 
 
 def three_hosts_are_three_nodes(program_, folder, _example):
-    process = HOSTS.start("mpirun", "--host", "h1:2,h2:2,h3:2", "-n", 6, "-x", "FW_TEST_HOSTS=3", program_.bin / "ranks_group", cwd=folder)
+    process = OWN.hosts.start("mpirun", "--host", "h1:2,h2:2,h3:2", "-n", 6, "-x", "FW_TEST_HOSTS=3", program_.bin / "ranks_group", cwd=folder)
     result = program_.finish(process)
     assert result.code == 0, result
 
 
 def doctor_sees_three_hosts(program_, folder, _example):
-    process = HOSTS.start("mpirun", "--host", "h1:2,h2:2,h3:2", "-n", 6, program_.bin / "flywheel", "doctor", "--format", "json", cwd=folder)
+    process = OWN.hosts.start("mpirun", "--host", "h1:2,h2:2,h3:2", "-n", 6, program_.bin / "flywheel", "doctor", "--format", "json", cwd=folder)
     found = json.loads(program_.finish(process).expect(DONE).out)
     checks = {check["check"]: check for check in found["checks"]}
     assert found["hosts"] == 3 and {rank["host"] for rank in found["by_rank"]} == set(ALL)
@@ -139,27 +141,27 @@ def doctor_sees_three_hosts(program_, folder, _example):
 def a_host_cut_off_ends_the_job(program_, _folder, example, lost="h2", on=ALL):
     """Soon, with Open MPI's own exit code; nobody is left on the host when it is back, and the others go on to the same bytes."""
     name = f"cut_{len(on)}"
-    process = example.start(HOSTS, name, on, SLOWLY)
+    process = example.start(OWN.hosts, name, on, SLOWLY)
     example.wait_for_rounds(process, name, 5)
-    HOSTS.link(lost, "down")
+    OWN.hosts.link(lost, "down")
     cut = time.monotonic()
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2 * NOTICED_WITHIN_S)
         seconds = time.monotonic() - cut
         if process.poll() is None:
-            HOSTS.link(lost, "up")                               # else what is there keeps our pipes open
+            OWN.hosts.link(lost, "up")                               # else what is there keeps our pipes open
         result = program_.finish(process, limit_s=30)
         print(f"        {lost} cut off: noticed after {seconds:.1f} s, exit code {result.code}", flush=True)
         assert result.code == LOST_DAEMON and seconds < NOTICED_WITHIN_S, f"after {seconds} s: {result}"
         assert "lost communication" in result.err and not (example.folder / name / "model.h5").exists(), result
         rest = [host for host in ALL if host != lost]
-        program_.finish(example.start(HOSTS, name, rest)).expect(DONE, "going on from", f"{2 * len(rest)} ranks")
+        program_.finish(example.start(OWN.hosts, name, rest)).expect(DONE, "going on from", f"{2 * len(rest)} ranks")
         example.same_bytes(name)
         files = {path.name: path.read_bytes() for path in (example.folder / name).iterdir()}
     finally:
-        HOSTS.link(lost, "up")
-    settle("ranks are left on the host that was cut off", lambda: not HOSTS.ranks(lost))
+        OWN.hosts.link(lost, "up")
+    settle("ranks are left on the host that was cut off", lambda: not OWN.hosts.ranks(lost))
     assert files == {path.name: path.read_bytes() for path in (example.folder / name).iterdir()}, "the host that was cut off has written"
 
 
@@ -182,10 +184,10 @@ def a_host_cut_off_is_left_out(program_, _folder, example, lost="h2", on=ALL):
     """The coordinator, on the first host, starts the ranks again on the others. When the host is back it has nobody, and nothing was written by it."""
     name = f"kept_{len(on)}"
     run = example.folder / name
-    process = HOSTS.start(program_.bin / "flywheel", "train", "callcenter.yaml", "-o", name, *SETTINGS, "--ranks", 2 * len(on), "--hosts", ",".join(f"{h}:2" for h in on),
+    process = OWN.hosts.start(program_.bin / "flywheel", "train", "callcenter.yaml", "-o", name, *SETTINGS, "--ranks", 2 * len(on), "--hosts", ",".join(f"{h}:2" for h in on),
                           cwd=example.folder, env={**SLOWLY, "OMPI_MCA_mca_base_env_list": "FW_FAULTS"})
     example.wait_for_rounds(process, name, 5)
-    HOSTS.link(lost, "down")
+    OWN.hosts.link(lost, "down")
     cut = time.time()
     try:
         result = program_.finish(process).expect(DONE, f"host {lost} is left out", f"{2 * len(on) - 2} ranks", "going on from")
@@ -195,8 +197,8 @@ def a_host_cut_off_is_left_out(program_, _folder, example, lost="h2", on=ALL):
         example.same_bytes(name)
         files = {path.name: path.read_bytes() for path in run.iterdir()}
     finally:
-        HOSTS.link(lost, "up")
-    settle("ranks are left on the host that was cut off", lambda: not HOSTS.ranks(lost))
+        OWN.hosts.link(lost, "up")
+    settle("ranks are left on the host that was cut off", lambda: not OWN.hosts.ranks(lost))
     assert files == {path.name: path.read_bytes() for path in run.iterdir()}, "the host that was cut off has written"
 
 
@@ -205,8 +207,19 @@ def the_leader_s_host_cut_off_is_left_out(program_, folder, example):
     a_host_cut_off_is_left_out(program_, folder, example, on=WITHOUT_OURS)
 
 
-TESTS = [three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, doctor_sees_three_hosts, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off,
-         a_host_cut_off_is_left_out, the_leader_s_host_cut_off_is_left_out]
-CHOSEN = [test for test in TESTS if test.__name__ in sys.argv[2:] or not sys.argv[2:]]
-with three_hosts() as HOSTS:
-    program.main(CHOSEN, prepare=Example)
+TESTS = [the_leader_s_host_cut_off_is_left_out, a_host_cut_off_is_left_out, a_host_cut_off_ends_the_job, the_host_of_rank_0_cut_off,
+         three_hosts_give_the_bits_of_one, three_hosts_are_three_nodes, doctor_sees_three_hosts]
+
+def on_hosts_of_its_own(test):
+    def run(program_, folder, example):
+        with three_hosts() as OWN.hosts:
+            test(program_, folder, example)
+
+    run.__name__ = test.__name__
+    return run
+
+
+OWN = threading.local()                                            # of each test
+with three_hosts():                                                # else there is nothing to be tested
+    pass
+program.main([on_hosts_of_its_own(test) for test in TESTS if test.__name__ in sys.argv[2:] or not sys.argv[2:]], prepare=Example, at_once=AT_ONCE)
