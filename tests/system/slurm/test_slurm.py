@@ -1,8 +1,8 @@
 """deploy/slurm/train.sbatch in a Slurm of this machine's own: whatever happens to a job, it ends by itself in the bytes of an undisturbed training.
 
 Usage: test_slurm.py BIN_FOLDER TREE DISTURBANCE...
-The disturbances happen to jobs of their own, at the same time: time_limit, rank_killed, gang_rank_killed, node_lost, first_node_lost, controller_killed, no_progress,
-wrong_project.
+The disturbances happen to jobs of their own, at the same time: time_limit, rank_killed, gang_rank_killed, sweep_rank_killed, node_lost, first_node_lost,
+controller_killed, no_progress, wrong_project.
 Skipped (77) where there is no Slurm, or no root."""
 
 import concurrent.futures
@@ -28,6 +28,8 @@ JOB_LIMIT_S = 240
 SEED = time.time_ns() % 1000000
 ROUNDS = 45
 SETTINGS = [f"train.epochs={ROUNDS}", f"train.early_stopping.patience={ROUNDS}", "train.checkpoint=1 rounds", "model.dropout=0.1"]
+SEARCH = ["tune.trials=6", "tune.parallel=2", "tune.sampler=random", "tune.pruner=none", "tune.objective=accuracy", "train.epochs=4",
+          "tune.space={train.learning_rate: {low: 1.0e-4, high: 1.0e-1, log: true}}"]
 draw = random.Random(SEED)
 
 
@@ -153,6 +155,22 @@ def gang_rank_killed(slurm, folder):
     program.assert_same_bytes(folder / "whole/model.h5", job.run / "model.h5")
 
 
+def sweep_rank_killed(slurm, folder):
+    """Groups of a sweep are steps of one job, side by side: one that loses its rank comes back, the study ends as if nothing had happened."""
+    script = folder / "sweep.sbatch"
+    launch = "srun --exact --mpi=pmix --kill-on-bad-exit=1 -N 1 -n {ranks}"
+    script.write_text(f'#!/bin/bash\nexec "$FLYWHEEL" sweep --lockstep --groups 2 --ranks-per-trial 1 --launch "{launch}" "$@"\n')
+    job = Job(slurm, folder, "sweep_rank_killed", 0, settings=SEARCH, faults="train.step@delay=5", script=script)
+    journal = job.run / "journal"
+    job.wait("trial that has ended", lambda: journal.exists() and b'"complete"' in journal.read_bytes())
+    ranks = job.wait("two groups at work", lambda: len(ranks := slurm.ranks(job.id)) == 2 and ranks)
+    os.kill(draw.choice(ranks), signal.SIGKILL)
+    state, restarts = job.end()
+    assert (state, restarts) == ("COMPLETED", 0), f"{state} after {restarts} restarts: {job}"
+    assert "starting again" in job.log.read_text(), job
+    program.assert_same_bytes(folder / "searched/best/model.h5", job.run / "best/model.h5")
+
+
 def node_lost(slurm, folder, which=-1):
     """slurmd, slurmstepd and the ranks of a node are gone at once; Slurm notices, and starts the job on others."""
     job = Job(slurm, folder, "node_lost" if which else "first_node_lost", 300)
@@ -200,6 +218,8 @@ def jobs_end_by_themselves(program_, _folder, slurm):
     folder = slurm.folder / "example"
     program.callcenter(program_, folder, 6000)
     program_("train", "callcenter.yaml", "-o", "whole", *SETTINGS, cwd=folder, ranks=2).expect(DONE)
+    if sweep_rank_killed in DISTURBANCES:
+        program_("sweep", "callcenter.yaml", "--lockstep", "-o", "searched", *SEARCH, cwd=folder).expect(DONE)
     print(f"        seed {SEED}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(len(DISTURBANCES)) as pool:
         started = time.monotonic()
@@ -211,7 +231,7 @@ def jobs_end_by_themselves(program_, _folder, slurm):
 
 
 BIN, TREE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-KNOWN = {f.__name__: f for f in (time_limit, rank_killed, gang_rank_killed, node_lost, first_node_lost, controller_killed, no_progress, wrong_project)}
+KNOWN = {f.__name__: f for f in (time_limit, rank_killed, gang_rank_killed, sweep_rank_killed, node_lost, first_node_lost, controller_killed, no_progress, wrong_project)}
 DISTURBANCES = [KNOWN[name] for name in sys.argv[3:]]
 with cluster() as the_slurm:
     program.main([jobs_end_by_themselves], prepare=lambda _program, _folder: the_slurm)
