@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Samplers on the LCBench surrogate: validation accuracy of trained networks as a function of seven hyperparameters and the epoch.
 
-    lcbench.py BIN [--samplers auto,tpe,random] [--optuna tpe,tpe_mv] [--seeds 10] [--counts 25,50,100,200]
+    lcbench.py BIN [--samplers auto,tpe,random] [--optuna tpe,tpe_mv] [--first 0] [--seeds 10] [--counts 25,50,100,200]
     lcbench.py BIN --asha [--epochs 2080] [--least 2] [--eta 3] [--slots 4]     the product's study with asha: regret when so many epochs are spent
 
 BIN is the folder of the programs (build/release/bin). Regret of a study: (best possible - best found) / (best possible - worst), of validation accuracy after 52
@@ -145,6 +145,7 @@ def main():
     p.add_argument("--samplers", default="auto")
     p.add_argument("--optuna", default="")
     p.add_argument("--seeds", type=int, default=10)
+    p.add_argument("--first", type=int, default=0, help="the first of the seeds")
     p.add_argument("--counts", default="25,50,100,200")
     p.add_argument("--asha", action="store_true")
     p.add_argument("--epochs", type=int, default=40 * EPOCHS)
@@ -173,7 +174,7 @@ def main():
 
             def curve(x, i=i):
                 return accuracy(surrogate, i, np.tile(x, (EPOCHS, 1)), np.arange(1, EPOCHS + 1)).tolist()
-            for seed in range(a.seeds):
+            for seed in range(a.first, a.first + a.seeds):
                 if a.asha:
                     best, seen, *counted = study_asha(a.bin, name, seed, a, curve)
                     best = [best if np.isfinite(best) else low, seen]
@@ -184,7 +185,7 @@ def main():
                 regret.append([(high - b) / (high - low) for b in best])
         mean = np.mean(regret, 0)
         key = ["kept", "any round"] if a.asha else [str(c) for c in counts]
-        said = {"bench": "lcbench", "program": program, "sampler": name, "seeds": a.seeds, "regret": {k: round(float(v), 4) for k, v in zip(key, mean)},
+        said = {"bench": "lcbench", "program": program, "sampler": name, "seeds": [a.first, a.first + a.seeds - 1], "regret": {k: round(float(v), 4) for k, v in zip(key, mean)},
                 "by_instance": np.round(np.reshape(regret, (-1, a.seeds, len(key))).mean(1)[:, 0 if a.asha else -1], 4).tolist()}
         if a.asha:
             said |= {"least": a.least, "eta": a.eta, "slots": a.slots} | dict(zip(["epochs", "trials", "complete"], np.mean(spent, 0).round(1).tolist()))
