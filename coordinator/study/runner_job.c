@@ -91,10 +91,10 @@ static void tell_progress(const runner_group *g)
     if (source->progress != NULL) source->progress(source->context, g->number, g->steps);
 }
 
-static fw_status advance(runner_group *g, coord_trial_run *run, fw_error *err)
+static fw_status take_round(runner_group *g, coord_trial_run *run, fw_error *err)
 {
     const uint64_t before = run->step;
-    FW_TRY(coord_trial_run_advance(run, g->line, err));
+    FW_TRY(coord_trial_run_take_round(run, g->line, err));
     g->steps += run->step - before;
     tell_progress(g);
     return FW_OK;
@@ -159,33 +159,51 @@ static fw_status complete(runner_group *g, runner_slot *slot, fw_error *err)
     return FW_OK;
 }
 
-/* Tells the rounds that the study does not know; true: the job is at its end, and the last of them stands in the slot. */
-static fw_status tell_rounds(runner_group *g, runner_slot *slot, bool *at_end, fw_error *err)
+/* What is to be told now decides what the ranks do next. */
+static bool ends_here(const runner_group *g, const coord_job *job)
+{
+    return job->to < job->max_rounds && g->reported < job->to && job->to <= g->held->rounds.n;
+}
+
+/* Tells the rounds that the study does not know; the one that ends the job stands in the slot. */
+static fw_status tell_rounds(runner_group *g, runner_slot *slot, fw_error *err)
 {
     const coord_job *job = &slot->job;
-    *at_end = false;
-    while (g->reported < g->held->rounds.n && !*at_end) {
+    bool at_end = false;
+    while (g->reported < g->held->rounds.n && !at_end) {
         const uint64_t round = ++g->reported;
         const double value = coord_trial_run_value(g->held, round);
-        *at_end = round == job->to && round < job->max_rounds;
-        if (*at_end) put_out(g, slot, &(runner_outcome){.kind = OUT_ROUND, .rounds = round, .value = value, .error = NAN});
+        at_end = round == job->to && round < job->max_rounds;
+        if (at_end) put_out(g, slot, &(runner_outcome){.kind = OUT_ROUND, .rounds = round, .value = value, .error = NAN});
         else FW_TRY(report(g, slot, round, value, NAN, err));
     }
     return FW_OK;
 }
 
+/* Nothing hangs on the values of a job's rounds but the last: the ranks train the next one while they are told. */
+static fw_status tell_and_train(runner_group *g, runner_slot *slot, fw_error *err)
+{
+    fw_error unheard = {0};
+    FW_TRY(coord_trial_run_send_round(g->held, g->line, err));
+    const fw_status told = tell_rounds(g, slot, err);
+    const fw_status taken = take_round(g, g->held, told < 0 ? &unheard : err);
+    return told < 0 ? told : taken;
+}
+
 static fw_status train_one(runner_group *g, runner_slot *slot, fw_error *err)
 {
-    bool at_end = false;
     FW_TRY(hold(g, &slot->job, err));
     for (;;) {
-        FW_TRY(tell_rounds(g, slot, &at_end, err));
-        if (at_end) return FW_OK;
-        if (coord_trial_run_finished(g->held)) return complete(g, slot, err);
-        if (has_to_stop(g)) return fw_fail(err, FW_ERR_STOPPED, "stopped");
-        const uint32_t more = spare_share(g);
-        if (more > 0) return grow(g, more, err);
-        FW_TRY(advance(g, g->held, err));
+        if (ends_here(g, &slot->job)) return tell_rounds(g, slot, err);
+        const bool finished = coord_trial_run_finished(g->held), stop = !finished && has_to_stop(g);
+        const uint32_t more = finished || stop ? 0 : spare_share(g);
+        if (!finished && !stop && more == 0) {
+            FW_TRY(tell_and_train(g, slot, err));
+            continue;
+        }
+        FW_TRY(tell_rounds(g, slot, err));
+        if (finished) return complete(g, slot, err);
+        return stop ? fw_fail(err, FW_ERR_STOPPED, "stopped") : grow(g, more, err);
     }
 }
 
@@ -203,7 +221,8 @@ static fw_status train_part(runner_group *g, const coord_job *job, parts *p, uin
     p->rounds = FW_MIN(job->to, run->rounds_wanted);
     while (run->rounds.n < p->rounds) {
         if (has_to_stop(g)) return fw_fail(err, FW_ERR_STOPPED, "stopped");
-        FW_TRY(advance(g, run, err));
+        FW_TRY(coord_trial_run_send_round(run, g->line, err));
+        FW_TRY(take_round(g, run, err));
     }
     for (uint64_t i = 0; i < p->rounds; i++) {
         const double *judge = coord_round_metric(&run->rounds.round[i], coord_rounds_metric(run->project));

@@ -208,12 +208,17 @@ void coord_trial_run_destroy(coord_trial_run **run)
 
 /* ---- at work ------------------------------------------------------------------------------------------------------------------------------------ */
 
-fw_status coord_trial_run_advance(coord_trial_run *r, coord_group *g, fw_error *err)
+fw_status coord_trial_run_send_round(coord_trial_run *r, coord_group *g, fw_error *err)
 {
-    FW_AUTO(fw_answer) *a = NULL;
     const bool mark = coord_trials_parts(r->all) == 1 && coord_rounds_mark_best(&r->rounds, r->project);
     fw_order o = {.kind = FW_ORDER_ADVANCE, .rounds = 1, .mark_best = mark};
-    FW_TRY(coord_group_order(g, &o, NULL, NULL, &a, err));
+    return coord_group_send(g, &o, err);
+}
+
+fw_status coord_trial_run_take_round(coord_trial_run *r, coord_group *g, fw_error *err)
+{
+    FW_AUTO(fw_answer) *a = NULL;
+    FW_TRY(coord_group_answer(g, NULL, NULL, &a, err));
     r->dirty = true;
     r->step = a->position.step;
     return coord_rounds_take(&r->rounds, a, r->project, err);

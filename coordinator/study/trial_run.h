@@ -47,8 +47,10 @@ typedef struct coord_trial_run {
 fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coord_group *g, uint64_t trial, const double *x, uint32_t part, fw_error *err);
 void      coord_trial_run_destroy(coord_trial_run **r);
 
-/** To the end of the next round. Errors as of the order: FW_ERR_NUMERIC, FW_ERR_NOMEM: the trial's own; FW_ERR_LOST, FW_ERR_STOPPED. */
-fw_status coord_trial_run_advance(coord_trial_run *r, coord_group *g, fw_error *err);
+/** The order to train the next round leaves; what is to be done meanwhile may be done before the round is taken, which has to be taken all the same. */
+fw_status coord_trial_run_send_round(coord_trial_run *r, coord_group *g, fw_error *err);
+/** Waits for its end. Errors as of the order: FW_ERR_NUMERIC, FW_ERR_NOMEM: the trial's own; FW_ERR_LOST, FW_ERR_STOPPED. */
+fw_status coord_trial_run_take_round(coord_trial_run *r, coord_group *g, fw_error *err);
 /** On the disk when it returns. Costs nothing when nothing was trained since the last one. */
 fw_status coord_trial_run_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err);
 /** model.h5 and progress.jsonl in its folder. */
