@@ -40,7 +40,8 @@ findings=$(printf '%s\n' "$includes" | awk '
         row("coordinator/commands", common " proto coordinator/report coordinator/doctor coordinator/gang coordinator/study")
         row("coordinator", common " proto coordinator/report coordinator/gang coordinator/study coordinator/commands")
         row("coordinator/main", common " proto coordinator coordinator/report coordinator/gang coordinator/study coordinator/commands")
-        row("monitor", common " proto")
+        row("monitor/detectors", common)
+        row("monitor", common " proto monitor/detectors")
         row("monitor/main", common " proto monitor")
         # foreign headers: a pattern of the header, a pattern of the files that may include it
         where["^mpi\\.h$"] = "^(worker/group[a-z_]*\\.[ch]|worker/sums[a-z_]*\\.c|common/data/h5\\.[ch]|coordinator/main/flywheel\\.c)$"
