@@ -118,7 +118,15 @@ typedef struct fw_project {
         struct { fw_space_param *v; size_t n; } space;         /* in the order of the file */
     } tune;
     struct { fw_strings fairness_attributes; double fairness_max_difference; uint64_t fairness_min_count; } evaluate;
-    struct { char *bus; uint64_t window; } monitor;        /* bus NULL: nothing is published */
+    struct {
+        char *bus;                     /* NULL: nothing is published */
+        uint64_t window;
+        struct {
+            double psi, js, ks, chi_square, wasserstein, missing_rate, unseen_rate;        /* thresholds */
+            fw_strings alert_on;       /* names of those whose threshold is an effect */
+            double false_alarms;
+        } drift;
+    } monitor;
     void *internal;                    /* the parsed tree, origins of the values; common/project alone knows */
 } fw_project;
 

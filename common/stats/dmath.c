@@ -1,34 +1,62 @@
 #include "common/stats/dmath.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "common/core/targets.h"
 
-/** log x with x = 2^k m, sqrt(1/2) < m <= sqrt(2), f = m - 1, s = f / (2 + f):
+/** log(x 2^-shift) of a normal x > 0, x = 2^k m with sqrt(1/2) < m <= sqrt(2), f = m - 1, s = f / (2 + f):
  *  log m = 2 atanh(s) = f - (f^2/2 - s (f^2/2 + R(s^2))),  R(z) = z (L1 + L2 z + ... + L7 z^6), |error of R| < 2^-58.
- *  k ln 2 is added in two parts, the high one with 21 trailing zero bits, so that k times it is exact.
+ *  k ln 2 is added in two parts, the high one with 21 trailing zero bits, so that k times it is exact. No branch, so that loops over it become vectors.
  *  Source  P. T. P. Tang's scheme with the coefficients of fdlibm's e_log (Sun Microsystems, 1993). */
-double fw_log_double(double x)
+static inline double log_of(double x, double shift)
 {
     static const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
-    static const double coefficient[7] = {6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
-                                          1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01};
+    uint64_t bits = 0, low = 0, exponent = 0;
+    memcpy(&bits, &x, sizeof bits);
+    low = (bits & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3fe0000000000000);       /* 1/2 <= m < 1 */
+    exponent = bits >> 52 | UINT64_C(0x4330000000000000);                             /* 2^52 + the biased exponent */
+    double m = 0, biased = 0;
+    memcpy(&m, &low, sizeof m);
+    memcpy(&biased, &exponent, sizeof biased);
+    double scale = biased - 0x1p52 - 1022 - shift, below = m <= 0.70710678118654752440 ? 1 : 0;
+    m += below * m;
+    scale -= below;
+    double f = m - 1, s = f / (2 + f), z = s * s;
+    double r = 1.479819860511658591e-01;
+    r = 1.531383769920937332e-01 + z * r;
+    r = 1.818357216161805012e-01 + z * r;
+    r = 2.222219843214978396e-01 + z * r;
+    r = 2.857142874366239149e-01 + z * r;
+    r = 3.999999999940941908e-01 + z * r;
+    r = 6.666666666666735130e-01 + z * r;
+    r = z * r;
+    double half = 0.5 * f * f;
+    return scale * ln2_high - ((half - (s * (half + r) + scale * ln2_low)) - f);
+}
+
+double fw_log_double(double x)
+{
+    if (x >= DBL_MIN && x <= DBL_MAX) return log_of(x, 0);
     if (isnan(x) || x < 0) return NAN;
     if (x == 0) return -INFINITY;
-    if (isinf(x)) return x;
+    return isinf(x) ? x : log_of(x * 0x1p54, 54);
+}
 
-    int k = 0;
-    double m = frexp(x, &k);                       /* exact: 1/2 <= m < 1, subnormals included */
-    if (m <= 0.70710678118654752440) {
-        m *= 2;
-        k--;
-    }
-    double f = m - 1, s = f / (2 + f), z = s * s, r = 0;
-    for (int i = 6; i >= 0; i--) r = z * (coefficient[i] + r);
-    double half = 0.5 * f * f, scale = (double)k;
-    return scale * ln2_high - ((half - (s * (half + r) + scale * ln2_low)) - f);
+FW_TARGETS static void log_all(double *y, const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = log_of(x[i], 0);
+}
+
+void fw_vec_log_double(double *y, const double *x, size_t n)
+{
+    size_t normal = 0;
+    for (size_t i = 0; i < n; i++) normal += x[i] >= DBL_MIN && x[i] <= DBL_MAX;
+    if (normal == n) log_all(y, x, n);
+    else
+        for (size_t i = 0; i < n; i++) y[i] = fw_log_double(x[i]);
 }
 
 /** e^x = 2^k e^r, k = x / ln 2 rounded, |r| <= ln 2 / 2, e^r by Taylor's polynomial of degree 13 (remainder < 5e-18). No branch, so that loops over it become

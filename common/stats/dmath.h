@@ -7,6 +7,8 @@
 
 /** Natural logarithm, error below 1 ulp. log(0) = -inf, log(x < 0) = NaN, log(inf) = inf. */
 double fw_log_double(double x);
+/** The same for n values with the same bits; in place allowed. */
+void fw_vec_log_double(double *y, const double *x, size_t n);
 
 /** e^x, error below 2 ulp. Above 709.78: inf; below -708: 0 (subnormal results are not made); NaN: NaN. */
 double fw_exp_double(double x);

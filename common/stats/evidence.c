@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/core/targets.h"
 #include "common/stats/bound.h"
 #include "common/stats/dmath.h"
 
@@ -30,8 +31,9 @@ struct fw_evidence {
     double *share, *score, *spread;      /* (n): smoothed shares of the reference; scores of location and of scale */
     double *slope, *price;               /* (n_fixed): ln f is slope x the bet's statistic; ln U */
     double *capital, *log_payoff;        /* (n_fixed + 1): the last is the bet on the shares of late; scratch */
-    double *late, *f;                    /* (n): rows of late, faded; scratch */
+    double *late, *now, *f;              /* (n): rows of late, faded; this window's; scratch */
     double rows;                         /* of the reference */
+    double worth;                        /* of all capital */
     double radius, looks, restarts, growth;
 };
 
@@ -103,7 +105,7 @@ static fw_status allocate(fw_evidence *e, fw_error *err)
     struct { void **at; size_t n, bytes; } table[] = {
         {(void **)&e->reference, e->n, sizeof *e->reference}, {(void **)&e->share, e->n, sizeof(double)},
         {(void **)&e->score, e->n, sizeof(double)}, {(void **)&e->spread, e->n, sizeof(double)},
-        {(void **)&e->late, e->n, sizeof(double)}, {(void **)&e->f, e->n, sizeof(double)},
+        {(void **)&e->late, e->n, sizeof(double)}, {(void **)&e->now, e->n, sizeof(double)}, {(void **)&e->f, e->n, sizeof(double)},
         {(void **)&e->slope, e->n_fixed, sizeof(double)}, {(void **)&e->price, e->n_fixed, sizeof(double)},
         {(void **)&e->capital, e->n_fixed + 1, sizeof(double)}, {(void **)&e->log_payoff, e->n_fixed + 1, sizeof(double)},
     };
@@ -145,34 +147,37 @@ void fw_evidence_destroy(fw_evidence **e)
     free((*e)->capital);
     free((*e)->log_payoff);
     free((*e)->late);
+    free((*e)->now);
     free((*e)->f);
     free(*e);
     *e = NULL;
 }
 
+/** Of the bets on each place that share a factor, and so a slope. */
+FW_TARGETS static void places_payoffs(double *restrict out, const double *restrict current, const double *restrict price, size_t n, double slope, double rows)
+{
+    for (size_t b = 0; b < n; b++) out[b] = current[b] * slope - rows * price[b];
+}
+
 /** ln of prod f/U over the window's rows, for all fixed bets. */
-static void fixed_payoffs(fw_evidence *e, const uint64_t *current, double rows)
+static void fixed_payoffs(fw_evidence *e, const double *current, double rows)
 {
     double location = 0, scale = 0, *out = e->log_payoff;
     if (e->n_tilts > 0)
         for (size_t b = 0; b < e->n; b++) {
-            location += (double)current[b] * e->score[b];
-            scale += (double)current[b] * e->spread[b];
+            location += current[b] * e->score[b];
+            scale += current[b] * e->spread[b];
         }
     for (size_t i = 0; i < e->n_tilts; i++) out[i] = e->slope[i] * (i < N_SIZES ? location : scale) - rows * e->price[i];
-    for (size_t i = e->n_tilts; i < e->n_fixed;) {
-        if (e->kind == FW_EVIDENCE_RATE) {
-            out[i] = (double)current[1] * e->slope[i] - rows * e->price[i];
-            i++;
-        } else {
-            for (size_t b = 0; b < e->n; b++, i++) out[i] = (double)current[b] * e->slope[i] - rows * e->price[i];
-        }
-    }
+    if (e->kind == FW_EVIDENCE_RATE)
+        for (size_t i = 0; i < e->n_fixed; i++) out[i] = current[1] * e->slope[i] - rows * e->price[i];
+    else
+        for (size_t i = e->n_tilts; i < e->n_fixed; i += e->n) places_payoffs(out + i, current, e->price + i, e->n, e->slope[i], rows);
 }
 
 /** The bet on the shares of late: f_b = (late_b + PRIOR share_b) / ((rows of late + PRIOR) share_b), fixed before this window. It is open only where it lies
  *  outside of what the reference's own uncertainty explains: its gain a row is about h^2/2 - h sqrt(2 radius / R), h^2 the mean square of f - 1. */
-static double late_payoff(fw_evidence *e, const uint64_t *current, double rows)
+static double late_payoff(fw_evidence *e, const double *current, double rows)
 {
     double late = 0, square = 0, sum = 0;
     for (size_t b = 0; b < e->n; b++) late += e->late[b];
@@ -183,7 +188,7 @@ static double late_payoff(fw_evidence *e, const uint64_t *current, double rows)
     }
     if (square * e->rows <= 8 * e->radius) return 0;
     for (size_t b = 0; b < e->n; b++)
-        if (current[b] > 0) sum += (double)current[b] * fw_log_double(e->f[b]);
+        if (current[b] > 0) sum += current[b] * fw_log_double(e->f[b]);
     return sum - rows * (fw_log_double(fw_mean_bound_within(e->f, e->reference, e->n, e->radius)) + MARGIN);
 }
 
@@ -193,40 +198,63 @@ static double start_weight(double look)
     return 1 / (START_SUM * (look + 1) * log_next * log_next);
 }
 
+/** The capital as a whole: what the bets have, each by its part. */
+static double worth(const fw_evidence *e)
+{
+    double tilts = 0, places = 0;
+    for (size_t i = 0; i < e->n_tilts; i++) tilts += e->capital[i];
+    for (size_t i = e->n_tilts; i < e->n_fixed; i++) places += e->capital[i];
+    return part_of(e, 0) * tilts + part_of(e, e->n_tilts) * places + part_of(e, e->n_fixed) * e->capital[e->n_fixed];
+}
+
+FW_TARGETS static void pay(double *restrict capital, const double *restrict payoff, size_t n, double weight)
+{
+    for (size_t i = 0; i < n; i++) {
+        double now = (capital[i] + weight) * payoff[i];
+        capital[i] = FW_MIN(now, RICHEST);
+    }
+}
+
 void fw_evidence_look(fw_evidence *e, const uint64_t *current)
 {
-    double rows = total(current, e->n), before = 0, after = 0;
+    double rows = total(current, e->n);
     if (rows == 0) return;
-    fixed_payoffs(e, current, rows);
-    e->log_payoff[e->n_fixed] = adapts(e) ? late_payoff(e, current, rows) : 0;
+    for (size_t b = 0; b < e->n; b++) e->now[b] = (double)current[b];
+    fixed_payoffs(e, e->now, rows);
+    e->log_payoff[e->n_fixed] = adapts(e) ? late_payoff(e, e->now, rows) : 0;
     fw_vec_exp_double(e->log_payoff, e->log_payoff, e->n_fixed + 1);
-    double weight = start_weight(++e->looks), tilt = part_of(e, 0), place = part_of(e, e->n_tilts), last = part_of(e, e->n_fixed);
-    for (size_t i = 0; i <= e->n_fixed; i++) {
-        double part = i < e->n_tilts ? tilt : i < e->n_fixed ? place : last, stake = e->capital[i] + weight, now = stake * e->log_payoff[i];
-        e->capital[i] = FW_MIN(now, RICHEST);
-        before += part * stake;
-        after += part * e->capital[i];
-    }
-    e->growth = fw_log_double(after / before);
-    for (size_t b = 0; b < e->n; b++) e->late[b] = e->late[b] * FADE + (double)current[b];
+    double weight = start_weight(++e->looks), before = e->worth + weight;
+    pay(e->capital, e->log_payoff, e->n_fixed + 1, weight);
+    e->worth = worth(e);
+    e->growth = fw_log_double(e->worth / before);
+    for (size_t b = 0; b < e->n; b++) e->late[b] = e->late[b] * FADE + e->now[b];
 }
 
 double fw_evidence_log(const fw_evidence *e)
 {
-    double sum = 0, stake = e->restarts == 0 ? FIRST_STAKE : (1 - FIRST_STAKE) / (e->restarts * (e->restarts + 1));
-    double tilt = part_of(e, 0), place = part_of(e, e->n_tilts);
-    for (size_t i = 0; i < e->n_fixed; i++) sum += (i < e->n_tilts ? tilt : place) * e->capital[i];
-    return fw_log_double(stake * (sum + part_of(e, e->n_fixed) * e->capital[e->n_fixed]));
+    double stake = e->restarts == 0 ? FIRST_STAKE : (1 - FIRST_STAKE) / (e->restarts * (e->restarts + 1));
+    return fw_log_double(stake * e->worth);
 }
 
 double fw_evidence_growth(const fw_evidence *e) { return e->growth; }
 
-void fw_evidence_restart(fw_evidence *e)
+static void forget(fw_evidence *e)
 {
     memset(e->capital, 0, (e->n_fixed + 1) * sizeof *e->capital);
     memset(e->late, 0, e->n * sizeof *e->late);
-    e->looks = e->growth = 0;
+    e->looks = e->growth = e->worth = 0;
+}
+
+void fw_evidence_restart(fw_evidence *e)
+{
+    forget(e);
     e->restarts++;
+}
+
+void fw_evidence_reset(fw_evidence *e)
+{
+    forget(e);
+    e->restarts = 0;
 }
 
 size_t fw_evidence_numbers(const fw_evidence *e) { return 3 + e->n_fixed + 1 + e->n; }
@@ -255,6 +283,7 @@ bool fw_evidence_restore(fw_evidence *e, const double *in)
     e->growth = in[2];
     memcpy(e->capital, capital, (e->n_fixed + 1) * sizeof *capital);
     memcpy(e->late, late, e->n * sizeof *late);
+    e->worth = worth(e);
     return true;
 }
 

@@ -43,6 +43,7 @@ double    fw_evidence_growth(const fw_evidence *e);      /* what the last look m
 /** Begins anew after an alarm that is over: at first 0.9 is at stake, the k-th time after that 0.1 / (k (k + 1)), so that the whole
  *  life stays within the budget. */
 void      fw_evidence_restart(fw_evidence *e);
+void      fw_evidence_reset(fw_evidence *e);              /* as created */
 
 /** The state as fw_evidence_numbers(e) doubles. restore: false, and e unchanged, when they can't be a state of this reference. */
 size_t    fw_evidence_numbers(const fw_evidence *e);
