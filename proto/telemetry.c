@@ -10,7 +10,7 @@
 #include "common/core/clock.h"
 #include "common/core/dict.h"
 #include "common/core/size.h"
-#include "proto/telemetry.pb-c.h"
+#include "proto/telemetry_parts.h"
 
 #define PUBLISHER_BYTES 16
 
@@ -22,18 +22,14 @@ struct fw_telemetry {
     topic_state *states; size_t capacity;
 };
 
-/* protobuf-c appends here; the base comes first so that the library's pointer is ours. */
-typedef struct text_buffer { ProtobufCBuffer base; fw_text *text; } text_buffer;
-
 static void append_to_text(ProtobufCBuffer *buffer, size_t len, const uint8_t *bytes)
 {
-    fw_text_add_bytes(((text_buffer *)buffer)->text, (const char *)bytes, len);
+    fw_text_add_bytes(((fw_text_buffer *)buffer)->text, (const char *)bytes, len);
 }
 
-static text_buffer buffer_on(fw_text *text) { return (text_buffer){.base = {.append = append_to_text}, .text = text}; }
+fw_text_buffer fw_text_buffer_on(fw_text *text) { return (fw_text_buffer){.base = {.append = append_to_text}, .text = text}; }
 
-/* generated structs want char * for strings that they only read */
-static char *unconst(const char *s) { return (char *)(uintptr_t)(s != NULL ? s : ""); }
+char *fw_telemetry_unconst(const char *s) { return (char *)(uintptr_t)(s != NULL ? s : ""); }
 
 static bool is_text(const char *s)
 {
@@ -44,13 +40,13 @@ static bool is_text(const char *s)
 
 bool fw_telemetry_topic_valid(const char *topic)
 {
-    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT};
+    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT, FW_TOPIC_MODEL, FW_TOPIC_SUMMARY};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(topic, kinds[i], strlen(kinds[i])) == 0) return topic[strlen(kinds[i])] != '\0' && is_text(topic);
     return false;
 }
 
-static fw_status check_text(const char *s, const char *what, fw_error *err)
+fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err)
 {
     if (is_text(s)) return FW_OK;
     return fw_fail(err, FW_ERR_DATA, "telemetry: %s is not UTF-8 of at most %u bytes", what, FW_TELEMETRY_MAX_TEXT);
@@ -77,9 +73,9 @@ static fw_status check_predictions(const char *model, const char *digest, const 
         return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u fit", n, n_classes, FW_TELEMETRY_MAX_ROWS,
                        FW_TELEMETRY_MAX_CLASSES);
     if (model == NULL || *model == '\0') return fw_fail(err, FW_ERR_ARG, "telemetry: predictions of a model without a name");
-    FW_TRY(check_text(model, "the model's name", err));
-    FW_TRY(check_text(digest, "the model's digest", err));
-    for (size_t i = 0; i < n_classes; i++) FW_TRY(check_text(classes[i], "a class name", err));
+    FW_TRY(fw_telemetry_check_own(model, "the model's name", err));
+    FW_TRY(fw_telemetry_check_own(digest, "the model's digest", err));
+    for (size_t i = 0; i < n_classes; i++) FW_TRY(fw_telemetry_check_own(classes[i], "a class name", err));
     for (size_t i = 0; i < n; i++) FW_TRY(check_row(&rows[i], n_classes, err));
     return FW_OK;
 }
@@ -88,7 +84,7 @@ static void fill_row(Flywheel__Prediction *to, const fw_prediction *from)
 {
     flywheel__prediction__init(to);
     to->row = from->row;
-    to->id = unconst(from->id);
+    to->id = fw_telemetry_unconst(from->id);
     to->label = from->label;
     to->confidence = from->confidence;
     to->n_probabilities = from->n_probabilities;
@@ -96,12 +92,14 @@ static void fill_row(Flywheel__Prediction *to, const fw_prediction *from)
     to->value = from->value;
 }
 
-static fw_status check_packed(const fw_text *out, size_t before, fw_error *err)
+fw_status fw_telemetry_check_packed(fw_text *out, size_t before, fw_error *err)
 {
     FW_TRY(fw_text_check(out, err));
-    if (out->len - before > FW_TELEMETRY_MAX_BYTES)
-        return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu bytes is larger than %u; publish fewer rows at once", out->len - before, FW_TELEMETRY_MAX_BYTES);
-    return FW_OK;
+    const size_t len = out->len - before;
+    if (len <= FW_TELEMETRY_MAX_BYTES) return FW_OK;
+    out->len = before;
+    out->data[before] = '\0';
+    return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu bytes is larger than %u; publish fewer rows at once", len, FW_TELEMETRY_MAX_BYTES);
 }
 
 fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *digest, const char *const *classes, size_t n_classes,
@@ -119,22 +117,17 @@ fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *di
     }
     Flywheel__Predictions message;
     flywheel__predictions__init(&message);
-    message.model = unconst(model);
-    message.digest = unconst(digest);
+    message.model = fw_telemetry_unconst(model);
+    message.digest = fw_telemetry_unconst(digest);
     message.n_classes = n_classes;
     message.classes = (char **)(uintptr_t)classes;
     message.n_rows = n;
     message.rows = pointers;
 
     size_t before = out->len;
-    text_buffer buffer = buffer_on(out);
+    fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__predictions__pack_to_buffer(&message, &buffer.base);
-    fw_status status = check_packed(out, before, err);
-    if (status < 0 && !out->failed) {
-        out->len = before;
-        if (out->data != NULL) out->data[before] = '\0';
-    }
-    return status;
+    return fw_telemetry_check_packed(out, before, err);
 }
 
 static fw_status choose_name(char out[static 2 * PUBLISHER_BYTES + 1], fw_error *err)
@@ -173,7 +166,7 @@ const char *fw_telemetry_publisher(const fw_telemetry *t) { return t->publisher;
 static fw_status state_of(topic_state **out, fw_telemetry *t, const char *topic, fw_error *err)
 {
     if (!fw_telemetry_topic_valid(topic))
-        return fw_fail(err, FW_ERR_ARG, "telemetry: topic '%.100s' is not %sNAME, %sNAME or %sNAME", topic, FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT);
+        return fw_fail(err, FW_ERR_ARG, "telemetry: topic '%.100s' is none: write %sNAME, or another kind of the contract", topic, FW_TOPIC_PREDICTION);
     int32_t code = fw_dict_find(t->topics, topic, strlen(topic));
     if (code < 0) {
         size_t n = fw_dict_size(t->topics);
@@ -189,7 +182,7 @@ static Flywheel__TelemetryBatch batch_of(const fw_telemetry *t, const topic_stat
 {
     Flywheel__TelemetryBatch batch;
     flywheel__telemetry_batch__init(&batch);
-    batch.publisher = unconst(t->publisher);
+    batch.publisher = fw_telemetry_unconst(t->publisher);
     batch.sequence = state->sequence + 1;
     batch.time_us = fw_utc_now_us();
     return batch;
@@ -204,20 +197,27 @@ static void add_varint(fw_text *out, uint64_t v)
     fw_text_add_bytes(out, bytes, n);
 }
 
-/** The encoding of a message is the concatenation of its fields: header fields, then field 10 with the packed bytes as they are.
- *      publisher, sequence, time_us | 0x52 (field 10, length-delimited) | varint len | packed */
+/* A body's field and its wire type (length-delimited), as the first byte of its encoding. */
+static char body_tag(const char *topic)
+{
+    const int field = strncmp(topic, FW_TOPIC_MODEL, strlen(FW_TOPIC_MODEL)) == 0 ? 14 : strncmp(topic, FW_TOPIC_SUMMARY, strlen(FW_TOPIC_SUMMARY)) == 0 ? 15 : 10;
+    return (char)(field << 3 | 2);
+}
+
+/** The encoding of a message is the concatenation of its fields: header fields, then the body's with the packed bytes as they are.
+ *      publisher, sequence, time_us | body_tag | varint len | packed */
 fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err)
 {
     topic_state *state = NULL;
     FW_TRY(state_of(&state, t, topic, err));
     Flywheel__TelemetryBatch batch = batch_of(t, state);
     fw_text_clear(out);
-    text_buffer buffer = buffer_on(out);
+    fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__telemetry_batch__pack_to_buffer(&batch, &buffer.base);
-    fw_text_add_bytes(out, "\x52", 1);
+    fw_text_add_bytes(out, (const char[]){body_tag(topic)}, 1);
     add_varint(out, len);
     fw_text_add_bytes(out, packed, len);
-    FW_TRY(check_packed(out, 0, err));
+    FW_TRY(fw_telemetry_check_packed(out, 0, err));
     state->sequence++;
     state->rows += n_rows;
     return FW_OK;
@@ -226,21 +226,21 @@ fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, co
 static fw_status pack_batch(fw_text *out, const Flywheel__TelemetryBatch *batch, topic_state *state, fw_error *err)
 {
     fw_text_clear(out);
-    text_buffer buffer = buffer_on(out);
+    fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__telemetry_batch__pack_to_buffer(batch, &buffer.base);
-    FW_TRY(check_packed(out, 0, err));
+    FW_TRY(fw_telemetry_check_packed(out, 0, err));
     state->sequence++;
     return FW_OK;
 }
 
 static fw_status check_progress(const fw_progress *p, fw_error *err)
 {
-    FW_TRY(check_text(p->project, "the project's name", err));
-    FW_TRY(check_text(p->run, "the run's name", err));
-    FW_TRY(check_text(p->event, "the event's name", err));
+    FW_TRY(fw_telemetry_check_own(p->project, "the project's name", err));
+    FW_TRY(fw_telemetry_check_own(p->run, "the run's name", err));
+    FW_TRY(fw_telemetry_check_own(p->event, "the event's name", err));
     if (p->n_validation > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_ARG, "telemetry: %zu validation metrics; at most %u fit", p->n_validation, FW_TELEMETRY_MAX_VALUES);
-    for (size_t i = 0; i < p->n_validation; i++) FW_TRY(check_text(p->validation[i].name, "a metric's name", err));
+    for (size_t i = 0; i < p->n_validation; i++) FW_TRY(fw_telemetry_check_own(p->validation[i].name, "a metric's name", err));
     if (!isfinite(p->train_loss) || !isfinite(p->rows_per_s))
         return fw_fail(err, FW_ERR_NUMERIC, "telemetry: the loss or the speed of round %llu is not finite", (unsigned long long)p->round);
     return FW_OK;
@@ -252,7 +252,7 @@ static size_t fill_validation(Flywheel__Progress__ValidationEntry *entries, Flyw
     for (size_t i = 0; i < p->n_validation; i++) {
         if (!isfinite(p->validation[i].value)) continue;
         flywheel__progress__validation_entry__init(&entries[n]);
-        entries[n].key = unconst(p->validation[i].name);
+        entries[n].key = fw_telemetry_unconst(p->validation[i].name);
         entries[n].value = p->validation[i].value;
         pointers[n] = &entries[n];
         n++;
@@ -271,9 +271,9 @@ fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic
     FW_TRY(fw_alloc_zeroed(&pointers, p->n_validation, sizeof(Flywheel__Progress__ValidationEntry *), "telemetry metrics", err));
     Flywheel__Progress body;
     flywheel__progress__init(&body);
-    body.project = unconst(p->project);
-    body.run = unconst(p->run);
-    body.event = unconst(p->event);
+    body.project = fw_telemetry_unconst(p->project);
+    body.run = fw_telemetry_unconst(p->run);
+    body.event = fw_telemetry_unconst(p->event);
     body.round = p->round;
     body.step = p->step;
     body.rows = p->rows;
@@ -291,10 +291,10 @@ fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic
 static fw_status check_alert(const fw_alert *a, fw_error *err)
 {
     const char *const texts[] = {a->event, a->kind, a->model, a->digest, a->subject, a->text, a->advice};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(check_text(texts[i], "a text of an alert", err));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(fw_telemetry_check_own(texts[i], "a text of an alert", err));
     if (a->n_features > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_ARG, "telemetry: an alert of %zu features; at most %u fit", a->n_features, FW_TELEMETRY_MAX_VALUES);
-    for (size_t i = 0; i < a->n_features; i++) FW_TRY(check_text(a->features[i], "a feature's name", err));
+    for (size_t i = 0; i < a->n_features; i++) FW_TRY(fw_telemetry_check_own(a->features[i], "a feature's name", err));
     if (!isfinite(a->level) || !isfinite(a->threshold) || !isfinite(a->certainty))
         return fw_fail(err, FW_ERR_NUMERIC, "telemetry: a number of alert %llu is not finite", (unsigned long long)a->number);
     return FW_OK;
@@ -308,11 +308,11 @@ fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, c
     Flywheel__Alert body;
     flywheel__alert__init(&body);
     body.number = a->number;
-    body.event = unconst(a->event);
-    body.kind = unconst(a->kind);
-    body.model = unconst(a->model);
-    body.digest = unconst(a->digest);
-    body.subject = unconst(a->subject);
+    body.event = fw_telemetry_unconst(a->event);
+    body.kind = fw_telemetry_unconst(a->kind);
+    body.model = fw_telemetry_unconst(a->model);
+    body.digest = fw_telemetry_unconst(a->digest);
+    body.subject = fw_telemetry_unconst(a->subject);
     body.since_us = a->since_us;
     body.raised_us = a->raised_us;
     body.level = a->level;
@@ -320,8 +320,8 @@ fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, c
     body.certainty = a->certainty;
     body.n_features = a->n_features;
     body.features = (char **)(uintptr_t)a->features;
-    body.text = unconst(a->text);
-    body.advice = unconst(a->advice);
+    body.text = fw_telemetry_unconst(a->text);
+    body.advice = fw_telemetry_unconst(a->advice);
     Flywheel__TelemetryBatch batch = batch_of(t, state);
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_ALERT;
     batch.alert = &body;

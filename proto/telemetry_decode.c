@@ -4,12 +4,10 @@
 
 #include "common/core/size.h"
 #include "proto/budget.h"
-#include "proto/telemetry.h"
-#include "proto/telemetry.pb-c.h"
+#include "proto/telemetry_parts.h"
 
 /* What one batch may become in memory. A hostile 16 MiB could unfold to 40 times its size; an honest full one needs about 200 MiB. */
 #define MEMORY_LIMIT ((size_t)256 << 20)
-#define LAST_TIME_US INT64_C(253402300799999999)      /* the end of the year 9999 */
 #define MAX_PUBLISHER 64
 
 /** The public part comes first: the caller's pointer is ours. */
@@ -18,6 +16,7 @@ typedef struct decoded {
     Flywheel__TelemetryBatch *message;                /* owns every text */
     fw_prediction *rows;
     fw_named_number *validation;
+    fw_reference *reference;
 } decoded;
 
 static void decoded_destroy(decoded **d)
@@ -28,6 +27,7 @@ static void decoded_destroy(decoded **d)
     if ((*d)->message != NULL) flywheel__telemetry_batch__free_unpacked((*d)->message, &allocator);
     free((*d)->rows);
     free((*d)->validation);
+    if ((*d)->batch.model.reference != NULL) fw_reference_destroy(&(*d)->reference);
     free(*d);
     *d = NULL;
 }
@@ -40,7 +40,7 @@ void fw_telemetry_batch_destroy(fw_telemetry_batch **b)
     *b = NULL;
 }
 
-static fw_status check_text(const char *s, const char *what, fw_error *err)
+fw_status fw_telemetry_check_text(const char *s, const char *what, fw_error *err)
 {
     size_t len = strlen(s);
     if (len > FW_TELEMETRY_MAX_TEXT) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %s of %zu bytes; at most %u are accepted", what, len, FW_TELEMETRY_MAX_TEXT);
@@ -55,7 +55,7 @@ static fw_status check_header(fw_telemetry_batch *to, const Flywheel__TelemetryB
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: the publisher's name is not 1 to %d letters, digits or .:_-", MAX_PUBLISHER);
     if (m->sequence == 0 || m->sequence > FW_TELEMETRY_MAX_NUMBER)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: sequence %llu is not in 1..2^53", (unsigned long long)m->sequence);
-    if (m->time_us < 0 || m->time_us > LAST_TIME_US)
+    if (m->time_us < 0 || m->time_us > FW_TELEMETRY_LAST_TIME_US)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: time %lld us is not in the years 1970 to 9999", (long long)m->time_us);
     to->publisher = m->publisher;
     to->sequence = m->sequence;
@@ -73,7 +73,7 @@ static fw_status check_row(fw_prediction *to, const Flywheel__Prediction *p, siz
     bool finite = isfinite(p->confidence) && isfinite(p->value);
     for (size_t i = 0; i < p->n_probabilities && finite; i++) finite = isfinite(p->probabilities[i]);
     if (!finite) return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has a number that is not finite", row);
-    FW_TRY(check_text(p->id, "the id of a row", err));
+    FW_TRY(fw_telemetry_check_text(p->id, "the id of a row", err));
     *to = (fw_prediction){.row = p->row, .id = p->id, .label = p->label, .confidence = p->confidence, .probabilities = p->probabilities,
                           .n_probabilities = p->n_probabilities, .value = p->value};
     return FW_OK;
@@ -85,9 +85,9 @@ static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, f
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u are accepted", m->n_rows, m->n_classes,
                        FW_TELEMETRY_MAX_ROWS, FW_TELEMETRY_MAX_CLASSES);
     if (*m->model == '\0') return fw_fail(err, FW_ERR_FORMAT, "telemetry: the model has no name");
-    FW_TRY(check_text(m->model, "the model's name", err));
-    FW_TRY(check_text(m->digest, "the model's digest", err));
-    for (size_t i = 0; i < m->n_classes; i++) FW_TRY(check_text(m->classes[i], "a class name", err));
+    FW_TRY(fw_telemetry_check_text(m->model, "the model's name", err));
+    FW_TRY(fw_telemetry_check_text(m->digest, "the model's digest", err));
+    for (size_t i = 0; i < m->n_classes; i++) FW_TRY(fw_telemetry_check_text(m->classes[i], "a class name", err));
     FW_TRY(fw_alloc_zeroed((void **)&d->rows, m->n_rows, sizeof *d->rows, "telemetry rows", err));
     for (size_t i = 0; i < m->n_rows; i++) FW_TRY(check_row(&d->rows[i], m->rows[i], m->n_classes, err));
     d->batch.kind = FW_TELEMETRY_PREDICTIONS;
@@ -102,16 +102,16 @@ static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, f
 
 static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_error *err)
 {
-    FW_TRY(check_text(m->project, "the project's name", err));
-    FW_TRY(check_text(m->run, "the run's name", err));
-    FW_TRY(check_text(m->event, "the event's name", err));
+    FW_TRY(fw_telemetry_check_text(m->project, "the project's name", err));
+    FW_TRY(fw_telemetry_check_text(m->run, "the run's name", err));
+    FW_TRY(fw_telemetry_check_text(m->event, "the event's name", err));
     if (!isfinite(m->rows_per_s) || !isfinite(m->train_loss)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: progress with a number that is not finite");
     if (m->n_validation > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: %zu validation metrics; at most %u are accepted", m->n_validation, FW_TELEMETRY_MAX_VALUES);
     FW_TRY(fw_alloc_zeroed((void **)&d->validation, m->n_validation, sizeof *d->validation, "telemetry metrics", err));
     for (size_t i = 0; i < m->n_validation; i++) {
         const Flywheel__Progress__ValidationEntry *entry = m->validation[i];
-        FW_TRY(check_text(entry->key, "a metric's name", err));
+        FW_TRY(fw_telemetry_check_text(entry->key, "a metric's name", err));
         if (!isfinite(entry->value)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the metric '%.100s' is not finite", entry->key);
         d->validation[i] = (fw_named_number){.name = entry->key, .value = entry->value};
     }
@@ -125,13 +125,13 @@ static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_erro
 static fw_status check_alert(decoded *d, const Flywheel__Alert *m, fw_error *err)
 {
     const char *const texts[] = {m->event, m->kind, m->model, m->digest, m->subject, m->text, m->advice};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(check_text(texts[i], "a text of an alert", err));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(fw_telemetry_check_text(texts[i], "a text of an alert", err));
     if (m->n_features > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert of %zu features; at most %u are accepted", m->n_features, FW_TELEMETRY_MAX_VALUES);
-    for (size_t i = 0; i < m->n_features; i++) FW_TRY(check_text(m->features[i], "a feature's name", err));
+    for (size_t i = 0; i < m->n_features; i++) FW_TRY(fw_telemetry_check_text(m->features[i], "a feature's name", err));
     if (!isfinite(m->level) || !isfinite(m->threshold) || !isfinite(m->certainty))
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert with a number that is not finite");
-    if (m->since_us < 0 || m->since_us > LAST_TIME_US || m->raised_us < 0 || m->raised_us > LAST_TIME_US)
+    if (m->since_us < 0 || m->since_us > FW_TELEMETRY_LAST_TIME_US || m->raised_us < 0 || m->raised_us > FW_TELEMETRY_LAST_TIME_US)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert whose time is not in the years 1970 to 9999");
     d->batch.kind = FW_TELEMETRY_ALERT;
     d->batch.alert = (fw_alert){.number = m->number, .event = m->event, .kind = m->kind, .model = m->model, .digest = m->digest, .subject = m->subject,
@@ -154,6 +154,12 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
         return FW_OK;
     case FLYWHEEL__TELEMETRY_BATCH__BODY_ALERT:
         return check_alert(d, m->alert, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_MODEL:
+        d->batch.kind = FW_TELEMETRY_MODEL;
+        return fw_telemetry_check_model(&d->batch.model, &d->reference, m->model, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_SUMMARY:
+        d->batch.kind = FW_TELEMETRY_SUMMARY;
+        return fw_telemetry_check_summary(&d->batch.summary, m->summary, err);
     case FLYWHEEL__TELEMETRY_BATCH__BODY__NOT_SET:
     case _FLYWHEEL__TELEMETRY_BATCH__BODY__CASE_IS_INT_SIZE:
         break;
@@ -164,9 +170,9 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
 static fw_status check_topic(const char *topic, fw_telemetry_kind kind, fw_error *err)
 {
     static const char *const prefixes[] = {
-        [FW_TELEMETRY_PREDICTIONS] = FW_TOPIC_PREDICTION, [FW_TELEMETRY_PROGRESS] = FW_TOPIC_PROGRESS, [FW_TELEMETRY_END] = "", [FW_TELEMETRY_ALERT] = FW_TOPIC_ALERT};
-    if (!fw_telemetry_topic_valid(topic))
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME, %sNAME or %sNAME", FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT);
+        [FW_TELEMETRY_PREDICTIONS] = FW_TOPIC_PREDICTION, [FW_TELEMETRY_PROGRESS] = FW_TOPIC_PROGRESS, [FW_TELEMETRY_END] = "", [FW_TELEMETRY_ALERT] = FW_TOPIC_ALERT,
+        [FW_TELEMETRY_MODEL] = FW_TOPIC_MODEL, [FW_TELEMETRY_SUMMARY] = FW_TOPIC_SUMMARY};
+    if (!fw_telemetry_topic_valid(topic)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME, or another kind of the contract", FW_TOPIC_PREDICTION);
     if (strncmp(topic, prefixes[kind], strlen(prefixes[kind])) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: the body is not of the kind that the topic '%.100s' says", topic);
     return FW_OK;

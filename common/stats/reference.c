@@ -48,6 +48,23 @@ fw_status fw_reference_add_metric(fw_reference *r, const char *name, double valu
     return FW_OK;
 }
 
+fw_status fw_reference_outputs(fw_reference **out, const fw_reference *r, fw_error *err)
+{
+    FW_AUTO(fw_reference) *copy = NULL;
+    const size_t n = fw_summary_n(r->summary) - r->n_features;
+    FW_TRY(fw_reference_create(&copy, fw_summary_bins(r->summary, r->n_features), n, 0, r->split, err));
+    memcpy(copy->hits, fw_reference_hits(r, r->n_features), fw_summary_total(copy->summary) * sizeof *copy->hits);
+    for (size_t i = 0; i < n; i++) FW_TRY(fw_summary_add_column(copy->summary, i, fw_summary_counts(r->summary, r->n_features + i), err));
+    for (size_t i = 0; i < r->n_metrics; i++)
+        FW_TRY(fw_reference_add_metric(copy, r->metrics[i].name, r->metrics[i].value, r->metrics[i].mean, r->metrics[i].deviation, err));
+    copy->scores_left_out = r->scores_left_out;
+    copy->chunk_rows = r->chunk_rows;
+    copy->n_chunks = r->n_chunks;
+    *out = copy;
+    copy = NULL;
+    return FW_OK;
+}
+
 uint64_t *fw_reference_hits(const fw_reference *r, size_t column)
 {
     return r->hits + (fw_summary_counts(r->summary, column) - fw_summary_counts(r->summary, 0));

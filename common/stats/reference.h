@@ -36,6 +36,9 @@ fw_status fw_reference_create(fw_reference **out, const fw_bins *columns, size_t
 void      fw_reference_destroy(fw_reference **r);
 fw_status fw_reference_add_metric(fw_reference *r, const char *name, double value, double mean, double deviation, fw_error *err);
 
+/** A copy without the features: for who may not tell of them. */
+fw_status fw_reference_outputs(fw_reference **out, const fw_reference *r, fw_error *err);
+
 uint64_t       *fw_reference_hits(const fw_reference *r, size_t column);        /* fw_bins_counts of them */
 /** The class of a score column; NULL: it is none. */
 const char     *fw_reference_score_class(const fw_bins *b);

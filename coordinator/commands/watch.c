@@ -163,6 +163,27 @@ static void alert_line(fw_text *t, const fw_telemetry_batch *b)
     fw_text_add(t, "}\n");
 }
 
+static void model_line(fw_text *t, const fw_telemetry_batch *b)
+{
+    const fw_reference *r = b->model.reference;
+    add_time(t, b->time_us);
+    add_member(t, "model", b->model.name);
+    add_member(t, "digest", b->model.digest);
+    fw_text_format(t, ",\"event\":\"model\",\"classes\":%zu,\"features\":%zu,\"outputs\":%zu}\n", b->model.n_classes, r != NULL ? r->n_features : 0,
+                   r != NULL ? fw_summary_n(r->summary) - r->n_features : 0);
+}
+
+static void summary_line(fw_text *t, const fw_telemetry_batch *b)
+{
+    const fw_telemetry_summary *s = &b->summary;
+    add_time(t, b->time_us);
+    add_member(t, "model", s->model);
+    add_member(t, "digest", s->digest);
+    fw_text_format(t, ",\"event\":\"summary\",\"window\":%llu,\"rows\":%llu,\"counts\":[", (unsigned long long)s->window, (unsigned long long)s->rows);
+    for (size_t i = 0; i < s->n; i++) fw_text_format(t, "%s%llu", i > 0 ? "," : "", (unsigned long long)s->count[i]);
+    fw_text_add(t, "]}\n");
+}
+
 static bool enough(const watch *w) { return w->reader_gone || (w->wanted > 0 && w->printed >= w->wanted); }
 
 static fw_status output_failed(watch *w, fw_error *err)
@@ -196,6 +217,14 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         break;
     case FW_TELEMETRY_ALERT:
         alert_line(&w->line, b);
+        FW_TRY(print_line(w, err));
+        break;
+    case FW_TELEMETRY_MODEL:
+        model_line(&w->line, b);
+        FW_TRY(print_line(w, err));
+        break;
+    case FW_TELEMETRY_SUMMARY:
+        summary_line(&w->line, b);
         FW_TRY(print_line(w, err));
         break;
     case FW_TELEMETRY_END:

@@ -56,13 +56,41 @@ static void check_alert(const fw_alert *a)
     for (size_t i = 0; i < a->n_features; i++) must_be_text(a->features[i]);
 }
 
+static void check_model(const fw_telemetry_model *m)
+{
+    must_be_text(m->name);
+    must_be_text(m->digest);
+    must(m->n_classes <= FW_TELEMETRY_MAX_CLASSES);
+    for (size_t i = 0; i < m->n_classes; i++) must_be_text(m->classes[i]);
+    if (m->reference != NULL) must(fw_reference_check(m->reference, NULL) == FW_OK);
+}
+
+/* Counts that are no summary of one column are refused; those that are can be added. */
+static void check_summary(const fw_telemetry_summary *s)
+{
+    static const char *const label[] = {"a", "b"};
+    FW_AUTO(fw_bins) bins = {0};
+    FW_AUTO(fw_summary) *sum = NULL;
+    uint64_t rows = 0;
+    must_be_text(s->model);
+    must_be_text(s->digest);
+    must(s->rows <= FW_TELEMETRY_MAX_TOTAL && s->window > 0 && s->window <= FW_TELEMETRY_MAX_TOTAL && s->from_us >= 0 && s->from_us <= s->to_us);
+    must(s->n <= FW_TELEMETRY_MAX_COUNTS);
+    for (size_t i = 0; i < s->n; i++) {
+        must(s->count[i] <= s->rows);
+        rows += s->count[i];
+    }
+    must(fw_bins_of_labels(&bins, "k", FW_BINS_CATEGORY, label, 2, NULL) == FW_OK && fw_summary_create(&sum, &bins, 1, NULL) == FW_OK);
+    must((fw_summary_add_counts(sum, s->count, s->n, s->rows, NULL) == FW_OK) == (s->n == 4 && rows == s->rows));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p", FW_TOPIC_ALERT "m"};
+    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p", FW_TOPIC_ALERT "m", FW_TOPIC_MODEL "m", FW_TOPIC_SUMMARY "m"};
     if (len == 0) return 0;
     FW_AUTO(fw_telemetry_batch) *b = NULL;
     fw_error err = {0};
-    fw_status status = fw_telemetry_decode(&b, topics[bytes[0] % 4], bytes + 1, len - 1, &err);
+    fw_status status = fw_telemetry_decode(&b, topics[bytes[0] % (sizeof topics / sizeof *topics)], bytes + 1, len - 1, &err);
     must(status == FW_OK || status == FW_ERR_FORMAT || status == FW_ERR_NOMEM);
     must((b != NULL) == (status == FW_OK));
     if (b == NULL) return 0;
@@ -71,5 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (b->kind == FW_TELEMETRY_PREDICTIONS) check_predictions(b);
     if (b->kind == FW_TELEMETRY_PROGRESS) check_progress(&b->progress);
     if (b->kind == FW_TELEMETRY_ALERT) check_alert(&b->alert);
+    if (b->kind == FW_TELEMETRY_MODEL) check_model(&b->model);
+    if (b->kind == FW_TELEMETRY_SUMMARY) check_summary(&b->summary);
     return 0;
 }

@@ -1,0 +1,25 @@
+/** What the files of telemetry share with each other and nobody else. */
+#ifndef FW_PROTO_TELEMETRY_PARTS_H
+#define FW_PROTO_TELEMETRY_PARTS_H
+
+#include "proto/telemetry.h"
+#include "proto/telemetry.pb-c.h"
+
+#define FW_TELEMETRY_LAST_TIME_US INT64_C(253402300799999999)      /* the end of the year 9999 */
+
+/* protobuf-c appends here; the base comes first so that the library's pointer is ours. */
+typedef struct fw_text_buffer { ProtobufCBuffer base; fw_text *text; } fw_text_buffer;
+fw_text_buffer fw_text_buffer_on(fw_text *text);
+/* Generated structs want char * for strings that they only read; NULL becomes "". */
+char *fw_telemetry_unconst(const char *s);
+
+fw_status fw_telemetry_check_text(const char *s, const char *what, fw_error *err);      /* of a peer: FW_ERR_FORMAT */
+fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err);       /* to be sent: FW_ERR_DATA */
+/** After packing: nothing failed, and what was added to out since `before` is not too large; else out is as it was. */
+fw_status fw_telemetry_check_packed(fw_text *out, size_t before, fw_error *err);
+
+/** Bodies of a peer, as checked structs; their texts point into the message. FW_ERR_FORMAT. *reference is the caller's, and may be NULL. */
+fw_status fw_telemetry_check_model(fw_telemetry_model *to, fw_reference **reference, const Flywheel__Model *m, fw_error *err);
+fw_status fw_telemetry_check_summary(fw_telemetry_summary *to, const Flywheel__Summary *m, fw_error *err);
+
+#endif
