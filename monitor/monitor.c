@@ -29,6 +29,8 @@ static fw_status take_one(monitor_intake *in, fw_subscriber *s, fw_mono deadline
     const void *bytes = NULL;
     size_t len = 0;
     fw_status status = fw_subscriber_receive(s, &topic, &bytes, &len, deadline, err);
+    const char *trouble = fw_subscriber_trouble(s);
+    if (trouble != NULL) fw_log_warn("%s", trouble);
     if (status == FW_ERR_TIMEOUT) return FW_END;
     if (status < 0) return status;
     fw_error why = {0};
@@ -75,6 +77,7 @@ fw_status monitor_run(const monitor_opts *opts, fw_error *err)
     FW_AUTO(fw_subscriber) *subscriber = NULL;
     FW_AUTO(monitor_intake) *in = NULL;
     FW_TRY(fw_bus_create(&bus, err));
+    FW_TRY(fw_bus_secure(bus, &opts->identity, err));
     FW_TRY(subscribe(&subscriber, bus, opts, err));
     FW_TRY(monitor_intake_create(&in, &opts->window, &sink, err));
     fw_status status = watch_stream(in, subscriber, opts, &printer, err);

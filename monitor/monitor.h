@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "common/core/status.h"
+#include "common/bus/bus.h"
 #include "monitor/windows.h"
 
 typedef struct monitor_opts {
     const char *const *endpoints; size_t n_endpoints;
+    fw_bus_identity identity;                 /* who it is for the publishers */
     monitor_window_opts window;
     bool once;                                /* ends with the first publisher that ends */
     bool jsonl;

@@ -3,6 +3,7 @@
 #ifndef WORKER_SCORE_H
 #define WORKER_SCORE_H
 
+#include "common/bus/bus.h"
 #include "common/data/dataset.h"
 #include "common/model/model.h"
 #include "common/project/project.h"
@@ -15,6 +16,7 @@ typedef struct worker_score_opts {
     const char *output;            /* path; NULL or "": nothing is written */
     const char *format;            /* "csv" or "hdf5" */
     const char *bus;               /* endpoint to publish on; NULL or "": nothing is published */
+    fw_bus_identity identity;      /* who publishes there */
     uint32_t wait_readers;         /* wait for so many subscribers before the first prediction, */
     double wait_s;                 /* at most so long (FW_ERR_TIMEOUT) */
     bool skip_bad_rows;

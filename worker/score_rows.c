@@ -210,6 +210,7 @@ static fw_status wait_for_readers(worker_outputs *o, fw_error *err)
 static fw_status open_bus(worker_outputs *o, fw_error *err)
 {
     FW_TRY(fw_bus_create(&o->bus, err));
+    FW_TRY(fw_bus_secure(o->bus, &o->opts->identity, err));
     FW_TRY(fw_publisher_create(&o->publisher, o->bus, o->opts->bus, NULL, err));
     FW_TRY(fw_telemetry_create(&o->telemetry, err));
     fw_text_format(&o->topic, FW_TOPIC_PREDICTION "%s", o->model->name);

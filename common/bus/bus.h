@@ -42,7 +42,7 @@ typedef enum fw_refused {
     FW_REFUSED_FORM                       /* no question of ZAP, or without a key */
 } fw_refused;
 #define FW_REFUSED_ADDRESSES 64           /* told apart; the others count as "other" */
-typedef struct fw_refusal { fw_refused why; char address[64]; uint64_t count; } fw_refusal;
+typedef struct fw_refusal { fw_refused why; char address[64]; uint64_t count; } fw_refusal;      /* address: "10.0.0.7", "ipc", "other" */
 const char *fw_refused_name(fw_refused why);      /* "unknown_key", "role", "list", "form" */
 /** Up to `room` of them, of this bus and its publishers since it was made secure; returns how many there are. Any thread may ask. */
 size_t    fw_bus_refusals(fw_bus *b, fw_refusal *out, size_t room);
@@ -76,6 +76,9 @@ void      fw_subscriber_destroy(fw_subscriber **s);
  *  holds a NUL byte or is longer than FW_BUS_MAX_TOPIC, are skipped and counted. */
 fw_status fw_subscriber_receive(fw_subscriber *s, const char **topic, const void **payload, size_t *len, fw_mono deadline, fw_error *err);
 uint64_t  fw_subscriber_skipped(const fw_subscriber *s);
+/** A publisher that does not take this reader, or is not whom it should be: who and why, once each until it goes well; NULL: none. It is asked again
+ *  each second while messages are received. Valid until the next call. */
+const char *fw_subscriber_trouble(fw_subscriber *s);
 
 /** Orders: one end binds, the other connects (PAIR; inproc:// in one process, tcp:// or ipc:// between processes of one host, never encrypted). Whole messages, in order.
  *  A send with no peer, or with a peer that does not read, waits for the deadline. What was sent has up to 2 s to leave after destroy. */

@@ -97,9 +97,9 @@ static fw_status read_all(char **out, size_t *len, int fd, const char *path, siz
         n = read(fd, text + have, max_bytes + 1 - have);
         if (n < 0 && errno != EINTR) return fw_fail_errno(err, FW_ERR_IO, "%s can't be read", path);
     }
-    if (have > max_bytes) return fw_fail(err, FW_ERR_FORMAT, "%s is larger than %zu bytes: that is no file of keys", path, max_bytes);
+    if (have > max_bytes) return fw_fail(err, FW_ERR_CONFIG, "%s is larger than %zu bytes: that is no file of keys", path, max_bytes);
     text[have] = '\0';
-    if (strlen(text) != have) return fw_fail(err, FW_ERR_FORMAT, "%s: there is a NUL byte in it: that is no file of keys", path);
+    if (strlen(text) != have) return fw_fail(err, FW_ERR_CONFIG, "%s: there is a NUL byte in it: that is no file of keys", path);
     *out = text;
     *len = have;
     text = NULL;
@@ -152,8 +152,8 @@ static bool is_line_of(char *line, const char *name, char **value)
 
 static fw_status take_key(char out[static FW_BUS_KEY_TEXT], const char *value, const char *path, size_t line, fw_error *err)
 {
-    if (out[0] != '\0') return fw_fail(err, FW_ERR_FORMAT, "%s:%zu: a second key of the same kind", path, line);
-    if (!fw_keys_text_is_good(value)) return fw_fail(err, FW_ERR_FORMAT, "%s:%zu: that is no key: 40 characters of Z85 are one", path, line);
+    if (out[0] != '\0') return fw_fail(err, FW_ERR_CONFIG, "%s:%zu: a second key of the same kind", path, line);
+    if (!fw_keys_text_is_good(value)) return fw_fail(err, FW_ERR_CONFIG, "%s:%zu: that is no key: 40 characters of Z85 are one", path, line);
     memcpy(out, value, FW_BUS_KEY_TEXT);
     return FW_OK;
 }
@@ -170,15 +170,15 @@ static fw_status parse_keys(fw_bus_keys *out, char *text, const char *path, fw_e
         else if (is_line_of(line, "secret-key", &value)) FW_TRY(take_key(out->secret_key, value, path, number, err));
     }
     if (out->public_key[0] != '\0') return FW_OK;
-    return fw_fail(err, FW_ERR_FORMAT, "%s: there is no public-key = \"...\" in it: that is no file of keys; `flywheel keys new` makes them", path);
+    return fw_fail(err, FW_ERR_CONFIG, "%s: there is no public-key = \"...\" in it: that is no file of keys; `flywheel keys new` makes them", path);
 }
 
 static fw_status check_pair(const fw_bus_keys *k, const char *path, fw_error *err)
 {
     char expected[FW_BUS_KEY_TEXT];
-    if (k->secret_key[0] == '\0') return fw_fail(err, FW_ERR_FORMAT, "%s: there is no secret-key = \"...\" in it", path);
+    if (k->secret_key[0] == '\0') return fw_fail(err, FW_ERR_CONFIG, "%s: there is no secret-key = \"...\" in it", path);
     if (zmq_curve_public(expected, k->secret_key) != 0) return fw_fail(err, FW_ERR_BUS, "%s: this libzmq was built without CURVE", path);
-    if (strcmp(expected, k->public_key) != 0) return fw_fail(err, FW_ERR_FORMAT, "%s: its two keys don't belong together", path);
+    if (strcmp(expected, k->public_key) != 0) return fw_fail(err, FW_ERR_CONFIG, "%s: its two keys don't belong together", path);
     return FW_OK;
 }
 

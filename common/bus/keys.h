@@ -22,10 +22,10 @@ bool      fw_keys_text_is_good(const char *key);
 fw_status fw_keys_create(fw_bus_keys *out, const char *folder, const char *name, fw_error *err);
 fw_status fw_keys_restore_public(const char *folder, const char *name, fw_error *err);
 
-/** FOLDER/NAME.secret. FW_ERR_NOTFOUND: it is not there. FW_ERR_CONFIG: others may read it, it is another user's, it is no regular file, or a link
- *  out of its folder. FW_ERR_FORMAT: it holds no pair of keys that belong together. */
+/** FOLDER/NAME.secret. FW_ERR_NOTFOUND: it is not there. FW_ERR_CONFIG: others may read it, it is another user's, it is no regular file, a link
+ *  out of its folder, or holds no pair of keys that belong together. */
 fw_status fw_keys_read_secret(fw_bus_keys *out, const char *folder, const char *name, fw_error *err);
-/** A file with a public key alone. FW_ERR_NOTFOUND; FW_ERR_CONFIG: others may write it, or there is a secret key in it; FW_ERR_FORMAT. */
+/** A file with a public key alone. FW_ERR_NOTFOUND; FW_ERR_CONFIG: others may write it, there is a secret key in it, or no key. */
 fw_status fw_keys_read_public(char out[static FW_BUS_KEY_TEXT], const char *path, fw_error *err);
 
 /** The names of all pairs in a folder, sorted; each *.public and *.secret counts once. To end with fw_keys_free_names. */
@@ -34,7 +34,7 @@ void      fw_keys_free_names(char **names, size_t n);
 
 /** "FOLDER/NAME.secret", "FOLDER/NAME.public": malloc'ed. */
 fw_status fw_keys_path(char **out, const char *folder, const char *name, const char *ending, fw_error *err);
-/** A text file on which others may not write, whole. NOTFOUND, CONFIG. max_bytes above: FW_ERR_FORMAT. */
+/** A text file on which others may not write, whole. FW_ERR_NOTFOUND, FW_ERR_CONFIG. */
 fw_status fw_keys_read_text(char **out, size_t *len, const char *path, size_t max_bytes, fw_error *err);
 
 void      fw_keys_forget(fw_bus_keys *keys);      /* overwrites them */

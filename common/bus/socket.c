@@ -127,6 +127,7 @@ fw_status fw_socket_open(fw_socket *s, fw_bus *b, const fw_socket_opts *opts, co
     open.bus = fw_bus_retain(b);
     fw_status status = set_common(&open, opts, err);
     if (status == FW_OK) status = fw_socket_secure(&open, opts->side, endpoint, err);
+    if (status == FW_OK && opts->side == FW_SIDE_READER) status = fw_socket_watch(&open, err);
     if (status < 0) {
         fw_socket_close(&open, 0);
         return status;
@@ -138,6 +139,7 @@ fw_status fw_socket_open(fw_socket *s, fw_bus *b, const fw_socket_opts *opts, co
 void fw_socket_close(fw_socket *s, int linger_ms)
 {
     if (s->zmq == NULL) return;
+    fw_socket_unwatch(s);
     zmq_setsockopt(s->zmq, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     zmq_close(s->zmq);
     s->zmq = NULL;
@@ -205,6 +207,11 @@ fw_status fw_socket_connect(fw_socket *s, const char *endpoint, fw_error *err)
     if (zmq_connect(s->zmq, s->endpoint) != 0)
         return fw_fail(err, FW_ERR_CONFIG, "bus: cannot connect to '%s': %s; write tcp://HOST:PORT or ipc://PATH", endpoint, zmq_strerror(zmq_errno()));
     return FW_OK;
+}
+
+void fw_socket_reconnect(fw_socket *s, const char *endpoint)
+{
+    if (zmq_disconnect(s->zmq, endpoint) == 0 && set_family(s, endpoint, NULL) == FW_OK) zmq_connect(s->zmq, endpoint);
 }
 
 fw_status fw_socket_wait(fw_socket *s, short events, fw_mono deadline, fw_error *err)

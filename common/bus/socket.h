@@ -33,10 +33,17 @@ typedef enum fw_side {
     FW_SIDE_OWN_KEYS                      /* brings keys of its own: a desk and the lines to it */
 } fw_side;
 
+/** A reader's troubles with its publishers, by endpoint; of contact.c. */
+#define FW_CONTACTS     64                /* endpoints in trouble that are known at a time */
+#define FW_CONTACT_TEXT 512
+typedef struct fw_trouble { uint64_t endpoint, times; uint16_t what; } fw_trouble;
+typedef struct fw_contact { void *events; fw_mono next_look; fw_trouble trouble[FW_CONTACTS]; } fw_contact;
+
 typedef struct fw_socket {
     void *zmq;                            /* NULL: not open */
     fw_bus *bus;
     bool encrypted;
+    fw_contact contact;                   /* of a reader */
     char endpoint[FW_ENDPOINT_TEXT];
 } fw_socket;
 
@@ -54,10 +61,18 @@ void      fw_socket_close(fw_socket *s, int linger_ms);
 /** Of secure.c. Keys as the side and the bus want them; part of fw_socket_open. */
 fw_status fw_socket_secure(fw_socket *s, fw_side side, const char *endpoint, fw_error *err);
 fw_status fw_socket_be_client(fw_socket *s, const char *server, const fw_bus_keys *own, fw_error *err);
+/** Of contact.c. A reader's handshakes are watched from before it connects until it is closed. */
+fw_status fw_socket_watch(fw_socket *s, fw_error *err);
+void      fw_socket_unwatch(fw_socket *s);
+/** Looks, once a second at most, whether publishers refused this reader, and asks them again. True: one did that was not told yet; trouble says which
+ *  and why. To be called whenever the reader looks for messages; never waits. */
+bool      fw_socket_tend(fw_socket *s, char trouble[static FW_CONTACT_TEXT]);
 fw_status fw_socket_set_int(fw_socket *s, int option, int value, const char *name, fw_error *err);
 fw_status fw_socket_set_text(fw_socket *s, int option, const char *value, const char *name, fw_error *err);
 fw_status fw_socket_bind(fw_socket *s, const char *endpoint, fw_error *err);
 fw_status fw_socket_connect(fw_socket *s, const char *endpoint, fw_error *err);
+/** Anew, to one it was connected to. */
+void      fw_socket_reconnect(fw_socket *s, const char *endpoint);
 /** Until one of the events (ZMQ_POLLIN, ZMQ_POLLOUT). FW_ERR_TIMEOUT; an interrupted wait goes on to the same deadline. */
 fw_status fw_socket_wait(fw_socket *s, short events, fw_mono deadline, fw_error *err);
 

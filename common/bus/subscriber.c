@@ -13,6 +13,8 @@ struct fw_subscriber {
     zmq_msg_t payload;
     char topic[FW_BUS_MAX_TOPIC + 1];
     uint64_t skipped;
+    char trouble[FW_CONTACT_TEXT];
+    bool has_trouble;             /* that was not asked for yet */
 };
 
 fw_status fw_subscriber_create(fw_subscriber **out, fw_bus *b, const char *endpoint, const char *topic_prefix, fw_error *err)
@@ -76,6 +78,7 @@ static fw_status take_message(fw_subscriber *s, bool *good, fw_error *err)
 
 fw_status fw_subscriber_receive(fw_subscriber *s, const char **topic, const void **payload, size_t *len, fw_mono deadline, fw_error *err)
 {
+    if (!s->has_trouble) s->has_trouble = fw_socket_tend(&s->socket, s->trouble);
     for (;;) {
         bool good = false;
         fw_status status = take_message(s, &good, err);
@@ -92,6 +95,13 @@ fw_status fw_subscriber_receive(fw_subscriber *s, const char **topic, const void
     *payload = zmq_msg_data(&s->payload);
     *len = zmq_msg_size(&s->payload);
     return FW_OK;
+}
+
+const char *fw_subscriber_trouble(fw_subscriber *s)
+{
+    if (!s->has_trouble) return NULL;
+    s->has_trouble = false;
+    return s->trouble;
 }
 
 uint64_t fw_subscriber_skipped(const fw_subscriber *s) { return s->skipped; }

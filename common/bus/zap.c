@@ -14,7 +14,7 @@
 
 #define ENDPOINT   "inproc://zeromq.zap.01"
 #define VERSION    "1.0"
-#define SAID       5           /* refusals told; more are only counted */
+#define SAID       5           /* refusals told, of different kinds; more are only counted */
 #define REASONS    FW_REFUSED_FORM
 #define REST       "other"
 #define KEY_BYTES  32
@@ -112,8 +112,9 @@ static fw_refusal *find_count(fw_gate *g, fw_refused why, const char *address)
 /* Under the lock. An address that finds no room of its own counts with the rest; there is always room for the rest of each reason. */
 static void count(fw_gate *g, fw_refused why, const char *address)
 {
+    static const char ipc[] = "localhost:";       /* of a Unix socket: localhost:uid:gid:pid, another one each time */
     char known[sizeof g->counts[0].address];
-    snprintf(known, sizeof known, "%s", *address != '\0' ? address : "local");
+    snprintf(known, sizeof known, "%s", strncmp(address, ipc, strlen(ipc)) == 0 ? "ipc" : address);
     fw_refusal *c = find_count(g, why, known);
     if (c == NULL && g->n_counts >= FW_REFUSED_ADDRESSES) {
         snprintf(known, sizeof known, REST);
@@ -124,9 +125,8 @@ static void count(fw_gate *g, fw_refused why, const char *address)
         c->why = why;
         memcpy(c->address, known, sizeof known);
     }
-    c->count++;
-    if (++g->said <= SAID)
-        fw_log_warn("bus: a client from %s was refused: %s%s", known, fw_refused_name(why), g->said == SAID ? "; further ones are only counted" : "");
+    if (c->count++ == 0 && ++g->said <= SAID)
+        fw_log_warn("bus: a client from %s was refused: %s; further ones %s only counted", known, fw_refused_name(why), g->said == SAID ? "of any kind are" : "like it are");
 }
 
 void fw_gate_count(fw_gate *g, fw_refused why, const char *address)

@@ -177,6 +177,7 @@ const fw_key fw_keys[] = {
 
 {"monitor", FW_KEY_SECTION, 0, .help = "the stream of predictions, and what watches it"},
 {"monitor.bus", FW_KEY_TEXT, 0, P(monitor.bus), .help = "ZeroMQ endpoint, e.g. tcp://127.0.0.1:5555; default: nothing is published"},
+{"monitor.keys", FW_KEY_TEXT, 0, P(monitor.keys), .help = "folder of keys for the bus (`flywheel keys`); without keys it stays on this host"},
 {"monitor.window", FW_KEY_INTEGER, 0, P(monitor.window), .low = 1, .high = 1000000000, .fallback = "1000", .help = "predictions in a window"},
 {"monitor.dashboard", FW_KEY_TEXT, LATER, .help = "address and port of the dashboard"},
 {"monitor.drift", FW_KEY_SECTION, 0, .help = "drift of features, scores and classes against the reference in the model"},

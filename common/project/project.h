@@ -120,6 +120,7 @@ typedef struct fw_project {
     struct { fw_strings fairness_attributes; double fairness_max_difference; uint64_t fairness_min_count; } evaluate;
     struct {
         char *bus;                     /* NULL: nothing is published */
+        char *keys;                    /* a folder, relative to the file; NULL: none */
         uint64_t window;
         struct {
             double psi, js, ks, chi_square, wasserstein, missing_rate, unseen_rate;        /* thresholds */

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "common/bus/bus.h"
 #include "common/core/log.h"
 
 #define LINGER_MS 2000
@@ -14,13 +13,14 @@ struct coord_announcer {
     fw_telemetry *telemetry;
 };
 
-coord_announcer *coord_announcer_open(const char *endpoint, const char *project)
+coord_announcer *coord_announcer_open(const char *endpoint, const fw_bus_identity *identity, const char *project)
 {
     fw_error err = {0};
     coord_announcer *a = endpoint != NULL ? calloc(1, sizeof *a) : NULL;
     if (a == NULL) return NULL;
     a->project = project;
     fw_status s = fw_bus_create(&a->bus, &err);
+    if (s == FW_OK) s = fw_bus_secure(a->bus, identity, &err);
     if (s == FW_OK) s = fw_publisher_create(&a->publisher, a->bus, endpoint, NULL, &err);
     if (s == FW_OK) s = fw_telemetry_create(&a->telemetry, &err);
     if (s == FW_OK) return a;

@@ -150,13 +150,13 @@ static fw_status make(coord_training *t, const coord_trial *best, const coord_tr
     return there ? take_over(t, model, folder, err) : coord_training_run(t, err);
 }
 
-fw_status coord_best_run(coord_group *g, const coord_study *s, const coord_trials *all, fw_error *err)
+fw_status coord_best_run(coord_group *g, const coord_study *s, const coord_trials *all, const fw_bus_identity *identity, fw_error *err)
 {
     FW_FREE char *dir = NULL;
     bool there = false;
     FW_TRY(coord_best_run_is_there(&there, s, all, err));
     if (there) return FW_OK;
-    coord_training t = {.file = all->project->path, .group = g, .quiet = true, .started = fw_mono_now()};
+    coord_training t = {.file = all->project->path, .group = g, .access = {.identity = *identity}, .quiet = true, .started = fw_mono_now()};
     fw_status status = fw_path_join(&dir, all->folder, "best", err);
     if (status == FW_OK) status = best_project(&t.project, s, all, dir, err);
     if (status == FW_OK) status = fw_copy_text(&t.dataset, all->dataset, err);

@@ -21,13 +21,14 @@ struct coord_progress_line {
     coord_announcer *announcer;        /* NULL: nothing is published */
 };
 
-fw_status coord_progress_open(coord_progress_line **out, const fw_project *p, const char *run_dir, uint32_t ranks, uint64_t rounds, fw_error *err)
+fw_status coord_progress_open(coord_progress_line **out, const fw_project *p, const fw_bus_identity *identity, const char *run_dir, uint32_t ranks, uint64_t rounds,
+                              fw_error *err)
 {
     coord_progress_line *l = calloc(1, sizeof *l);
     if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "progress");
     *l = (coord_progress_line){.run_dir = run_dir, .rounds = rounds, .ranks = ranks, .started = fw_mono_now()};
     coord_status_begin(&l->line);
-    l->announcer = coord_announcer_open(p->monitor.bus, p->project);
+    l->announcer = coord_announcer_open(p->monitor.bus, identity, p->project);
     *out = l;
     return FW_OK;
 }

@@ -8,6 +8,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/model/model.h"
+#include "coordinator/commands/access.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/commands/dataset.h"
 #include "coordinator/commands/run.h"
@@ -85,7 +86,7 @@ static void print_result(const fw_answer *a, const char *output, const char *bus
                     fw_answer_value(a, "dropped", 0.0), fw_answer_value(a, "unheard", 0.0));
 }
 
-static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, fw_error *err)
+static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, const fw_bus_identity *identity, fw_error *err)
 {
     const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus");
     double readers = 0.0, wait_s = 0.0, piece = 0.0;
@@ -101,7 +102,7 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     FW_TRY(coord_option_number(&wait_s, call, "wait-seconds", 30.0, 0.0, 1e6, err));
     fw_order load = {.kind = FW_ORDER_LOAD_MODEL, .path = (char *)model_path};
     fw_order score = {.kind = FW_ORDER_SCORE, .project = yaml, .directory = (char *)".", .dataset = (char *)(is_dataset ? input : ""),
-                      .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus,
+                      .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus, .keys = (char *)identity->keys, .insecure = identity->insecure,
                       .wait_readers = (uint32_t)readers, .wait_s = wait_s, .piece_rows = (uint64_t)piece, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
     FW_TRY(coord_group_order(call->group, &load, NULL, NULL, NULL, err));
     FW_TRY(coord_group_order(call->group, &score, coord_print_notes, NULL, &a, err));
@@ -124,15 +125,18 @@ static fw_status run(coord_call *call, fw_error *err)
     FW_FREE char *model_path = NULL;
     FW_FREE char *yaml = NULL;
     FW_AUTO(fw_model) *m = NULL;
+    coord_access access;
     const char *input = call->positional[1];
     if (!fw_path_exists(input)) return fw_fail(err, FW_ERR_CONFIG, "%s: there is no such table or dataset", input);
+    FW_TRY(coord_access_options(&access, call, err));
+    FW_TRY(coord_access_complete(&access, NULL, coord_option_value(call, "bus"), true, err));
     FW_TRY(coord_run_model_path(&model_path, call->positional[0], err));
     FW_TRY(fw_model_load(&m, model_path, err));
     const bool is_dataset = coord_is_flywheel_file(input);
     if (coord_option_set(call, "split") && !is_dataset) return fw_fail(err, FW_ERR_CONFIG, "score: --split goes with a dataset; %s is a table", input);
     if (coord_option_set(call, "no-header") && !coord_option_set(call, "columns")) return columns_wanted(m, err);
     FW_TRY(scoring_project(&yaml, call, m, input, err));
-    return send_score(call, model_path, yaml, input, is_dataset, err);
+    return send_score(call, model_path, yaml, input, is_dataset, &access.identity, err);
 }
 
 static const coord_option options[] = {
@@ -146,6 +150,7 @@ static const coord_option options[] = {
     {"skip-bad-rows", 0, NULL, "leave rows out that can't be read, and count them (default: the first one ends it)"},
     {"piece-rows", 0, "N", "rows predicted at a time (default: 1024); the output does not depend on it"},
     {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
+    COORD_ACCESS_OPTIONS,
     {"wait-subscribers", 0, "N", "begin when N subscribers are there"},
     {"wait-seconds", 0, "S", "how long to wait for them (default: 30)"},
 };

@@ -7,6 +7,7 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "coordinator/commands/access.h"
 #include "coordinator/commands/best_run.h"
 #include "coordinator/commands/command.h"
 #include "coordinator/commands/dataset.h"
@@ -33,6 +34,7 @@ typedef struct sweep {
     coord_study *study;
     char *project_given;               /* as text */
     coord_trials trials;
+    coord_access access;               /* to the bus */
     coord_sweep_progress *progress;
 } sweep;
 
@@ -96,6 +98,7 @@ static fw_status open_project(sweep *s, fw_error *err)
 {
     FW_TRY(fw_project_load(&s->project, s->call->positional[0], s->overrides, s->n_overrides, err));
     FW_TRY(fw_project_available(s->project, err));
+    FW_TRY(coord_access_complete(&s->access, s->project, s->project->monitor.bus, true, err));
     FW_FREE char *aliases = fw_project_aliases(s->project);
     if (aliases != NULL) fw_log_info("%s", aliases);
     if (s->project->tune.space.n == 0)
@@ -165,7 +168,7 @@ static fw_status make_best(void *context, coord_group *g, fw_error *err)
 {
     sweep *s = context;
     coord_sweep_progress_end(s->progress);
-    return coord_best_run(g, s->study, &s->trials, err);
+    return coord_best_run(g, s->study, &s->trials, &s->access.identity, err);
 }
 
 static void tell(void *context, const coord_runner_event *e, const coord_runner_counts *c)
@@ -178,7 +181,7 @@ static fw_status run_trials(sweep *s, fw_error *err)
     const coord_runner_opts opts = {.study = s->study, .source = &s->source, .trials = &s->trials, .slots = coord_study_slots(s->study),
                                     .lockstep = coord_option_set(s->call, "lockstep"), .elastic = coord_option_set(s->call, "elastic"),
                                     .timeout_s = s->project->tune.timeout_s, .finish = make_best, .tell = tell, .context = s};
-    FW_TRY(coord_sweep_progress_open(&s->progress, s->project, s->study, err));
+    FW_TRY(coord_sweep_progress_open(&s->progress, s->project, &s->access.identity, s->study, err));
     fw_log_info("study %s: sampler %s, pruner %s, %llu trials of %llu rounds at most, %u at a time on %u group%s", s->folder, coord_study_sampler_line(s->study),
                 coord_study_pruner(s->study), (unsigned long long)coord_study_budget(s->study), (unsigned long long)coord_study_max_rounds(s->study), opts.slots,
                 s->source.n, s->source.n == 1 ? "" : "s");
@@ -237,6 +240,7 @@ static fw_status search(sweep *s, fw_error *err)
 {
     FW_TRY(read_groups(s, err));
     FW_TRY(read_overrides(s, err));
+    FW_TRY(coord_access_options(&s->access, s->call, err));
     FW_TRY(open_project(s, err));
     FW_TRY(choose_folder(s, err));
     FW_TRY(open_source(s, err));
@@ -254,6 +258,7 @@ static void release(sweep *s)
     coord_gangs_destroy(&s->gangs);
     coord_study_close(&s->study);
     fw_project_destroy(&s->project);
+    coord_access_release(&s->access);
     for (size_t i = 0; i < 2; i++) fw_text_destroy(&s->given[i]);
     free(s->overrides);
     free(s->dataset);
@@ -283,6 +288,7 @@ static const coord_option options[] = {
     {"force", 0, NULL, "begin the study in that folder anew; what is there is removed"},
     {"trials", 0, "N", "tune.trials; with --resume it may be more than before"},
     {"timeout", 0, "TIME", "tune.timeout, as \"2 h\": then what runs is saved, and the sweep ends with 75"},
+    COORD_ACCESS_OPTIONS,
     {"format", 0, COORD_ROWS_FORMATS, "of what list, trials, best, show and export print (default: table)"},
     {"csv", 0, NULL, "the same as --format csv"},
     {"lockstep", 0, NULL, "decide as if all rounds took the same time: the same trials however fast or unlucky the groups are; tune.parallel at a time"},

@@ -21,11 +21,11 @@ static uint64_t ended(const coord_study *s)
     return coord_study_count(s, COORD_COMPLETE) + coord_study_count(s, COORD_PRUNED) + coord_study_count(s, COORD_FAIL);
 }
 
-fw_status coord_sweep_progress_open(coord_sweep_progress **out, const fw_project *p, const coord_study *s, fw_error *err)
+fw_status coord_sweep_progress_open(coord_sweep_progress **out, const fw_project *p, const fw_bus_identity *identity, const coord_study *s, fw_error *err)
 {
     coord_sweep_progress *l = calloc(1, sizeof *l);
     if (l == NULL) return fw_fail(err, FW_ERR_NOMEM, "progress");
-    *l = (coord_sweep_progress){.study = s, .announcer = coord_announcer_open(p->monitor.bus, p->project), .ended_before = ended(s)};
+    *l = (coord_sweep_progress){.study = s, .announcer = coord_announcer_open(p->monitor.bus, identity, p->project), .ended_before = ended(s)};
     coord_status_begin(&l->line);
     *out = l;
     return FW_OK;

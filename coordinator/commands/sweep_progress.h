@@ -2,12 +2,13 @@
 #ifndef COORD_COMMANDS_SWEEP_PROGRESS_H
 #define COORD_COMMANDS_SWEEP_PROGRESS_H
 
+#include "common/bus/bus.h"
 #include "common/project/project.h"
 #include "coordinator/study/runner.h"
 
 typedef struct coord_sweep_progress coord_sweep_progress;
 
-fw_status coord_sweep_progress_open(coord_sweep_progress **out, const fw_project *p, const coord_study *s, fw_error *err);
+fw_status coord_sweep_progress_open(coord_sweep_progress **out, const fw_project *p, const fw_bus_identity *identity, const coord_study *s, fw_error *err);
 void      coord_sweep_progress_close(coord_sweep_progress **p);
 
 void coord_sweep_progress_event(coord_sweep_progress *p, const coord_runner_event *e, const coord_runner_counts *c);

@@ -16,6 +16,7 @@ static fw_status run(coord_call *call, fw_error *err)
 {
     coord_training t = {.file = call->positional[0], .overrides = call->overrides, .n_overrides = call->n_overrides, .group = call->group,
                         .profile = coord_option_set(call, "profile")};
+    FW_TRY(coord_access_options(&t.access, call, err));
     fw_status s = coord_supervised(call) ? coord_supervise(&t, call, err) : train(&t, call, err);
     coord_training_release(&t);
     return s;
@@ -28,6 +29,7 @@ static const coord_option options[] = {
     {"max-restarts", 0, "N", "give up after so many losses one behind the other without progress (default: 10)"},
     {"output", 'o', "DIR", "the run folder (default: runs/<UTC time>-<digest> beside the project file)"},
     {"resume", 0, "auto|never|PATH", "go on from an unfinished run of the same settings and data (default: auto), or from this run or file"},
+    COORD_ACCESS_OPTIONS,
     {"profile", 0, NULL, "show where the time of a round goes, by part and by rank"},
     {"find-learning-rate", 0, NULL, "learning-rate range test: raise the rate over 200 steps, print the losses and a suggestion; trains nothing"},
 };

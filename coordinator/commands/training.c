@@ -74,6 +74,7 @@ fw_status coord_training_open_project(coord_training *t, fw_error *err)
 {
     FW_TRY(fw_project_load(&t->project, t->file, t->overrides, t->n_overrides, err));
     FW_TRY(fw_project_available(t->project, err));
+    FW_TRY(coord_access_complete(&t->access, t->project, t->project->monitor.bus, true, err));
     FW_FREE char *unused = fw_project_unused_sections(t->project);
     if (unused != NULL) fw_log_info("not used by this command: %s", unused);
     FW_TRY(fw_project_dataset_path(&t->dataset, t->project, err));
@@ -240,7 +241,7 @@ fw_status coord_training_open_run(coord_training *t, const char *dataset_digest,
 
 fw_status coord_training_run(coord_training *t, fw_error *err)
 {
-    if (t->line == NULL) FW_TRY(coord_progress_open(&t->line, t->project, t->run->dir, t->opened->ranks, t->project->train.epochs, err));
+    if (t->line == NULL) FW_TRY(coord_progress_open(&t->line, t->project, &t->access.identity, t->run->dir, t->opened->ranks, t->project->train.epochs, err));
     FW_TRY(coord_training_create_learner(t, err));
     if (!t->restarted) FW_TRY(coord_training_event(t, t->run->resume_from != NULL ? "resume" : "start", NULL, err));
     FW_TRY(all_rounds(t, err));
@@ -265,6 +266,7 @@ void coord_training_release(coord_training *t)
     coord_training_forget(t);
     coord_rounds_release(&t->rounds);
     free(t->dataset);
+    coord_access_release(&t->access);
     coord_run_destroy(&t->run);
     fw_project_destroy(&t->project);
 }

@@ -4,6 +4,7 @@
 #define COORD_COMMANDS_TRAINING_H
 
 #include "common/core/clock.h"
+#include "coordinator/commands/access.h"
 #include "coordinator/commands/progress.h"
 #include "coordinator/commands/run.h"
 #include "coordinator/gang/group.h"
@@ -13,6 +14,7 @@
 typedef struct coord_training {
     const char *file;                  /* the project file, and what is set on the command line: */
     const char *const *overrides; size_t n_overrides;
+    coord_access access;               /* to the bus, as the options say; the project completes it */
     bool profile;                      /* where the time went is printed at the end */
     bool quiet;                        /* no summary is printed */
     coord_group *group;

@@ -11,6 +11,7 @@
 #include "common/core/log.h"
 #include "common/core/text.h"
 #include "common/project/project.h"
+#include "coordinator/commands/access.h"
 #include "coordinator/commands/command.h"
 #include "proto/numbering.h"
 #include "proto/telemetry.h"
@@ -270,6 +271,8 @@ static fw_status follow(watch *w, fw_error *err)
         fw_mono look_up = fw_mono_after(fw_mono_now(), LOOK_UP_S);
         if (w->deadline.ns < look_up.ns) look_up = w->deadline;
         fw_status status = fw_subscriber_receive(w->subscriber, &topic, &bytes, &len, look_up, err);
+        const char *trouble = fw_subscriber_trouble(w->subscriber);
+        if (trouble != NULL) fw_log_warn("%s", trouble);
         if (status == FW_ERR_TIMEOUT) continue;
         FW_TRY(status);
         FW_TRY(take_message(w, topic, bytes, len, err));
@@ -312,6 +315,16 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+static fw_status make_secure(fw_bus *bus, const coord_call *call, const fw_project *project, const char *endpoint, fw_error *err)
+{
+    coord_access access;
+    FW_TRY(coord_access_options(&access, call, err));
+    fw_status s = coord_access_complete(&access, project, endpoint, false, err);
+    if (s == FW_OK) s = fw_bus_secure(bus, &access.identity, err);
+    coord_access_release(&access);
+    return s;
+}
+
 static fw_status run_watch(coord_call *call, fw_error *err)
 {
     FW_AUTO(fw_project) *project = NULL;
@@ -323,6 +336,7 @@ static fw_status run_watch(coord_call *call, fw_error *err)
     FW_TRY(read_limits(&w, call, err));
     FW_TRY(choose_endpoint(&endpoint, &project, call, err));
     FW_TRY(fw_bus_create(&bus, err));
+    FW_TRY(make_secure(bus, call, project, endpoint, err));
     FW_TRY(fw_subscriber_create(&subscriber, bus, endpoint, coord_option_value(call, "topic"), err));
     FW_TRY(fw_numbering_create(&numbering, MAX_STREAMS, err));
     catch_signals();
@@ -341,6 +355,7 @@ static const coord_option options[] = {
     {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, alert/, prediction/adult; default: all"},
     {.name = "count", .letter = 'n', .argument = "N", .help = "end after N predictions"},
     {.name = "seconds", .argument = "S", .help = "end after S seconds"},
+    COORD_ACCESS_OPTIONS,
     {.name = "until-end", .help = "end when a publisher says that it has ended"},
 };
 
@@ -353,7 +368,7 @@ const coord_command coord_command_watch = {
                    "Ends with exit code 0 on SIGINT and SIGTERM.\n"
                    "\n"
                    "  flywheel watch callcenter.yaml\n"
-                   "  flywheel watch tcp://node7:5555 --topic prediction/ --count 100\n"
+                   "  flywheel watch tcp://node7:5555 --keys keys --topic prediction/ --count 100\n"
                    "  flywheel watch callcenter.yaml --until-end | jq -r .label | sort | uniq -c\n",
     .max_positional = 1,
     .options = options,

@@ -2,6 +2,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/bus/address.h"
+#include "common/bus/allowed.h"
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "coordinator/doctor/checks.h"
@@ -42,23 +44,26 @@ void coord_look_binary(coord_finding *f, const coord_doctor *d)
     coord_advise(f, "build with cmake --preset release (FW_HARDEN=ON)");
 }
 
-static bool is_local(const char *endpoint)
+static void look_at_keys(coord_finding *f, const fw_project *p)
 {
-    static const char *const local[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://", "inproc://"};
-    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
-        if (strncmp(endpoint, local[i], strlen(local[i])) == 0) return true;
-    return false;
+    FW_FREE char *folder = NULL;
+    fw_error why = {0};
+    fw_status s = fw_path_join(&folder, p->dir, p->monitor.keys, &why);
+    if (s == FW_OK) s = fw_bus_check(p->monitor.bus, &(fw_bus_identity){.keys = folder}, true, &why);
+    if (s == FW_OK) coord_found(f, COORD_GOOD, "%s: encrypted, for those alone who are in %s/%s", p->monitor.bus, folder, FW_ALLOWED_FILE);
+    else coord_found(f, COORD_WARN, "%s: nothing will be published: %.300s", p->monitor.bus, why.text);
 }
 
 void coord_look_telemetry(coord_finding *f, const coord_doctor *d)
 {
     const char *bus = d->project != NULL ? d->project->monitor.bus : NULL;
-    if (bus == NULL && d->project == NULL) coord_found(f, COORD_GOOD, "no project was given; what is published is neither encrypted nor signed");
+    if (bus == NULL && d->project == NULL) coord_found(f, COORD_GOOD, "no project was given; without keys what is published stays on this host");
     else if (bus == NULL) coord_found(f, COORD_GOOD, "the project publishes nothing");
-    else if (is_local(bus)) coord_found(f, COORD_GOOD, "%s: this host alone can read it, every user of it", bus);
+    else if (d->project->monitor.keys != NULL) look_at_keys(f, d->project);
+    else if (fw_endpoint_is_near(bus, true)) coord_found(f, COORD_GOOD, "%s: this host alone can read it, every user of it", bus);
     else {
-        coord_found(f, COORD_WARN, "%s: whoever reaches the port reads every prediction; no keys, no encryption", bus);
-        coord_advise(f, "tcp://127.0.0.1:PORT and an ssh tunnel, or a firewall around the port");
+        coord_found(f, COORD_WARN, "%s: refused without keys; with --insecure whoever reaches the port reads every prediction, no encryption", bus);
+        coord_advise(f, "flywheel keys new publisher -o keys, and monitor.keys: keys");
     }
 }
 

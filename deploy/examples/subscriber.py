@@ -6,6 +6,7 @@ standard output, and at the end one line of counts on standard error:
 
     subscriber.py --connect tcp://127.0.0.1:5555 --until-end
     subscriber.py --count 100 | jq -r .label
+    subscriber.py --connect tcp://node7:5555 --keys keys
 
 What a subscriber has to know:
 
@@ -16,6 +17,11 @@ What a subscriber has to know:
   seen before is a repetition.
 * Delivery is at most once: what was published before the subscriber came, or
   while it was away, is not sent again.
+
+* With keys (CURVE) a subscriber knows the publisher's public key and has a pair
+  of its own, whose public key the publisher allows. `flywheel keys` makes the
+  files; zmq.auth.load_certificate reads them. Who is refused is told so once,
+  and ZeroMQ does not try again: this program then ends with exit code 1.
 
 Needs: protoc (Debian: protobuf-compiler), python3-protobuf, python3-zmq.
 """
@@ -31,7 +37,9 @@ import sys
 import tempfile
 
 import zmq
+import zmq.auth
 from google.protobuf.message import DecodeError
+from zmq.utils.monitor import recv_monitor_message
 
 DEFAULT_PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto" / "telemetry.proto"
 QUEUE_MESSAGES = 100_000      # what may wait here while we are busy; a full queue costs messages
@@ -50,7 +58,16 @@ def compile_proto(proto):
             sys.path.remove(folder)
 
 
-def open_socket(endpoint, topic):
+def use_keys(socket, folder):
+    """Encrypted, and with the holder of publisher.public alone."""
+    publisher, _ = zmq.auth.load_certificate(folder / "publisher.public")
+    public, secret = zmq.auth.load_certificate(folder / "reader.secret")
+    socket.curve_serverkey = publisher
+    socket.curve_publickey = public
+    socket.curve_secretkey = secret
+
+
+def open_socket(endpoint, topic, keys):
     socket = zmq.Context.instance().socket(zmq.SUB)
     socket.set(zmq.RCVHWM, QUEUE_MESSAGES)
     socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
@@ -58,8 +75,25 @@ def open_socket(endpoint, topic):
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)  # ... and opened again
     socket.set(zmq.LINGER, 0)
     socket.set_string(zmq.SUBSCRIBE, topic)
+    if keys:
+        use_keys(socket, keys)
+    refusals = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
     socket.connect(endpoint)
-    return socket
+    return socket, refusals
+
+
+def receive(socket, refusals):
+    """The frames of the next message; ends the program when the publisher does not want us."""
+    poller = zmq.Poller()
+    poller.register(socket, zmq.POLLIN)
+    poller.register(refusals, zmq.POLLIN)
+    while socket not in (ready := dict(poller.poll())):
+        if refusals in ready:
+            event = recv_monitor_message(refusals)
+            allowed = event["event"] != zmq.EVENT_HANDSHAKE_FAILED_AUTH
+            why = "it speaks with keys where we have none, or the other way round" if allowed else "our key is not allowed there"
+            sys.exit(f"{event['endpoint'].decode()} refuses us: {why}")
+    return socket.recv_multipart()
 
 
 class Numbering:
@@ -124,11 +158,11 @@ def progress_of(batch):
     }
 
 
-def follow(socket, telemetry, options, counts, numbering):
+def follow(socket, refusals, telemetry, options, counts, numbering):
     """Prints what comes, until it is enough."""
     while True:
         try:
-            topic, payload = socket.recv_multipart()
+            topic, payload = receive(socket, refusals)
             batch = telemetry.TelemetryBatch.FromString(payload)
         except (ValueError, DecodeError):      # not two frames, or not a batch
             counts["malformed"] += 1
@@ -154,6 +188,7 @@ def parse_options():
     parser.add_argument("--topic", metavar="PREFIX", default="", help="only topics that begin so, e.g. prediction/adult")
     parser.add_argument("--count", metavar="N", type=int, default=0, help="end after N predictions")
     parser.add_argument("--until-end", action="store_true", help="end when a publisher says that it has ended")
+    parser.add_argument("--keys", metavar="FOLDER", type=pathlib.Path, help="with reader.secret and publisher.public (default: no encryption)")
     parser.add_argument("--proto", metavar="FILE", type=pathlib.Path, default=DEFAULT_PROTO, help="telemetry.proto (default: %(default)s)")
     return parser.parse_args()
 
@@ -166,16 +201,17 @@ def main():
     options = parse_options()
     signal.signal(signal.SIGTERM, stop)
     telemetry = compile_proto(options.proto)
-    socket = open_socket(options.connect, options.topic)
+    socket, refusals = open_socket(options.connect, options.topic, options.keys)
     counts = {"predictions": 0, "malformed": 0}
     numbering = Numbering()
     try:
-        follow(socket, telemetry, options, counts, numbering)
+        follow(socket, refusals, telemetry, options, counts, numbering)
     except KeyboardInterrupt:
         pass
     sys.stdout.flush()
     batches = f"{numbering.missing} batches missing, {numbering.repeated} repeated, {counts['malformed']} malformed"
     print(f"{counts['predictions']} predictions, {batches}", file=sys.stderr)
+    refusals.close()
     socket.close()
 
 

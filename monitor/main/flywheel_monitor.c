@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/fs.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
@@ -36,6 +37,8 @@ static void print_help(void)
           "Options:\n"
           "  --connect ENDPOINT   a publisher, e.g. tcp://host:5555; may be given again. Default: monitor.bus of FILE.yaml,\n"
           "                       without a file " DEFAULT_ENDPOINT "\n"
+          "  --keys FOLDER        keys, as `flywheel keys` makes them: encrypted, and from the known publisher alone. Default: monitor.keys\n"
+          "  --insecure           no keys, also to other hosts: in plain text, from whoever answers there\n"
           "  --window N | Ss      a window is N predictions, or S seconds (\"60s\"). Default: monitor.window of FILE.yaml, else 1000.\n"
           "                       It also closes after 5 s without a prediction (\"idle\") and at a publisher's end (\"end\")\n"
           "  --once               end with the first publisher that ends\n"
@@ -51,10 +54,14 @@ static void print_help(void)
 typedef struct arguments {
     const char *endpoints[MAX_ENDPOINTS]; size_t n_endpoints;
     monitor_window_opts window;
+    fw_bus_identity identity;
     bool once, jsonl;
     const char *file;
+    char *keys;                    /* what identity.keys is when it came from the file */
     bool done;                     /* --help or --version was all */
 } arguments;
+
+static void arguments_destroy(arguments *a) { free(a->keys); }
 
 /** "1000" or "60s" or "60 s" */
 static fw_status parse_window(monitor_window_opts *out, const char *text, fw_error *err)
@@ -83,6 +90,8 @@ static fw_status parse_option(arguments *a, int option, const char *value, fw_er
         if (a->n_endpoints == MAX_ENDPOINTS) return fw_fail(err, FW_ERR_CONFIG, "--connect: at most %d endpoints", MAX_ENDPOINTS);
         a->endpoints[a->n_endpoints++] = value;
         return FW_OK;
+    case 'k': a->identity.keys = value; return *value != '\0' ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--keys names no folder");
+    case 'i': a->identity.insecure = true; return FW_OK;
     case 'w': return parse_window(&a->window, value, err);
     case 'o': a->once = true; return FW_OK;
     case 'f':
@@ -100,6 +109,7 @@ static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *
 {
     static const struct option options[] = {
         {"connect", required_argument, NULL, 'c'}, {"window", required_argument, NULL, 'w'}, {"once", no_argument, NULL, 'o'},
+        {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
@@ -112,6 +122,18 @@ static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *
     if (a->done) return FW_OK;
     if (argc - optind > 1) return fw_fail(err, FW_ERR_CONFIG, "one project file at most, not also '%s'; see flywheel-monitor --help", argv[optind + 1]);
     if (optind < argc) a->file = argv[optind];
+    return FW_OK;
+}
+
+static fw_status complete_keys(arguments *a, const fw_project *project, fw_error *err)
+{
+    const char *keys = project != NULL ? project->monitor.keys : NULL;
+    if (keys != NULL && a->identity.insecure) fw_log_warn("--insecure: monitor.keys (%s) is not used", keys);
+    if (keys != NULL && a->identity.keys == NULL && !a->identity.insecure) {
+        FW_TRY(fw_path_join(&a->keys, project->dir, keys, err));
+        a->identity.keys = a->keys;
+    }
+    for (size_t i = 0; i < a->n_endpoints; i++) FW_TRY(fw_bus_check(a->endpoints[i], &a->identity, false, err));
     return FW_OK;
 }
 
@@ -128,7 +150,7 @@ static fw_status complete(arguments *a, fw_project **project, fw_error *err)
             return fw_fail(err, FW_ERR_CONFIG, "%s: monitor.bus is not set, so nothing is published; set it or give --connect ENDPOINT", a->file);
     }
     if (a->n_endpoints == 0) a->endpoints[a->n_endpoints++] = a->file != NULL ? (*project)->monitor.bus : DEFAULT_ENDPOINT;
-    return FW_OK;
+    return complete_keys(a, *project, err);
 }
 
 static void catch_signals(void)
@@ -142,14 +164,14 @@ static void catch_signals(void)
 static fw_status run(int argc, char **argv, fw_error *err)
 {
     FW_AUTO(fw_project) *project = NULL;
-    arguments a = {0};
+    FW_AUTO(arguments) a = {0};
     FW_TRY(parse_arguments(&a, argc, argv, err));
     if (a.done) return FW_OK;
     FW_TRY(complete(&a, &project, err));
     catch_signals();
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < a.n_endpoints; i++) fw_log_info("listening to %s", a.endpoints[i]);
-    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
+    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
                          .stop = &stop_asked};
     return monitor_run(&opts, err);
 }

@@ -168,12 +168,12 @@ static void a_file_that_holds_no_pair_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         put(s, "k.secret", rows[i].text, 0600);
-        refused(s, FW_ERR_FORMAT, rows[i].says);
+        refused(s, FW_ERR_CONFIG, rows[i].says);
     }
     FILE *f = fopen(scratch_path(s, "k.secret"), "w");
     assert_int_equal(fwrite("public\0key", 1, 10, f), 10);
     assert_int_equal(fclose(f), 0);
-    refused(s, FW_ERR_FORMAT, "NUL");
+    refused(s, FW_ERR_CONFIG, "NUL");
 }
 
 /* Cut anywhere, it is refused or it is the pair: never another. */
@@ -235,7 +235,7 @@ static void a_wrong_line_of_the_list_is_named(void **state)
         {"read " KEY_A " a\n\nstore " KEY_A " b\n", "allowed:3: this key is there already", FW_ERR_CONFIG, 0644},
         {"read " KEY_A " a\n", "chmod go-w", FW_ERR_CONFIG, 0664},
         {"read " KEY_A " a\n", "chmod go-w", FW_ERR_CONFIG, 0646},
-        {large, "larger than", FW_ERR_FORMAT, 0644},
+        {large, "larger than", FW_ERR_CONFIG, 0644},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         FW_AUTO(fw_allowed) *a = NULL;

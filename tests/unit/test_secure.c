@@ -92,12 +92,23 @@ static bool hears(fw_publisher *p, fw_subscriber *s, double seconds)
     return false;
 }
 
-/** Another connection: who was refused is not asked again by the library. */
-static fw_subscriber *again(fw_subscriber **s, fw_bus *b, const fw_publisher *p)
+/** What the reader is told within the time; NULL: nothing. */
+static const char *told(fw_publisher *p, fw_subscriber *s, double seconds)
 {
-    fw_subscriber_destroy(s);
-    *s = subscriber_of(b, p);
-    return *s;
+    const fw_mono deadline = in_seconds(seconds);
+    const char *trouble = NULL;
+    do {
+        hears(p, s, 0.05);
+        trouble = fw_subscriber_trouble(s);
+    } while (trouble == NULL && !fw_mono_passed(deadline));
+    return trouble;
+}
+
+static void assert_told(fw_publisher *p, fw_subscriber *s, const char *text)
+{
+    const char *trouble = told(p, s, 20);
+    if (trouble == NULL) fail_msg("nothing was told; expected: %s", text);
+    if (strstr(trouble, text) == NULL || strstr(trouble, fw_publisher_endpoint(p)) != trouble) fail_msg("%s", trouble);
 }
 
 static uint64_t refused(fw_bus *b, fw_refused why, const char *address)
@@ -135,8 +146,11 @@ static void a_key_that_is_not_allowed_hears_nothing_and_is_counted_until_it_is(v
     FW_AUTO(fw_subscriber) *subscriber = subscriber_of(bus, publisher);
     assert_false(hears(publisher, subscriber, SILENCE));
     assert_true(refused(bus, FW_REFUSED_UNKNOWN, "127.0.0.1") > 0);
+    assert_told(publisher, subscriber, "does not let this key in");
+    assert_null(told(publisher, subscriber, 2.5));        /* it is asked again, and says the same */
+    assert_true(refused(bus, FW_REFUSED_UNKNOWN, "127.0.0.1") > 2);
     allow(p, p->reader.public_key, FW_ROLE_READ, "reader");
-    assert_true(hears(publisher, again(&subscriber, bus, publisher), 20));
+    assert_true(hears(publisher, subscriber, 20));
     assert_int_equal(refused(bus, FW_REFUSED_ROLE, "127.0.0.1"), 0);
 }
 
@@ -154,7 +168,7 @@ static void a_list_that_became_wrong_lets_nobody_in_until_it_is_mended(void **st
     assert_true(refused(bus, FW_REFUSED_LIST, "127.0.0.1") > 0);
     assert_int_equal(unlink(p->allowed), 0);
     allow(p, p->reader.public_key, FW_ROLE_READ, "reader");
-    assert_true(hears(publisher, again(&subscriber, bus, publisher), 20));
+    assert_true(hears(publisher, subscriber, 20));
 }
 
 static void a_reader_that_was_removed_does_not_come_again(void **state)
@@ -196,6 +210,7 @@ static void a_reader_hears_the_holder_of_the_pinned_key_alone(void **state)
     FW_AUTO(fw_publisher) *publisher = publisher_of(bus, HERE);
     FW_AUTO(fw_subscriber) *liar = subscriber_of(wrong_bus, publisher), *friend = subscriber_of(right_bus, publisher);
     assert_false(hears(publisher, liar, SILENCE));
+    assert_told(publisher, liar, "its key is not the one known here");
     assert_true(hears(publisher, friend, 20));
     scratch_remove(&right);
     scratch_remove(&wrong);
@@ -210,6 +225,28 @@ static void plain_text_is_not_spoken_on_either_side(void **state)
     FW_AUTO(fw_subscriber) *naked = subscriber_of(plain, with_keys), *careful = subscriber_of(secure, without);
     assert_false(hears(with_keys, naked, SILENCE));
     assert_false(hears(without, careful, SILENCE));
+    assert_told(with_keys, naked, "uses keys (give --keys");
+    assert_told(without, careful, "uses no keys");
+}
+
+/* The port is another's: it is asked again, and when a publisher stands there it is heard. */
+static void what_is_no_publisher_is_told_and_a_publisher_in_its_place_heard(void **state)
+{
+    place *p = *state;
+    allow(p, p->reader.public_key, FW_ROLE_READ, "reader");
+    FW_AUTO(fw_bus) *bus = bus_with(p->s.dir), *plain = bus_with(NULL);
+    FW_AUTO(fw_publisher) *first = publisher_of(plain, HERE);
+    char endpoint[FW_ENDPOINT_TEXT];
+    snprintf(endpoint, sizeof endpoint, "%s", fw_publisher_endpoint(first));
+    FW_AUTO(fw_subscriber) *subscriber = subscriber_of(bus, first);
+    assert_told(first, subscriber, "uses no keys");
+    fw_publisher_destroy(&first);
+    FW_AUTO(fw_publisher) *second = publisher_of(bus, endpoint);
+    assert_true(hears(second, subscriber, 20));
+    while (fw_subscriber_trouble(subscriber) != NULL) {}  /* of before */
+    fw_publisher_destroy(&second);
+    first = publisher_of(plain, endpoint);
+    assert_told(first, subscriber, "uses no keys");       /* it went well in between: it is news again */
 }
 
 /* ---- the replay socket: roles ---- */
@@ -239,9 +276,8 @@ static void only_the_role_store_may_fetch_and_its_name_is_known(void **state)
     assert_int_equal(fw_socket_wait(&router, ZMQ_POLLIN, in_seconds(SILENCE), NULL), FW_ERR_TIMEOUT);
     assert_true(refused(bus, FW_REFUSED_ROLE, "127.0.0.1") > 0);
     allow(p, p->reader.public_key, FW_ROLE_STORE, "monitor");
-    fw_socket_close(&dealer, 0);
-    open_socket(&dealer, bus, ZMQ_DEALER, FW_SIDE_READER, router.endpoint);
-    assert_int_equal(fw_socket_connect(&dealer, router.endpoint, NULL), FW_OK);
+    char trouble[FW_CONTACT_TEXT] = "";
+    assert_true(fw_socket_tend(&dealer, trouble));
     assert_int_equal(zmq_send(dealer.zmq, "fetch", 5, ZMQ_DONTWAIT), 5);
     assert_int_equal(fw_socket_wait(&router, ZMQ_POLLIN, in_seconds(20), NULL), FW_OK);
     zmq_msg_init(&m);
@@ -456,6 +492,7 @@ int main(void)
         TEST(a_reader_that_was_removed_does_not_come_again),
         TEST(a_reader_hears_the_holder_of_the_pinned_key_alone),
         TEST(plain_text_is_not_spoken_on_either_side),
+        TEST(what_is_no_publisher_is_told_and_a_publisher_in_its_place_heard),
         TEST(only_the_role_store_may_fetch_and_its_name_is_known),
         TEST(the_gate_judges_by_key_domain_and_role),
         TEST(addresses_beyond_the_limit_count_together),
