@@ -92,17 +92,19 @@ static void clean(runner *r)
     pthread_mutex_lock(&r->mutex);
 }
 
-/* A paused trial that stays in memory while there is nothing to do is saved all the same. */
 static bool has_to_save(const runner_group *g)
 {
     return g->held != NULL && g->held->dirty && g->line != NULL && coord_study_trial(g->r->o->study, g->held->trial)->state == COORD_WAITING;
 }
 
-static void save(runner_group *g)
+static bool is_saving(const runner_group *g) { return g->held != NULL && g->held->writing && g->line != NULL; }
+
+/* A paused trial is written by the ranks while the coordinator thinks of what they do next. step: the order, or its answer. */
+static void save(runner_group *g, fw_status (*step)(coord_trial_run *, coord_group *, fw_error *))
 {
     fw_error err = {0};
     pthread_mutex_unlock(&g->r->mutex);
-    fw_status s = coord_trial_run_checkpoint(g->held, g->line, &err);
+    fw_status s = step(g->held, g->line, &err);
     if (s == FW_ERR_LOST) s = come_back(g, &err);
     pthread_mutex_lock(&g->r->mutex);
     if (s == FW_ERR_LOST) give_up(g, &err);
@@ -154,10 +156,11 @@ static void live(runner_group *g)
     g->idle_since = fw_mono_now();
     while (!r->over && !r->stopping && !g->gone) {
         runner_pump(r);
-        runner_slot *slot = runner_take(r, g);
+        if (has_to_save(g)) save(g, coord_trial_run_send_checkpoint);
+        runner_slot *slot = g->gone ? NULL : runner_take(r, g);
         if (slot != NULL) do_job(g, slot);
+        else if (is_saving(g)) save(g, coord_trial_run_written);
         else if (r->n_trash > 0) clean(r);
-        else if (has_to_save(g)) save(g);
         else if (may_join(g)) join(g);
         else if (!r->over) wait_for_change(r);
         runner_look_for_stop(r);

@@ -80,6 +80,7 @@ static bool may_go_on(const runner_group *g, uint64_t trial)
 fw_status runner_release(runner_group *g, fw_error *err)
 {
     if (g->held == NULL) return FW_OK;
+    if (g->line != NULL) FW_TRY(coord_trial_run_written(g->held, g->line, err));
     if (g->line != NULL && may_go_on(g, g->held->trial)) FW_TRY(coord_trial_run_checkpoint(g->held, g->line, err));
     runner_forget(g);
     return FW_OK;
@@ -135,7 +136,7 @@ static fw_status grow(runner_group *g, uint32_t more, fw_error *err)
 static fw_status hold(runner_group *g, const coord_job *job, fw_error *err)
 {
     coord_trial_run *run = NULL;
-    if (g->held != NULL && g->held->trial == job->trial) return FW_OK;
+    if (g->held != NULL && g->held->trial == job->trial) return coord_trial_run_written(g->held, g->line, err);
     FW_TRY(runner_release(g, err));
     FW_TRY(coord_trial_run_open(&run, g->r->o->trials, g->line, job->trial, job->x, 0, err));
     g->reported = 0;

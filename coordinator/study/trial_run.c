@@ -224,13 +224,29 @@ fw_status coord_trial_run_take_round(coord_trial_run *r, coord_group *g, fw_erro
     return coord_rounds_take(&r->rounds, a, r->project, err);
 }
 
-fw_status coord_trial_run_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err)
+fw_status coord_trial_run_send_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err)
 {
     fw_order o = {.kind = FW_ORDER_CHECKPOINT};
-    if (!r->dirty) return FW_OK;
-    FW_TRY(coord_group_order(g, &o, NULL, NULL, NULL, err));
+    if (!r->dirty || r->writing) return FW_OK;
+    FW_TRY(coord_group_send(g, &o, err));
     r->dirty = false;
+    r->writing = true;
     return FW_OK;
+}
+
+fw_status coord_trial_run_written(coord_trial_run *r, coord_group *g, fw_error *err)
+{
+    if (!r->writing) return FW_OK;
+    r->writing = false;
+    const fw_status s = coord_group_answer(g, NULL, NULL, NULL, err);
+    r->dirty = s < 0;
+    return s;
+}
+
+fw_status coord_trial_run_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err)
+{
+    FW_TRY(coord_trial_run_send_checkpoint(r, g, err));
+    return coord_trial_run_written(r, g, err);
 }
 
 /* As a training would have written it. */

@@ -40,7 +40,8 @@ typedef struct coord_trial_run {
     coord_rounds rounds;
     uint64_t rounds_wanted;                    /* of the whole training */
     uint64_t step;
-    bool dirty;                                /* rounds were made since its last checkpoint */
+    bool dirty;                                /* rounds were made since its last checkpoint was ordered */
+    bool writing;                              /* and that order has not been answered */
 } coord_trial_run;
 
 /** The group has the trial in memory afterwards: new, or restored from its newest checkpoint that can be read. */
@@ -51,7 +52,11 @@ void      coord_trial_run_destroy(coord_trial_run **r);
 fw_status coord_trial_run_send_round(coord_trial_run *r, coord_group *g, fw_error *err);
 /** Waits for its end. Errors as of the order: FW_ERR_NUMERIC, FW_ERR_NOMEM: the trial's own; FW_ERR_LOST, FW_ERR_STOPPED. */
 fw_status coord_trial_run_take_round(coord_trial_run *r, coord_group *g, fw_error *err);
-/** On the disk when it returns. Costs nothing when nothing was trained since the last one. */
+/** The order to write a checkpoint leaves, where something was trained since the last one. No other order may leave before _written. */
+fw_status coord_trial_run_send_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err);
+/** What was ordered is on the disk when it returns. Costs nothing when nothing was. */
+fw_status coord_trial_run_written(coord_trial_run *r, coord_group *g, fw_error *err);
+/** Both. */
 fw_status coord_trial_run_checkpoint(coord_trial_run *r, coord_group *g, fw_error *err);
 /** model.h5 and progress.jsonl in its folder. */
 fw_status coord_trial_run_save(coord_trial_run *r, coord_group *g, fw_error *err);

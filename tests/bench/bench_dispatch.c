@@ -5,7 +5,7 @@
  *                                           the cores of this machine.
  *  Stamps are taken where the coordinator's thread comes back from the receive and where it goes into the send (the linker puts them there: the program has
  *  no hook). Beside them the same as the group sees it: with two ways through the line, and with its own way to the next line that it reads.
- *  A line of figures each for:  orders within a job (the next round)  -  the order that ends a job or begins another one (save, checkpoint, open). */
+ *  A line of figures each for:  all orders  -  those within a job (the next round)  -  those that end a job or begin another one (save, checkpoint, open). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@
 enum { MOST = 100000 };
 
 typedef struct samples { double us[MOST]; size_t n; } samples;
-typedef struct figures { samples within, between; } figures;
+typedef struct figures { samples within, between, all; } figures;
 
 static figures here, there;            /* at the coordinator; at the group */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       /* guards `here` */
@@ -30,8 +30,9 @@ static double mean_ms = 20.0;
 static void add(figures *f, fw_order_kind kind, double seconds)
 {
     const bool within = kind == FW_ORDER_ADVANCE || kind == FW_ORDER_CREATE || kind == FW_ORDER_RESTORE;
-    samples *s = within ? &f->within : &f->between;
-    if (s->n < MOST) s->us[s->n++] = 1e6 * seconds;
+    samples *of[] = {within ? &f->within : &f->between, &f->all};
+    for (size_t i = 0; i < 2; i++)
+        if (of[i]->n < MOST) of[i]->us[of[i]->n++] = 1e6 * seconds;
 }
 
 /* ---- stamps at the coordinator: its threads alone pack orders, and send nothing else ------------------------------------------------------------ */
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
     if (status != FW_OK) fprintf(stderr, "bench_dispatch: %s\n", err.text);
     else {
         printf("dispatch, %u groups, rounds of %g ms in the mean\n", fake.n, mean_ms);
+        print("all orders    ", &here.all, &there.all);
         print("within a job  ", &here.within, &there.within);
         print("to another job", &here.between, &there.between);
     }
