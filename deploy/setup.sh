@@ -75,6 +75,7 @@ look() {
     want 'zstd'                           libzstd-dev             zstd       zstd     has_library libzstd
     want 'xxHash 0.8 or newer'            libxxhash-dev           xxhash     xxhash   has_library 'libxxhash >= 0.8'
     want 'SQLite 3.37 or newer'           libsqlite3-dev          sqlite     sqlite   has_library 'sqlite3 >= 3.37'
+    want 'libmicrohttpd'                  libmicrohttpd-dev       libmicrohttpd libmicrohttpd has_library 'libmicrohttpd >= 0.9.71'
     want 'cmocka'                         libcmocka-dev           cmocka     cmocka   has_library cmocka
     [ "$tests" = yes ] || return 0
     choose_python

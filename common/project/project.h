@@ -122,6 +122,7 @@ typedef struct fw_project {
         char *bus;                     /* NULL: nothing is published */
         char *keys;                    /* a folder, relative to the file; NULL: none */
         uint64_t window;
+        char *dashboard, *token;       /* dashboard NULL: there is none; token: path of a file */
         struct {
             double psi, js, ks, chi_square, wasserstein, missing_rate, unseen_rate;        /* thresholds */
             fw_strings alert_on;       /* names of those whose threshold is an effect */

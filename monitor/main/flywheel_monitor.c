@@ -11,6 +11,7 @@
 #include "common/core/text.h"
 #include "common/project/project.h"
 #include "monitor/monitor.h"
+#include "monitor/web/web.h"
 
 #define MAX_ENDPOINTS    64
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
@@ -38,9 +39,13 @@ static void print_help(void)
           "  --connect ENDPOINT   a publisher, e.g. tcp://host:5555; may be given again. Default: monitor.bus of FILE.yaml,\n"
           "                       without a file " DEFAULT_ENDPOINT "\n"
           "  --keys FOLDER        keys, as `flywheel keys` makes them: encrypted, and from the known publisher alone. Default: monitor.keys\n"
-          "  --insecure           no keys, also to other hosts: in plain text, from whoever answers there\n"
+          "  --insecure           no keys, also to other hosts: in plain text, from whoever answers there; and a page that others can\n"
+          "                       reach, without a token\n"
           "  --window N | Ss      a window is N predictions, or S seconds (\"60s\"). Default: monitor.window of FILE.yaml, else 1000.\n"
           "                       It also closes after 5 s without a prediction (\"idle\") and at a publisher's end (\"end\")\n"
+          "  --dashboard ADDRESS  show a page there, e.g. 127.0.0.1:8090; also /metrics and /api. Default: monitor.dashboard of FILE.yaml\n"
+          "  --store FILE         the monitor's store, which the page shows\n"
+          "  --token FILE         what the page asks for, in a file that nobody else may read. Default: monitor.token of FILE.yaml\n"
           "  --once               end with the first publisher that ends\n"
           "  --format WORD        table (default) or jsonl: one JSON object a line\n"
           "  --help, --version\n"
@@ -56,12 +61,18 @@ typedef struct arguments {
     monitor_window_opts window;
     fw_bus_identity identity;
     bool once, jsonl;
+    monitor_web_opts web;
+    char *token_path;              /* what web.token_file is when it came from the file */
     const char *file;
     char *keys;                    /* what identity.keys is when it came from the file */
     bool done;                     /* --help or --version was all */
 } arguments;
 
-static void arguments_destroy(arguments *a) { free(a->keys); }
+static void arguments_destroy(arguments *a)
+{
+    free(a->keys);
+    free(a->token_path);
+}
 
 /** "1000" or "60s" or "60 s" */
 static fw_status parse_window(monitor_window_opts *out, const char *text, fw_error *err)
@@ -91,13 +102,16 @@ static fw_status parse_option(arguments *a, int option, const char *value, fw_er
         a->endpoints[a->n_endpoints++] = value;
         return FW_OK;
     case 'k': a->identity.keys = value; return *value != '\0' ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--keys names no folder");
-    case 'i': a->identity.insecure = true; return FW_OK;
+    case 'i': a->identity.insecure = a->web.insecure = true; return FW_OK;
     case 'w': return parse_window(&a->window, value, err);
     case 'o': a->once = true; return FW_OK;
     case 'f':
         a->jsonl = strcmp(value, "jsonl") == 0;
         if (!a->jsonl && strcmp(value, "table") != 0) return fw_fail(err, FW_ERR_CONFIG, "--format %s: it is table or jsonl", value);
         return FW_OK;
+    case 'd': a->web.address = value; return FW_OK;
+    case 's': a->web.store = value; return FW_OK;
+    case 't': a->web.token_file = value; return FW_OK;
     case 'h': print_help(); a->done = true; return FW_OK;
     case 'v': puts("flywheel-monitor " FW_VERSION); a->done = true; return FW_OK;
     case ':': return fw_fail(err, FW_ERR_CONFIG, "an option needs a value; see flywheel-monitor --help");
@@ -111,6 +125,7 @@ static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *
         {"connect", required_argument, NULL, 'c'}, {"window", required_argument, NULL, 'w'}, {"once", no_argument, NULL, 'o'},
         {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+        {"dashboard", required_argument, NULL, 'd'}, {"store", required_argument, NULL, 's'}, {"token", required_argument, NULL, 't'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -137,6 +152,16 @@ static fw_status complete_keys(arguments *a, const fw_project *project, fw_error
     return FW_OK;
 }
 
+/** The page's address and token file, where the command line did not say them. */
+static fw_status complete_web(arguments *a, const fw_project *project, fw_error *err)
+{
+    if (a->web.address == NULL) a->web.address = project->monitor.dashboard;
+    if (a->web.token_file != NULL || project->monitor.token == NULL) return FW_OK;
+    FW_TRY(fw_path_join(&a->token_path, project->dir, project->monitor.token, err));
+    a->web.token_file = a->token_path;
+    return FW_OK;
+}
+
 /** What the command line left open: from the project file, else the defaults. The texts live as long as *project. */
 static fw_status complete(arguments *a, fw_project **project, fw_error *err)
 {
@@ -146,6 +171,7 @@ static fw_status complete(arguments *a, fw_project **project, fw_error *err)
     if (a->file != NULL) {
         FW_TRY(fw_project_load(project, a->file, NULL, 0, err));
         if (!window_given && (*project)->monitor.window > 0) a->window.predictions = (*project)->monitor.window;
+        FW_TRY(complete_web(a, *project, err));
         if (a->n_endpoints == 0 && (*project)->monitor.bus == NULL)
             return fw_fail(err, FW_ERR_CONFIG, "%s: monitor.bus is not set, so nothing is published; set it or give --connect ENDPOINT", a->file);
     }
@@ -165,12 +191,17 @@ static fw_status run(int argc, char **argv, fw_error *err)
 {
     FW_AUTO(fw_project) *project = NULL;
     FW_AUTO(arguments) a = {0};
+    FW_AUTO(monitor_web) *web = NULL;
     FW_TRY(parse_arguments(&a, argc, argv, err));
     if (a.done) return FW_OK;
     FW_TRY(complete(&a, &project, err));
     catch_signals();
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < a.n_endpoints; i++) fw_log_info("listening to %s", a.endpoints[i]);
+    if (a.web.address != NULL) {
+        FW_TRY(monitor_web_start(&web, &a.web, err));
+        fw_log_info("the page is at http://%s/", monitor_web_address(web));
+    }
     monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
                          .stop = &stop_asked};
     return monitor_run(&opts, err);

@@ -42,7 +42,8 @@ findings=$(printf '%s\n' "$includes" | awk '
         row("coordinator/main", common " proto coordinator coordinator/report coordinator/gang coordinator/study coordinator/commands")
         row("monitor/detectors", common)
         row("monitor", common " proto monitor/detectors")
-        row("monitor/main", common " proto monitor")
+        row("monitor/web", common " proto monitor")
+        row("monitor/main", common " proto monitor monitor/web")
         # foreign headers: a pattern of the header, a pattern of the files that may include it
         where["^mpi\\.h$"] = "^(worker/group[a-z_]*\\.[ch]|worker/sums[a-z_]*\\.c|common/data/h5\\.[ch]|coordinator/main/flywheel\\.c)$"
         where["^zmq\\.h$"] = "^common/bus/"
@@ -52,6 +53,7 @@ findings=$(printf '%s\n' "$includes" | awk '
         where["\\.pb-c\\.h$"] = "^proto/"
         where["^protobuf-c/"] = "^proto/"
         where["^sqlite3\\.h$"] = "^monitor/store[a-z_]*\\.[ch]$"
+        where["^microhttpd\\.h$"] = "^monitor/web/server[a-z_]*\\.[ch]$"
         where["^xxhash\\.h$"] = "^common/core/"
     }
     NF == 3 {

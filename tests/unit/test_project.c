@@ -590,7 +590,7 @@ static void the_example_of_the_design_loads(void **state)
     assert_string_equal(p->monitor.bus, "tcp://127.0.0.1:5555");
     assert_int_equal(p->evaluate.fairness_attributes.n, 1);
     char *unused = fw_project_unused_sections(p);
-    assert_string_equal(unused, "data.query, select, deploy, monitor.dashboard, monitor.performance, retrain");
+    assert_string_equal(unused, "data.query, select, deploy, monitor.performance, retrain");
     free(unused);
     fw_project_destroy(&p);
     is_a_fixed_point(design);

@@ -1,0 +1,55 @@
+/** What is served: a table of routes. A route's function makes the answer to one request from the store and from figures of the program. */
+#ifndef MONITOR_WEB_ROUTE_H
+#define MONITOR_WEB_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/status.h"
+#include "common/core/text.h"
+#include "monitor/store_reader.h"
+#include "monitor/web/target.h"
+
+/** What the server knows of itself. */
+typedef struct monitor_web_figures {
+    int64_t started_us;
+    uint64_t answers[6];                 /* by the first digit of their code */
+    uint64_t admitted, refused, timed_out, crowded_out, cut, lost_listeners;
+    size_t waiting, connections, listeners;
+} monitor_web_figures;
+
+typedef struct monitor_ask {
+    const monitor_target *target;
+    monitor_reader *reader;              /* in one transaction; NULL: there is no store to read */
+    const char *no_reader;               /* why not */
+    const monitor_web_figures *figures;
+} monitor_ask;
+
+/** The body is either text or a file of the program, or the stream of news. */
+typedef struct monitor_answer {
+    int code;                            /* 200 */
+    const char *type;
+    fw_text text;
+    const void *file; size_t file_bytes; /* NULL: text */
+    bool stream;
+} monitor_answer;
+
+typedef struct monitor_route {
+    const char *method;                  /* "GET": HEAD too */
+    const char *path;
+    const char *const *params;           /* names, NULL at their end */
+    bool open;                           /* also without the token */
+    bool store;                          /* without a store the answer is 503 */
+    fw_status (*answer)(monitor_answer *out, const monitor_ask *ask, fw_error *err);      /* FW_ERR_ARG: 400, FW_ERR_NOTFOUND: 404, else 500 */
+} monitor_route;
+
+extern const monitor_route monitor_routes[];
+extern const size_t monitor_n_routes;
+
+/** The routes' functions, each in the file of its name. */
+#define MONITOR_ANSWER(name) fw_status monitor_answer_##name(monitor_answer *out, const monitor_ask *ask, fw_error *err)
+MONITOR_ANSWER(health);
+MONITOR_ANSWER(metrics);
+
+#endif
