@@ -5,6 +5,7 @@ Usage: test_keys.py BIN_FOLDER"""
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import stat
@@ -18,7 +19,8 @@ import zmq.auth
 import program
 from program import DONE, FAILED, SMALL_HEADER, USAGE, main, small_rows, trained_small
 
-SUBSCRIBER = pathlib.Path(__file__).resolve().parents[2] / "deploy/examples/subscriber.py"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+README, SUBSCRIBER = ROOT / "README.md", ROOT / "deploy/examples/subscriber.py"
 ROWS = 500
 SILENCE_S = 3                      # so long after the last message a wrong key has still seen nothing
 LIMIT_S = 60
@@ -193,6 +195,21 @@ def the_right_key_hears_every_row_and_a_wrong_one_nothing(program_, folder):
             assert readers.out(name) == "", f"{name} heard {readers.out(name)}"
 
 
+def the_python_of_the_readme_hears(program_, folder):
+    (snippet,) = [text for text in re.findall(r"```python\n(.*?)```", README.read_text(), re.S) if "load_certificate" in text]
+    trained_small(program_, folder)
+    write_table(folder)
+    publisher_and_reader(program_, folder)
+    bus = f"ipc://{folder}/bus"
+    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        subscriber.subscribe("prediction/")
+        subscriber.rcvtimeo = 1000 * LIMIT_S
+        exec(snippet, {"zmq": zmq, "folder": folder / "keys", "socket": subscriber})
+        subscriber.connect(bus)
+        program_("score", "run", "new.csv", "-o", "o.csv", "--bus", bus, "--keys", "keys", "--wait-subscribers", "1", cwd=folder).expect(DONE)
+        assert subscriber.recv_multipart()[0] == b"prediction/small"
+
+
 def a_key_that_is_allowed_while_it_is_published_is_let_in(program_, folder):
     trained_small(program_, folder)
     write_table(folder)
@@ -297,5 +314,5 @@ def insecure_is_what_it_says(program_, folder):
 
 if __name__ == "__main__":
     main([pairs_are_made_shown_and_allowed, wrong_use_of_the_command_is_told, files_of_pyzmq_are_taken, the_right_key_hears_every_row_and_a_wrong_one_nothing,
-          a_key_that_is_allowed_while_it_is_published_is_let_in, trainings_and_sweeps_publish_to_those_with_keys, without_keys_nothing_leaves_this_host,
+          the_python_of_the_readme_hears, a_key_that_is_allowed_while_it_is_published_is_let_in, trainings_and_sweeps_publish_to_those_with_keys, without_keys_nothing_leaves_this_host,
           insecure_is_what_it_says])
