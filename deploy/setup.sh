@@ -74,6 +74,7 @@ look() {
     want 'zlib'                           zlib1g-dev              zlib       zlib     has_library zlib
     want 'zstd'                           libzstd-dev             zstd       zstd     has_library libzstd
     want 'xxHash 0.8 or newer'            libxxhash-dev           xxhash     xxhash   has_library 'libxxhash >= 0.8'
+    want 'libcurl'                        libcurl4-openssl-dev    curl       curl     has_library libcurl
     want 'SQLite 3.37 or newer'           libsqlite3-dev          sqlite     sqlite   has_library 'sqlite3 >= 3.37'
     want 'libmicrohttpd'                  libmicrohttpd-dev       libmicrohttpd libmicrohttpd has_library 'libmicrohttpd >= 0.9.71'
     want 'cmocka'                         libcmocka-dev           cmocka     cmocka   has_library cmocka

@@ -145,6 +145,11 @@ fw_status monitor_store_model(int64_t *out, monitor_store *s, const char *name, 
     return FW_OK;
 }
 
+fw_status monitor_store_next_alert(int64_t *out, monitor_store *s, fw_error *err)
+{
+    return monitor_sqlite_number(out, s->db, s->path, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0) + 1", err);
+}
+
 /* ---- puts ---- */
 
 static fw_status add_change(monitor_store *s, monitor_table_id table, const void *row, bool remove, fw_error *err)

@@ -51,6 +51,9 @@ MONITOR_TABLE_LIST(X)
 /** The number of a version of a model: that which it has in the store, else a new one, for which a row is to be put. */
 fw_status monitor_store_model(int64_t *out, monitor_store *s, const char *name, const char *digest, fw_error *err);
 
+/** The number that comes after those of all alerts that were ever stored. */
+fw_status monitor_store_next_alert(int64_t *out, monitor_store *s, fw_error *err);
+
 /** Everything put since the last one that succeeded, in one transaction, durable when it returns FW_OK. Only then may positions be acknowledged.
  *  FW_ERR_IO (no room, ...), FW_ERR_TIMEOUT (somebody holds a lock): the file is as it was; all stays in memory and goes with a later
  *  call. After a failure the disk is tried again once a second at most; calls in between fail at once with the same error. */

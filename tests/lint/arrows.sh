@@ -54,6 +54,7 @@ findings=$(printf '%s\n' "$includes" | awk '
         where["^protobuf-c/"] = "^proto/"
         where["^sqlite3\\.h$"] = "^monitor/store[a-z_]*\\.[ch]$"
         where["^microhttpd\\.h$"] = "^monitor/web/server[a-z_]*\\.[ch]$"
+        where["^curl/"] = "^monitor/webhook\\.c$"
         where["^xxhash\\.h$"] = "^common/core/"
     }
     NF == 3 {
