@@ -10,6 +10,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/project/project.h"
+#include "monitor/alerts_command.h"
 #include "monitor/monitor.h"
 #include "monitor/web/web.h"
 
@@ -30,6 +31,7 @@ static void on_signal(int number)
 static void print_help(void)
 {
     fputs("Usage: flywheel-monitor [options] [FILE.yaml]\n"
+          "       flywheel-monitor alerts list|acknowledge|silence|resolve ...     see flywheel-monitor alerts --help\n"
           "\n"
           "Subscribes to the predictions that flywheel publishes and prints one line a window and model: predictions, rate,\n"
           "mean confidence, shares of the classes, and gaps in the numbering, which are batches that were lost on the way.\n"
@@ -189,6 +191,7 @@ static void catch_signals(void)
 
 static fw_status run(int argc, char **argv, fw_error *err)
 {
+    if (argc > 1 && strcmp(argv[1], "alerts") == 0) return monitor_alerts_command(argc - 1, argv + 1, stdout, err);
     FW_AUTO(fw_project) *project = NULL;
     FW_AUTO(arguments) a = {0};
     FW_AUTO(monitor_web) *web = NULL;
