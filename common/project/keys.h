@@ -24,7 +24,8 @@ enum {
     FW_KEY_LOW_OPEN = 8,     /* low itself is out of range */
     FW_KEY_HIGH_OPEN = 16,
     FW_KEY_IN_DATA = 32,     /* part of what shapes the dataset */
-    FW_KEY_IN_MODEL = 64     /* part of what shapes the model, given the dataset */
+    FW_KEY_IN_MODEL = 64,    /* part of what shapes the model, given the dataset */
+    FW_KEY_REPEATS = 128     /* a list may have the same text twice */
 };
 
 typedef struct fw_key {

@@ -22,7 +22,7 @@ static bool parse_list(fw_fill *f, const fw_key *key, const char *path, const fw
             return false;
         }
         if (key->words != NULL && fw_parse_word(f, key, path, item) < 0) return false;
-        for (size_t j = 0; j < list.n && node->n <= 1000; j++)
+        for (size_t j = 0; j < list.n && node->n <= 1000 && !(key->flags & FW_KEY_REPEATS); j++)
             if (strcmp(list.v[j], item->text) == 0) {
                 fw_problem(f->problems, item, false, path, "'%.60s' stands twice in the list", item->text);
                 return false;

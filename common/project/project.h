@@ -128,6 +128,9 @@ typedef struct fw_project {
             fw_strings alert_on;       /* names of those whose threshold is an effect */
             double false_alarms;
         } drift;
+        char *store;                   /* NULL: nothing is kept; relative to dir */
+        double keep_s; uint64_t keep_mib;
+        struct { fw_strings exec; char *webhook; uint64_t quiet_windows; double cool_down_s; } alerts;      /* exec.n 0, webhook NULL: none */
     } monitor;
     void *internal;                    /* the parsed tree, origins of the values; common/project alone knows */
 } fw_project;

@@ -367,6 +367,11 @@ static void check_evaluation(fw_fill *f)
     const char *bus = p->monitor.bus;
     if (bus != NULL && strncmp(bus, "tcp://", 6) != 0 && strncmp(bus, "ipc://", 6) != 0)
         fw_problem(f->problems, fw_given(p, "monitor.bus"), false, "monitor.bus", "'%.60s' is no endpoint: write tcp://host:port or ipc://path", bus);
+    const char *webhook = p->monitor.alerts.webhook;
+    if (webhook != NULL && strncmp(webhook, "https://", 8) != 0 && strncmp(webhook, "http://", 7) != 0)
+        fw_problem(f->problems, fw_given(p, "monitor.alerts.webhook"), false, "monitor.alerts.webhook", "it is no address: write https://host/path");
+    if (p->monitor.alerts.exec.n > 0 && *p->monitor.alerts.exec.v[0] == '\0')
+        fw_problem(f->problems, fw_given(p, "monitor.alerts.exec"), false, "monitor.alerts.exec", "the first text of the list is the program: it is empty");
     const fw_node *metric = fw_given(p, "monitor.performance.metric");
     bool clustering = ((const fw_internal *)p->internal)->clustering;
     if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering)

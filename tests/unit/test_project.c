@@ -122,6 +122,11 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_files[] =
     {BASE "  split: {train: 0.9, validation: 0, test: 0.1}\ntrain: {early_stopping: 3}\n", {"needs validation rows"}},
     {BASE "train: {epochs: 3, schedule: {warmup_epochs: 5}}\n", {"is longer than train.epochs, 3"}},
     {BASE "monitor: {bus: localhost}\n", {"'localhost' is no endpoint"}},
+    {BASE "monitor: {alerts: {webhook: hooks.example/x}}\n", {"monitor.alerts.webhook", "write https://host/path"}},
+    {BASE "monitor: {alerts: {exec: notify}}\n", {"monitor.alerts.exec", "a list of texts"}},
+    {BASE "monitor: {alerts: {exec: [\"\", -v]}}\n", {"monitor.alerts.exec", "it is empty"}},
+    {BASE "monitor: {keep: 90}\n", {"monitor.keep", "a time with its unit"}},
+    {BASE "monitor: {keep_mib: 1}\n", {"monitor.keep_mib", "out of range"}},
     {"project: p\nproblem: {task: classification, target: y, success: {acc: \">= 1\", accuracy: 0.9}}\ndata: {tables: {a: b}}\n",
      {"accuracy: expected a sign and a number"}},
     {"project: p\nproblem: {task: classification, target: y, success: {r2: \">= 1\"}}\ndata: {tables: {a: b}}\n", {"p.yaml:2:54: problem.success: 'r2' is no metric"}},
@@ -576,6 +581,9 @@ static const char design[] =
     "  dashboard: 127.0.0.1:8090\n"
     "  window: 1000\n"
     "  drift: {psi: 0.2, false_alarms: 0.05}\n"
+    "  store: monitor.store\n"
+    "  keep: 30 d\n"
+    "  alerts: {exec: [notify, -v, -v], webhook: \"https://hooks.example/x\", cool_down: 1 h}\n"
     "  performance: {metric: accuracy, drop: 0.05}\n"
     "retrain: {when: [drift, performance, \"30 d\"], launch: \"mpirun -n 4\", promote: canary}\n";
 
@@ -588,6 +596,7 @@ static void the_example_of_the_design_loads(void **state)
     assert_string_equal(p->data.tables[1].path, "customers.csv");
     assert_string_equal(p->goal.kpi.direction, "minimize");
     assert_string_equal(p->monitor.bus, "tcp://127.0.0.1:5555");
+    assert_true(p->monitor.alerts.exec.n == 3 && p->monitor.alerts.cool_down_s == 3600 && p->monitor.keep_s == 30 * 86400.0);
     assert_int_equal(p->evaluate.fairness_attributes.n, 1);
     char *unused = fw_project_unused_sections(p);
     assert_string_equal(unused, "data.query, select, deploy, monitor.performance, retrain");
