@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/hash.h"
+#include "monitor/experiments.h"
 
 #define LOOK_WINDOWS    64
 #define LOOK_ALERTS     256
@@ -40,6 +41,14 @@ static fw_status mark_publisher(void *context, const monitor_publisher_row *p, f
     return FW_OK;
 }
 
+static fw_status mark_state(void *context, const monitor_state_row *row, fw_error *err)
+{
+    (void)err;
+    marker *m = context;
+    m->hash = fw_hash64(row->bytes.data, row->bytes.len, m->hash);
+    return FW_OK;
+}
+
 static void tell_if(const monitor_changes *c, uint64_t *mark, const marker *m, const char *event, monitor_change_fn tell, void *context)
 {
     if (c->known && m->hash != *mark) tell(context, event, m->newest[0] != '\0' ? m->newest : "{}");
@@ -48,13 +57,15 @@ static void tell_if(const monitor_changes *c, uint64_t *mark, const marker *m, c
 
 fw_status monitor_changes_find(monitor_changes *c, monitor_reader *r, monitor_change_fn tell, void *context, fw_error *err)
 {
-    marker windows = {0}, alerts = {0}, publishers = {0};
+    marker windows = {0}, alerts = {0}, publishers = {0}, progress = {0};
     FW_TRY(monitor_read_window(r, &(monitor_query){.newest_first = true, .limit = LOOK_WINDOWS}, mark_window, &windows, err));
     FW_TRY(monitor_read_alert(r, &(monitor_query){.newest_first = true, .limit = LOOK_ALERTS}, mark_alert, &alerts, err));
     FW_TRY(monitor_read_publisher(r, &(monitor_query){.newest_first = true, .limit = LOOK_PUBLISHERS}, mark_publisher, &publishers, err));
+    FW_TRY(monitor_read_state(r, &(monitor_query){.name = MONITOR_EXPERIMENTS_INDEX}, mark_state, &progress, err));
     tell_if(c, &c->windows, &windows, "windows", tell, context);
     tell_if(c, &c->alerts, &alerts, "alerts", tell, context);
     tell_if(c, &c->publishers, &publishers, "publishers", tell, context);
+    tell_if(c, &c->progress, &progress, "progress", tell, context);
     c->known = true;
     return FW_OK;
 }
