@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/core/size.h"
 
 #define ONE_TRY_S 2.0
 
@@ -91,13 +92,17 @@ static void host_of(char out[static INET6_ADDRSTRLEN + 1], const char *endpoint)
     out[len] = '\0';
 }
 
-bool fw_endpoint_is_ipv4(const char *endpoint)
+bool fw_endpoint_is_ipv6(const char *endpoint)
 {
-    char host[INET6_ADDRSTRLEN + 1];
-    struct in_addr address;
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
     if (strncmp(endpoint, TCP, strlen(TCP)) != 0) return false;
-    host_of(host, endpoint);
-    return inet_pton(AF_INET, host, &address) == 1;
+    const char *name = endpoint + strlen(TCP), *colon = strrchr(name, ':');
+    if (*name == '[' || *name == '*') return true;
+    FW_FREE char *host = strndup(name, colon != NULL ? (size_t)(colon - name) : strlen(name));
+    if (host == NULL || getaddrinfo(host, NULL, &hints, &found) != 0) return true;
+    freeaddrinfo(found);
+    return false;
 }
 
 static bool is_near_ipv4(struct in_addr a, bool binds)

@@ -20,7 +20,8 @@ fw_status fw_reach(size_t *which, const char (*address)[FW_ADDRESS_TEXT], size_t
 
 /** Whether an endpoint leads to this host alone: inproc, ipc, a loopback address, "localhost"; to connect to, also 0.0.0.0 and [::]. */
 bool fw_endpoint_is_near(const char *endpoint, bool binds);
-/** tcp:// with an IPv4 address in numbers. */
-bool fw_endpoint_is_ipv4(const char *endpoint);
+/** Whether a socket for it has to know IPv6: brackets, * (both families), or a name that has no IPv4 address, which is asked of the resolver. A name
+ *  that has both is taken by IPv4: a publisher on an IPv4 address is not to be missed. */
+bool fw_endpoint_is_ipv6(const char *endpoint);
 
 #endif

@@ -178,10 +178,10 @@ static fw_status bind_failed(const char *endpoint, int code, fw_error *err)
     }
 }
 
-/* IPv6 beside IPv4, but for an IPv4 address: as bound it would read [::ffff:127.0.0.1]. A name, and *, mean both. */
+/* With IPv6 on, an IPv4 address would read [::ffff:127.0.0.1] as bound, and of a name that has both IPv6 alone would be tried. */
 static fw_status set_family(fw_socket *s, const char *endpoint, fw_error *err)
 {
-    return fw_socket_set_int(s, ZMQ_IPV6, !fw_endpoint_is_ipv4(endpoint), "IPV6", err);
+    return fw_socket_set_int(s, ZMQ_IPV6, fw_endpoint_is_ipv6(endpoint), "IPV6", err);
 }
 
 fw_status fw_socket_bind(fw_socket *s, const char *endpoint, fw_error *err)
@@ -211,7 +211,7 @@ fw_status fw_socket_connect(fw_socket *s, const char *endpoint, fw_error *err)
 
 void fw_socket_reconnect(fw_socket *s, const char *endpoint)
 {
-    if (zmq_disconnect(s->zmq, endpoint) == 0 && set_family(s, endpoint, NULL) == FW_OK) zmq_connect(s->zmq, endpoint);
+    if (zmq_disconnect(s->zmq, endpoint) == 0) zmq_connect(s->zmq, endpoint);
 }
 
 fw_status fw_socket_wait(fw_socket *s, short events, fw_mono deadline, fw_error *err)
