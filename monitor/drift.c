@@ -22,7 +22,7 @@ struct monitor_drift {
     size_t n;
     tracks *tracks;                        /* (n) */
     monitor_feature *feature;              /* (n) */
-    double *log_e;                         /* (n x questions) scratch */
+    double *log_e, *sorted;                /* (n x questions); scratch */
     bool *rejected;
     uint64_t *counts;                      /* scratch: the counts of one column */
     double *numbers;                       /* scratch: the state of one evidence */
@@ -136,6 +136,7 @@ static fw_status create_scratch(monitor_drift *d, fw_error *err)
         for (monitor_question q = 0; q < MONITOR_N_QUESTIONS; q++) numbers = FW_MAX(numbers, fw_evidence_numbers(d->tracks[i].of[q].evidence));
     }
     FW_TRY(fw_alloc_zeroed((void **)&d->log_e, d->n * MONITOR_N_QUESTIONS, sizeof *d->log_e, "e-values", err));
+    FW_TRY(fw_alloc_zeroed((void **)&d->sorted, d->n * MONITOR_N_QUESTIONS, sizeof *d->sorted, "e-values", err));
     FW_TRY(fw_alloc_zeroed((void **)&d->rejected, d->n * MONITOR_N_QUESTIONS, sizeof *d->rejected, "e-values", err));
     FW_TRY(fw_alloc_zeroed((void **)&d->counts, counts, sizeof *d->counts, "counts of a column", err));
     return fw_alloc_zeroed((void **)&d->numbers, numbers, sizeof *d->numbers, "evidence", err);
@@ -196,6 +197,7 @@ void monitor_drift_destroy(monitor_drift **d)
     free((*d)->tracks);
     free((*d)->feature);
     free((*d)->log_e);
+    free((*d)->sorted);
     free((*d)->rejected);
     free((*d)->counts);
     free((*d)->numbers);
@@ -263,9 +265,8 @@ static void judge(monitor_drift *d, size_t i)
 fw_status monitor_drift_look(monitor_drift *d, const fw_summary *current, uint64_t stamp, fw_error *err)
 {
     if (!fw_summary_same_shape(d->reference, current)) return fw_fail(err, FW_ERR_DATA, "drift: the window's counts are on other bins than the model's reference");
-    size_t rejected = 0;
     for (size_t i = 0; i < d->n; i++) take_window(d, i, fw_summary_counts(current, i), stamp);
-    FW_TRY(fw_e_bh(&rejected, d->rejected, d->log_e, d->n * MONITOR_N_QUESTIONS, (1 - PRICE_BUDGET) * d->opts.false_alarms, err));
+    fw_e_bh(d->rejected, d->log_e, d->n * MONITOR_N_QUESTIONS, (1 - PRICE_BUDGET) * d->opts.false_alarms, d->sorted);
     for (size_t i = 0; i < d->n; i++) judge(d, i);
     return FW_OK;
 }

@@ -9,6 +9,7 @@
  *  Proof    Rows x_i drawn by p: E prod_i (1 + l (m - f(x_i))) = 1, so by Markov S(m) = sum_b count_b ln(1 + l (m - f_b)) < strength but for that chance; S
  *           rises with m: U is where it gets there. One more row at max f is added, which only makes U larger, and so it holds too where the places are cut
  *           at ranks of the sample itself: then p ~ Dirichlet(count, one place + 1) = G_b / sum G, and P(m > u) <= E exp(l sum G_b (u' - f_b)) is the same product.
+ *           Cuts that were moved to the ends of ties are neither case; bench_drift counts false alarms there too.
  *  l        five values fixed beforehand, each with a fifth of the chance; the least U. No row at all: max f. Cost 5 x about 6 x n logarithms. */
 double fw_mean_bound(const double *f, const uint64_t *count, size_t n, double strength);
 
@@ -17,6 +18,7 @@ double fw_mean_bound(const double *f, const uint64_t *count, size_t n, double st
 double fw_mean_bound_within(const double *f, const uint64_t *count, size_t n, double radius);
 
 /** The radius with P(R KL(count / R || p) > radius) <= e^-strength for n places: c - d ln(e c / d) = strength, d = n - 1.
+ *  Where the places are cut at ranks of the sample itself, so that p ~ Dirichlet(count), the tail is lighter (half the degrees of freedom).
  *  Source  R. Agrawal, Finite-sample concentration of the multinomial in relative entropy, IEEE Trans. Inf. Theory 66 (2020) 6297. */
 double fw_divergence_radius(size_t n, double strength);
 

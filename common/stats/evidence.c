@@ -294,12 +294,10 @@ static int falling(const void *a, const void *b)
 }
 
 /** Below 1 / level nothing can be rejected, so mostly there is nothing to sort. */
-fw_status fw_e_bh(size_t *k, bool *alarm, const double *log_e, size_t n, double level, fw_error *err)
+size_t fw_e_bh(bool *alarm, const double *log_e, size_t n, double level, double *scratch)
 {
-    FW_FREE double *high = NULL;
     size_t n_high = 0, rejected = 0;
-    double least = -fw_log_double(level), cut = INFINITY;
-    FW_TRY(fw_alloc_zeroed((void **)&high, n, sizeof *high, "e-values", err));
+    double least = -fw_log_double(level), cut = INFINITY, *high = scratch;
     for (size_t i = 0; i < n; i++)
         if (log_e[i] >= least) high[n_high++] = log_e[i];
     qsort(high, n_high, sizeof *high, falling);
@@ -309,6 +307,5 @@ fw_status fw_e_bh(size_t *k, bool *alarm, const double *log_e, size_t n, double 
             cut = high[i];
         }
     for (size_t i = 0; i < n; i++) alarm[i] = log_e[i] >= cut;
-    *k = rejected;
-    return FW_OK;
+    return rejected;
 }

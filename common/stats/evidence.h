@@ -50,9 +50,9 @@ size_t    fw_evidence_numbers(const fw_evidence *e);
 void      fw_evidence_save(const fw_evidence *e, double *out);
 bool      fw_evidence_restore(fw_evidence *e, const double *in);
 
-/** e-BH: alarm[i] for the hypotheses that are rejected at this level, from n logarithms of e-values under any dependence; returns their number k: the largest
+/** e-BH: alarm[i] for the hypotheses that are rejected at this level, from n logarithms of e-values under any dependence (scratch: n); returns their number k: the largest
  *  with k of them >= n / (k level). At all looks: k such values make the mean of the n at least 1 / level, and the mean is an e-value: no drift anywhere, no alarm
  *  ever, but for a chance of level.  Source  R. Wang, A. Ramdas, J. R. Stat. Soc. B 84 (2022) 822. */
-fw_status fw_e_bh(size_t *k, bool *alarm, const double *log_e, size_t n, double level, fw_error *err);
+size_t fw_e_bh(bool *alarm, const double *log_e, size_t n, double level, double *scratch);
 
 #endif

@@ -183,10 +183,13 @@ static void a_restored_state_goes_on_to_the_same_bits(void **state)
     world_make(&one, 6, &usual);
     world_make(&two, 6, &usual);
     const change c = {.column = 4, .shift = 0.3, .missing = 0.01};
-    look(&one, 6, 700, &c);
+    for (int i = 0; i < 9; i++) look(&one, 1, 700, &c);
     FW_AUTO(fw_text) saved = {0}, first = {0}, second = {0};
     assert_int_equal(monitor_drift_save(one.drift, &saved, NULL), FW_OK);
     assert_int_equal(monitor_drift_restore(two.drift, saved.data, saved.len, NULL), FW_OK);
+    assert_int_equal(monitor_drift_save(two.drift, &second, NULL), FW_OK);
+    assert_memory_equal(second.data, saved.data, saved.len);
+    fw_text_clear(&second);
     two.d = one.d;
     two.looks = one.looks;
     for (size_t i = 0; i < COLUMNS; i++)
