@@ -1,31 +1,15 @@
-#include "monitor/intake.h"
+#include "monitor/intake_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "proto/numbering.h"
 #include "proto/telemetry.h"
 
 #define MODEL_MEMORY ((size_t)256 << 20)
 
-typedef struct tracked {
-    monitor_model model;
-    monitor_window *window;
-    bool news;                     /* something came since its total was given */
-} tracked;
-
-struct monitor_intake {
-    monitor_window_opts window_opts;
-    monitor_sink sink;
-    fw_numbering *numbering;
-    tracked *models; size_t n_models, capacity;
-    size_t memory_left;
-    monitor_counts counts;
-};
-
-static void tracked_destroy(tracked *t)
+void monitor_tracked_release(tracked *t)
 {
     free(t->model.topic);
     free(t->model.name);
@@ -52,7 +36,7 @@ fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts 
 void monitor_intake_destroy(monitor_intake **in)
 {
     if (in == NULL || *in == NULL) return;
-    for (size_t i = 0; i < (*in)->n_models; i++) tracked_destroy(&(*in)->models[i]);
+    for (size_t i = 0; i < (*in)->n_models; i++) monitor_tracked_release(&(*in)->models[i]);
     free((*in)->models);
     fw_numbering_destroy(&(*in)->numbering);
     free(*in);
@@ -89,8 +73,7 @@ static fw_status fill_model(tracked *t, const monitor_intake *in, const char *to
     return monitor_window_create(&t->window, &in->window_opts, n, err);
 }
 
-/** *out NULL: there is no room. */
-static fw_status add_model(tracked **out, monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err)
+fw_status monitor_intake_add_model(tracked **out, monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err)
 {
     size_t cost = cost_of(b);
     *out = NULL;
@@ -99,7 +82,7 @@ static fw_status add_model(tracked **out, monitor_intake *in, const char *topic,
     tracked t = {0};
     fw_status status = fill_model(&t, in, topic, b, err);
     if (status < 0) {
-        tracked_destroy(&t);
+        monitor_tracked_release(&t);
         return status;
     }
     in->memory_left -= cost;
@@ -169,7 +152,7 @@ static void take_end(monitor_intake *in, const char *topic, uint64_t missing, ui
 static fw_status take_predictions(monitor_intake *in, tracked *t, const char *topic, const fw_telemetry_batch *b, uint64_t missing, uint64_t before,
                                   fw_mono now, fw_error *err)
 {
-    if (t == NULL) FW_TRY(add_model(&t, in, topic, b, err));
+    if (t == NULL) FW_TRY(monitor_intake_add_model(&t, in, topic, b, err));
     if (t == NULL) {
         in->counts.refused++;
         return FW_OK;

@@ -8,6 +8,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/status.h"
+#include "common/core/text.h"
 #include "monitor/windows.h"
 
 #define MONITOR_MAX_MODELS  1000u
@@ -45,6 +46,10 @@ fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void 
 void      monitor_intake_tick(monitor_intake *in, fw_mono now);
 /** Closes all windows and gives the total of each model that has not been given since its last batch. */
 void      monitor_intake_finish(monitor_intake *in);
+
+/** All that it counts, as JSON, and back into a new one: totals, open windows, numbering. FW_ERR_FORMAT: not what was saved. */
+fw_status monitor_intake_save(const monitor_intake *in, fw_text *out, fw_error *err);
+fw_status monitor_intake_load(monitor_intake *in, const char *json, size_t len, fw_mono now, fw_error *err);
 
 monitor_counts monitor_intake_count(const monitor_intake *in);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/bus/bus.h"
+#include "monitor/store.h"
 #include "monitor/windows.h"
 
 typedef struct monitor_opts {
@@ -16,6 +17,7 @@ typedef struct monitor_opts {
     bool once;                                /* ends with the first publisher that ends */
     bool jsonl;
     FILE *out;
+    const monitor_store_opts *store;          /* NULL: nothing is kept */
     const volatile sig_atomic_t *stop;        /* set by a signal: totals are printed, then FW_OK */
 } monitor_opts;
 

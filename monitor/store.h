@@ -30,7 +30,8 @@ typedef struct monitor_store_opts {
 } monitor_store_opts;
 
 /** Opens the store, or makes it (mode 0600; its folder must be there), checks it whole, and brings an older schema up to date.
- *  FW_ERR_FORMAT: damaged, or no store of ours. FW_ERR_VERSION: of a newer program. FW_ERR_LOST: another monitor has it. FW_ERR_IO.
+ *  FW_ERR_FORMAT: damaged, or no store of ours. FW_ERR_VERSION: of a newer program. FW_ERR_CONFIG: another monitor has it, or it is another
+ *  program's. FW_ERR_IO.
  *  Cost: reads the whole file once (about 1 s for 1 GiB that is cached). */
 fw_status   monitor_store_open(monitor_store **out, const monitor_store_opts *opts, fw_error *err);
 /** Without a last commit: what was put since the one before is gone. */
@@ -70,7 +71,7 @@ monitor_store_health monitor_store_check(const monitor_store *s);
 
 /** Deletes what is older than keep_s, and the oldest windows while the file is larger than max_bytes, and gives freed pages back to the disk: a piece
  *  of the work, some 50 ms at most; *more: call again soon. Models and publishers go when they were not heard of for keep_s. Call once a minute.
- *  FW_ERR_LOST: the file was removed or replaced under the monitor. */
+ *  FW_ERR_NOTFOUND: the file was removed or replaced under the monitor. */
 fw_status monitor_store_tidy(monitor_store *s, int64_t now_us, bool *more, fw_error *err);
 
 /** Whether another connection has written since the last call: users' acts on alerts are to be read again. */

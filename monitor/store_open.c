@@ -32,7 +32,7 @@ fw_status monitor_store_lock(int *out, const char *path, fw_error *err)
         const ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
         holder[n > 0 ? strspn(holder, "0123456789") : 0] = '\0';
         close(fd);
-        return fw_fail(err, FW_ERR_LOST, "store %s: another flywheel-monitor has it (process %s); end that one, or name another file", path,
+        return fw_fail(err, FW_ERR_CONFIG, "store %s: another flywheel-monitor has it (process %s); end that one, or name another file", path,
                        *holder != '\0' ? holder : "unknown");
     }
     snprintf(holder, sizeof holder, "%ld\n", (long)getpid());

@@ -25,7 +25,7 @@ struct monitor_store {
     int64_t data_version;
 };
 
-/** Takes the owner's lock. FW_ERR_LOST: another process has it. */
+/** Takes the owner's lock. FW_ERR_CONFIG: another process has it. */
 fw_status monitor_store_lock(int *out, const char *path, fw_error *err);
 /** An open, checked database with our schema and manners. */
 fw_status monitor_store_connect(sqlite3 **out, const char *path, fw_error *err);

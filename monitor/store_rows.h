@@ -18,7 +18,7 @@ typedef struct monitor_model_row {
     const char *task;                   /* "classification", "regression"; NULL: not known yet */
     const char *classes;                /* JSON: list of texts */
     monitor_bytes reference;            /* as it was announced; empty: not announced */
-    int64_t first_us, last_us, predictions;
+    int64_t first_us, last_us, predictions;      /* first_us: of the first put, which stays */
 } monitor_model_row;
 
 /** One stream of a publisher: how far it was taken in, and its own account. */

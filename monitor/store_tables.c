@@ -19,7 +19,7 @@
 
 static const monitor_column models[] = {
     INTEGER(model, model), TEXT(model, name), TEXT(model, digest), MAY(model, task), JSON(model, classes), BYTES(model, reference),
-    INTEGER(model, first_us), INTEGER(model, last_us), INTEGER(model, predictions)};
+    MERGED(model, first_us, MONITOR_KEEP), INTEGER(model, last_us), INTEGER(model, predictions)};
 static const monitor_column publishers[] = {
     BYTES(publisher, stream), MAY(publisher, name), MAY(publisher, address), INTEGER(publisher, position), INTEGER(publisher, produced),
     INTEGER(publisher, delivered), INTEGER(publisher, spooled), INTEGER(publisher, dropped), JSON(publisher, reasons), INTEGER(publisher, missing),

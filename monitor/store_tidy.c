@@ -95,7 +95,7 @@ static fw_status check_place(monitor_store *s, fw_error *err)
 {
     int moved = 0;
     if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0)
-        return fw_fail(err, FW_ERR_LOST, "store %s: the file was moved or removed while it was open; what is stored now is lost with it: put it back, or start the monitor again",
+        return fw_fail(err, FW_ERR_NOTFOUND, "store %s: the file was moved or removed while it was open; what is stored now is lost with it: put it back, or start the monitor again",
                        s->path);
     return FW_OK;
 }

@@ -1,5 +1,6 @@
 #include "monitor/windows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,4 +98,28 @@ monitor_summary monitor_window_close(monitor_window *w, monitor_reason reason)
     w->opened = reason == MONITOR_FULL;           /* the stream goes on: the next window begins where this one ended */
     w->opened_at = w->last;
     return s;
+}
+
+monitor_window_state monitor_window_save(const monitor_window *w)
+{
+    return (monitor_window_state){.number = w->number, .predictions = w->predictions, .gaps = w->gaps, .duplicates = w->duplicates, .confidence = w->confidence,
+                                  .value = w->value, .counts = w->counts, .n_classes = w->n_classes};
+}
+
+fw_status monitor_window_restore(monitor_window *w, const monitor_window_state *s, fw_mono now, fw_error *err)
+{
+    uint64_t counted = 0;
+    bool fits = s->n_classes == w->n_classes && s->number > 0 && isfinite(s->confidence) && isfinite(s->value);
+    for (size_t i = 0; fits && i < s->n_classes; i++) fits = !__builtin_add_overflow(counted, s->counts[i], &counted);
+    if (!fits || (s->n_classes > 0 && counted != s->predictions)) return fw_fail(err, FW_ERR_FORMAT, "window: what was kept of it does not fit");
+    w->number = s->number;
+    w->predictions = s->predictions;
+    w->gaps = s->gaps;
+    w->duplicates = s->duplicates;
+    w->confidence = s->confidence;
+    w->value = s->value;
+    if (s->n_classes > 0) memcpy(w->counts, s->counts, s->n_classes * sizeof *w->counts);
+    w->opened = s->predictions > 0;
+    w->opened_at = w->last = now;
+    return FW_OK;
 }

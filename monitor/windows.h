@@ -49,4 +49,15 @@ bool            monitor_window_empty(const monitor_window *w);
 /** Closes the window and begins the next one. */
 monitor_summary monitor_window_close(monitor_window *w, monitor_reason reason);
 
+/** What the open window holds, to be kept and put back. Its times are not in it: a window that was put back with predictions begins again now. */
+typedef struct monitor_window_state {
+    uint64_t number, predictions, gaps, duplicates;
+    double confidence, value;
+    const uint64_t *counts; size_t n_classes;      /* valid until the next call on the window */
+} monitor_window_state;
+
+monitor_window_state monitor_window_save(const monitor_window *w);
+/** FW_ERR_FORMAT: it is not of a window with these classes, or its counts are not those of its predictions; w is as it was. */
+fw_status monitor_window_restore(monitor_window *w, const monitor_window_state *s, fw_mono now, fw_error *err);
+
 #endif

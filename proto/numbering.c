@@ -115,3 +115,26 @@ fw_status fw_numbering_take(fw_arrival *out, uint64_t *missing, uint64_t *before
     *out = FW_ARRIVAL_NEW;
     return FW_OK;
 }
+
+fw_status fw_numbering_restore(fw_numbering *n, const char *publisher, const char *topic, uint64_t last, bool ended, fw_mono now, fw_error *err)
+{
+    const uint64_t hash = hash_of(publisher, topic);
+    stream *s = find(n, hash, publisher, topic);
+    if (s == NULL) FW_TRY(add(&s, n, hash, publisher, topic, now, err));
+    if (s == NULL) return fw_fail(err, FW_ERR_ARG, "numbering: no room for a stream of an earlier run");
+    s->last = last;
+    s->ended = ended;
+    s->heard = now;
+    return FW_OK;
+}
+
+bool fw_numbering_at(const fw_numbering *n, size_t i, const char **publisher, const char **topic, uint64_t *last, bool *ended)
+{
+    if (i >= n->n) return false;
+    const stream *s = &n->streams[i];
+    *publisher = s->publisher;
+    *topic = s->topic;
+    *last = s->last;
+    *ended = s->ended;
+    return true;
+}

@@ -22,4 +22,9 @@ void      fw_numbering_destroy(fw_numbering **n);
 fw_status fw_numbering_take(fw_arrival *out, uint64_t *missing, uint64_t *before, fw_numbering *n, const char *publisher, const char *topic,
                             uint64_t sequence, bool last, fw_mono now, fw_error *err);
 
+/** A stream as it was known before, e.g. by a process that ended: the next number is last + 1. FW_ERR_ARG: there is no room. */
+fw_status fw_numbering_restore(fw_numbering *n, const char *publisher, const char *topic, uint64_t last, bool ended, fw_mono now, fw_error *err);
+/** The i-th stream, from 0; false: there are no more. The texts are valid until the next call that takes one. */
+bool      fw_numbering_at(const fw_numbering *n, size_t i, const char **publisher, const char **topic, uint64_t *last, bool *ended);
+
 #endif

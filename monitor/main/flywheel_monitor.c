@@ -46,7 +46,9 @@ static void print_help(void)
           "  --window N | Ss      a window is N predictions, or S seconds (\"60s\"). Default: monitor.window of FILE.yaml, else 1000.\n"
           "                       It also closes after 5 s without a prediction (\"idle\") and at a publisher's end (\"end\")\n"
           "  --dashboard ADDRESS  show a page there, e.g. 127.0.0.1:8090; also /metrics and /api. Default: monitor.dashboard of FILE.yaml\n"
-          "  --store FILE         the monitor's store, which the page shows\n"
+          "  --store FILE         keeps what it counts, and the page shows it: a monitor that is started again goes on where this one ended,\n"
+          "                       however it did. Default: monitor.store of FILE.yaml, relative to it; without either nothing is kept\n"
+          "  --new-store          a store that is damaged is put aside as FILE.corrupt and a new one begun; else it is refused\n"
           "  --token FILE         what the page asks for, in a file that nobody else may read. Default: monitor.token of FILE.yaml\n"
           "  --once               end with the first publisher that ends\n"
           "  --format WORD        table (default) or jsonl: one JSON object a line\n"
@@ -66,6 +68,8 @@ typedef struct arguments {
     monitor_web_opts web;
     char *token_path;              /* what web.token_file is when it came from the file */
     const char *file;
+    monitor_store_opts store;      /* path NULL: nothing is kept */
+    char *store_path;              /* what store.path is when it came from the file */
     char *keys;                    /* what identity.keys is when it came from the file */
     bool done;                     /* --help or --version was all */
 } arguments;
@@ -74,6 +78,7 @@ static void arguments_destroy(arguments *a)
 {
     free(a->keys);
     free(a->token_path);
+    free(a->store_path);
 }
 
 /** "1000" or "60s" or "60 s" */
@@ -112,7 +117,8 @@ static fw_status parse_option(arguments *a, int option, const char *value, fw_er
         if (!a->jsonl && strcmp(value, "table") != 0) return fw_fail(err, FW_ERR_CONFIG, "--format %s: it is table or jsonl", value);
         return FW_OK;
     case 'd': a->web.address = value; return FW_OK;
-    case 's': a->web.store = value; return FW_OK;
+    case 's': a->store.path = value; return *value != '\0' ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--store names no file");
+    case 'n': a->store.put_aside = true; return FW_OK;
     case 't': a->web.token_file = value; return FW_OK;
     case 'h': print_help(); a->done = true; return FW_OK;
     case 'v': puts("flywheel-monitor " FW_VERSION); a->done = true; return FW_OK;
@@ -128,6 +134,7 @@ static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *
         {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
         {"dashboard", required_argument, NULL, 'd'}, {"store", required_argument, NULL, 's'}, {"token", required_argument, NULL, 't'},
+        {"new-store", no_argument, NULL, 'n'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -164,6 +171,21 @@ static fw_status complete_web(arguments *a, const fw_project *project, fw_error 
     return FW_OK;
 }
 
+static fw_status complete_store(arguments *a, const fw_project *project, fw_error *err)
+{
+    if (project != NULL) {
+        a->store.keep_s = project->monitor.keep_s;
+        a->store.max_bytes = project->monitor.keep_mib << 20;
+    }
+    if (project != NULL && project->monitor.store != NULL && a->store.path == NULL) {
+        FW_TRY(fw_path_join(&a->store_path, project->dir, project->monitor.store, err));
+        a->store.path = a->store_path;
+    }
+    if (a->store.put_aside && a->store.path == NULL) return fw_fail(err, FW_ERR_CONFIG, "--new-store: there is no store; name it with --store FILE");
+    a->web.store = a->store.path;
+    return FW_OK;
+}
+
 /** What the command line left open: from the project file, else the defaults. The texts live as long as *project. */
 static fw_status complete(arguments *a, fw_project **project, fw_error *err)
 {
@@ -178,6 +200,7 @@ static fw_status complete(arguments *a, fw_project **project, fw_error *err)
             return fw_fail(err, FW_ERR_CONFIG, "%s: monitor.bus is not set, so nothing is published; set it or give --connect ENDPOINT", a->file);
     }
     if (a->n_endpoints == 0) a->endpoints[a->n_endpoints++] = a->file != NULL ? (*project)->monitor.bus : DEFAULT_ENDPOINT;
+    FW_TRY(complete_store(a, *project, err));
     return complete_keys(a, *project, err);
 }
 
@@ -187,6 +210,7 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);      /* past a limit on file sizes a write fails, as on a full disk */
 }
 
 static fw_status run(int argc, char **argv, fw_error *err)
@@ -206,7 +230,7 @@ static fw_status run(int argc, char **argv, fw_error *err)
         fw_log_info("the page is at http://%s/", monitor_web_address(web));
     }
     monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
-                         .stop = &stop_asked};
+                         .store = a.store.path != NULL ? &a.store : NULL, .stop = &stop_asked};
     return monitor_run(&opts, err);
 }
 

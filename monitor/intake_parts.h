@@ -1,0 +1,28 @@
+/** What the files of the intake share. */
+#ifndef MONITOR_INTAKE_PARTS_H
+#define MONITOR_INTAKE_PARTS_H
+
+#include "monitor/intake.h"
+#include "proto/numbering.h"
+#include "proto/telemetry.h"
+
+typedef struct tracked {
+    monitor_model model;
+    monitor_window *window;
+    bool news;                     /* something came since its total was given */
+} tracked;
+
+struct monitor_intake {
+    monitor_window_opts window_opts;
+    monitor_sink sink;
+    fw_numbering *numbering;
+    tracked *models; size_t n_models, capacity;
+    size_t memory_left;
+    monitor_counts counts;
+};
+
+void monitor_tracked_release(tracked *t);
+/** *out NULL: there is no room. Of the batch its model, digest and classes are looked at. */
+fw_status monitor_intake_add_model(tracked **out, monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err);
+
+#endif

@@ -1,0 +1,149 @@
+#include "monitor/recorder.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "monitor/store_reader.h"
+
+#define STATE_KEY "intake"
+#define TIDY_S    60.0
+
+struct monitor_recorder {
+    monitor_store *store;
+    monitor_sink next;
+    fw_mono tidy_at;
+    uint64_t dropped;                  /* rows, as far as it was told */
+    bool in_trouble;
+    fw_error failed;                   /* of a put: the sink has no status */
+};
+
+fw_status monitor_recorder_create(monitor_recorder **out, monitor_store *store, const monitor_sink *next, fw_error *err)
+{
+    monitor_recorder *r = calloc(1, sizeof *r);
+    if (r == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: recorder");
+    r->store = store;
+    r->next = *next;
+    r->tidy_at = fw_mono_now();
+    *out = r;
+    return FW_OK;
+}
+
+void monitor_recorder_destroy(monitor_recorder **r)
+{
+    free(*r);
+    *r = NULL;
+}
+
+/* ---- rows ---- */
+
+/** {"counts": {class: n}, "confidence", "value", "rate", "gaps", "duplicates"}; NULL: no memory. */
+static char *body_of(const monitor_model *m, const monitor_summary *s)
+{
+    json_t *counts = json_object();
+    for (size_t i = 0; i < s->n_classes; i++) json_object_set_new(counts, m->classes[i], json_integer((json_int_t)s->counts[i]));
+    json_t *o = json_pack("{so sf sf sf sI sI}", "counts", counts, "confidence", s->confidence, "value", s->value, "rate", s->rate, "gaps", (json_int_t)s->gaps,
+                          "duplicates", (json_int_t)s->duplicates);
+    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    return text;
+}
+
+static fw_status put_model(const monitor_recorder *r, int64_t *number, const monitor_model *m, int64_t now_us, fw_error *err)
+{
+    FW_TRY(monitor_store_model(number, r->store, m->name, m->digest, err));
+    json_t *classes = json_array();
+    for (size_t i = 0; i < m->n_classes; i++) json_array_append_new(classes, json_string(m->classes[i]));
+    char *text = json_dumps(classes, JSON_COMPACT);
+    json_decref(classes);
+    if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: the classes of model %s", m->name);
+    const monitor_model_row row = {.model = *number, .name = m->name, .digest = m->digest, .task = m->n_classes > 0 ? "classification" : "regression", .classes = text,
+                                   .first_us = now_us, .last_us = now_us, .predictions = (int64_t)m->predictions};
+    const fw_status s = monitor_store_put_model(r->store, &row, err);
+    free(text);
+    return s;
+}
+
+static fw_status put_window(const monitor_recorder *r, const monitor_model *m, const monitor_summary *s, fw_error *err)
+{
+    const int64_t now_us = fw_utc_now_us();
+    int64_t number = 0;
+    FW_TRY(put_model(r, &number, m, now_us, err));
+    char *body = body_of(m, s);
+    if (body == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: a window of model %s", m->name);
+    const monitor_window_row row = {.model = number, .number = (int64_t)s->number, .from_us = now_us - (int64_t)(s->seconds * 1e6), .to_us = now_us,
+                                    .rows = (int64_t)s->predictions, .closed = monitor_reason_text(s->reason), .body = body};
+    const fw_status status = monitor_store_put_window(r->store, &row, err);
+    free(body);
+    return status;
+}
+
+static void on_window(void *context, const monitor_model *m, const monitor_summary *s)
+{
+    monitor_recorder *r = context;
+    fw_error err = {0};
+    if (put_window(r, m, s, &err) < 0) r->failed = err;
+    r->next.window(r->next.context, m, s);
+}
+
+static void on_total(void *context, const monitor_model *m)
+{
+    monitor_recorder *r = context;
+    r->next.total(r->next.context, m);
+}
+
+monitor_sink monitor_recorder_sink(monitor_recorder *r) { return (monitor_sink){.context = r, .window = on_window, .total = on_total}; }
+
+/* ---- restore, commit ---- */
+
+typedef struct loading { monitor_intake *in; fw_mono now; } loading;
+
+static fw_status load_state(void *context, const monitor_state_row *row, fw_error *err)
+{
+    const loading *l = context;
+    return monitor_intake_load(l->in, row->bytes.data, row->bytes.len, l->now, err);
+}
+
+fw_status monitor_recorder_restore(monitor_intake *in, const char *path, fw_mono now, fw_error *err)
+{
+    FW_AUTO(monitor_reader) *reader = NULL;
+    loading l = {in, now};
+    FW_TRY(monitor_reader_open(&reader, path, err));
+    const fw_status s = monitor_read_state(reader, &(monitor_query){.name = STATE_KEY}, load_state, &l, err);
+    return s < 0 ? fw_wrap(err, s, "store %s", path) : FW_OK;
+}
+
+static void tell_health(monitor_recorder *r, fw_status s, const fw_error *why)
+{
+    const monitor_store_health h = monitor_store_check(r->store);
+    if (s < 0 && !r->in_trouble) fw_log_warn("%s. The monitor goes on in memory and tries again; until then a restart begins where the store ends", why->text);
+    if (s >= 0 && r->in_trouble) fw_log_info("the store writes again; %llu rows could not be kept", (unsigned long long)(h.dropped_rows - r->dropped));
+    if (s >= 0) r->dropped = h.dropped_rows;
+    r->in_trouble = s < 0;
+}
+
+static void tidy(monitor_recorder *r)
+{
+    fw_error err = {0};
+    bool more = false;
+    if (!fw_mono_passed(r->tidy_at)) return;
+    const fw_status s = monitor_store_tidy(r->store, fw_utc_now_us(), &more, &err);
+    if (s < 0) fw_log_warn("%s", err.text);
+    r->tidy_at = fw_mono_after(fw_mono_now(), more && s >= 0 ? 0 : TIDY_S);
+}
+
+fw_status monitor_recorder_commit(monitor_recorder *r, const monitor_intake *in, fw_error *err)
+{
+    FW_AUTO(fw_text) state = {0};
+    fw_error why = {0};
+    if (r->failed.status < 0) return fw_fail(err, r->failed.status, "%s", r->failed.text);
+    FW_TRY(monitor_intake_save(in, &state, err));
+    const monitor_state_row row = {.key = STATE_KEY, .at_us = fw_utc_now_us(), .bytes = {state.data, state.len}};
+    FW_TRY(monitor_store_put_state(r->store, &row, err));
+    const fw_status s = monitor_store_commit(r->store, &why);
+    if (s == FW_ERR_NOMEM) return fw_fail(err, s, "%s", why.text);
+    tell_health(r, s, &why);
+    if (s >= 0) tidy(r);
+    return FW_OK;
+}

@@ -1,0 +1,180 @@
+/** What the monitor counts goes on after its end, however it came: every prediction in one window, none twice, whatever was committed when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "monitor/recorder.h"
+#include "proto/telemetry.h"
+#include "tests/unit/store_fixture.h"
+
+#define TOPIC FW_TOPIC_PREDICTION "m"
+static const char *const yes_no[] = {"yes", "no"};
+
+/** The next sink: what was shown. */
+typedef struct shown { uint64_t windows, predictions, last; monitor_model total; } shown;
+
+static void show_window(void *context, const monitor_model *m, const monitor_summary *s)
+{
+    shown *v = context;
+    (void)m;
+    v->windows++;
+    v->predictions += s->predictions;
+    v->last = s->number;
+}
+
+static void show_total(void *context, const monitor_model *m)
+{
+    shown *v = context;
+    v->total = *m;
+}
+
+/** A monitor without a bus. */
+typedef struct desk { shown shown; monitor_store *store; monitor_recorder *recorder; monitor_intake *in; } desk;
+
+static void start(desk *d)
+{
+    const monitor_sink last = {&d->shown, show_window, show_total};
+    fw_error err = {0};
+    d->store = open_with((monitor_store_opts){0});
+    assert_int_equal(monitor_recorder_create(&d->recorder, d->store, &last, NULL), FW_OK);
+    const monitor_sink sink = monitor_recorder_sink(d->recorder);
+    assert_int_equal(monitor_intake_create(&d->in, &(monitor_window_opts){.predictions = 100}, &sink, NULL), FW_OK);
+    if (monitor_recorder_restore(d->in, path, fw_mono_now(), &err) != FW_OK) fail_msg("%s", err.text);
+}
+
+/** As if it was killed: nothing is finished or committed. */
+static void stop(desk *d)
+{
+    monitor_intake_destroy(&d->in);
+    monitor_recorder_destroy(&d->recorder);
+    monitor_store_close(&d->store);
+}
+
+static void commit_desk(desk *d)
+{
+    fw_error err = {0};
+    if (monitor_recorder_commit(d->recorder, d->in, &err) != FW_OK) fail_msg("%s", err.text);
+}
+
+#define BATCHES 60
+static void make_batches(fw_text batch[BATCHES])
+{
+    FW_AUTO(fw_telemetry) *t = NULL;
+    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    for (size_t i = 0; i < BATCHES; i++) {                /* 1 + 2 + ... + 60 = 1830 predictions, across the borders of windows */
+        FW_AUTO(fw_text) packed = {0};
+        fw_prediction rows[BATCHES];
+        for (size_t k = 0; k <= i; k++) rows[k] = (fw_prediction){.row = k, .label = (uint32_t)(k % 2), .confidence = 0.75f};
+        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "digest", yes_no, 2, rows, i + 1, NULL), FW_OK);
+        assert_int_equal(fw_telemetry_wrap(t, &batch[i], TOPIC, packed.data, packed.len, i + 1, NULL), FW_OK);
+    }
+}
+
+static void take(desk *d, const fw_text *batch) { assert_int_equal(monitor_intake_take(d->in, TOPIC, batch->data, batch->len, fw_mono_now(), NULL, NULL), FW_OK); }
+
+static fw_status see_model(void *context, const monitor_model_row *m, fw_error *err)
+{
+    (void)err;
+    assert_string_equal(m->classes, "[\"yes\",\"no\"]");
+    *(int64_t *)context = m->predictions;
+    return FW_OK;
+}
+
+static void a_monitor_goes_on_where_the_last_commit_was(void **state)
+{
+    (void)state;
+    fw_text batch[BATCHES] = {{0}};
+    desk d = {0};
+    make_batches(batch);
+    for (size_t at = 0, kills = 0; at < BATCHES; kills++) {
+        start(&d);
+        const size_t from = at, committed = FW_MIN(from + kills % 7 + 1, (size_t)BATCHES);
+        for (size_t i = from > 3 ? from - 3 : 0; i < committed; i++) take(&d, &batch[i]);      /* some come again */
+        commit_desk(&d);
+        for (size_t i = committed; i < committed + kills % 3 && i < BATCHES; i++) take(&d, &batch[i]);      /* taken, not committed */
+        stop(&d);
+        at = committed;
+    }
+    start(&d);
+    monitor_intake_finish(d.in);
+    commit_desk(&d);
+    assert_int_equal(d.shown.total.predictions, 1830);
+    assert_int_equal(d.shown.total.gaps, 0);
+    assert_true(d.shown.total.duplicates > 10);
+    const seen v = look(NULL);
+    assert_int_equal(v.rows, 1830);
+    assert_int_equal(v.n, 19);
+    assert_int_equal(v.last, 19);
+    FW_AUTO(monitor_reader) *r = reader();
+    int64_t predictions = 0;
+    assert_int_equal(monitor_read_model(r, NULL, see_model, &predictions, NULL), FW_OK);
+    assert_int_equal(predictions, 1830);
+    stop(&d);
+    for (size_t i = 0; i < BATCHES; i++) fw_text_destroy(&batch[i]);
+}
+
+static void what_was_lost_while_it_was_away_is_a_gap(void **state)
+{
+    (void)state;
+    fw_text batch[BATCHES] = {{0}};
+    desk d = {0};
+    make_batches(batch);
+    start(&d);
+    take(&d, &batch[0]);
+    commit_desk(&d);
+    stop(&d);
+    start(&d);
+    take(&d, &batch[3]);
+    monitor_intake_finish(d.in);
+    assert_int_equal(d.shown.total.predictions, 1 + 4);
+    assert_int_equal(d.shown.total.gaps, 2);
+    stop(&d);
+    for (size_t i = 0; i < BATCHES; i++) fw_text_destroy(&batch[i]);
+}
+
+static void a_state_that_is_damaged_is_refused(void **state)
+{
+    (void)state;
+#define COUNTS "\"counts\":{\"malformed\":0,\"refused\":0,\"gaps\":0,\"ends\":0}"
+#define MODEL(classes, counts, predictions)                                                                                                          \
+    "{" COUNTS ",\"streams\":[],\"models\":[{\"topic\":\"prediction/m\",\"name\":\"m\",\"digest\":\"d\",\"classes\":" classes ",\"predictions\":5,"      \
+    "\"gaps\":0,\"duplicates\":0,\"late\":0,\"news\":true,\"window\":{\"number\":2,\"predictions\":" predictions ",\"gaps\":0,\"duplicates\":0,"          \
+    "\"confidence\":0.5,\"value\":0,\"counts\":" counts "}}]}"
+    static const struct { const char *what, *json; fw_status status; } table[] = {
+        {"sound", MODEL("[\"a\",\"b\"]", "[2,1]", "3"), FW_OK},
+        {"nothing", "", FW_ERR_FORMAT},
+        {"no JSON", "{", FW_ERR_FORMAT},
+        {"a list", "[]", FW_ERR_FORMAT},
+        {"no counts", "{}", FW_ERR_FORMAT},
+        {"a count too few", MODEL("[\"a\",\"b\"]", "[3]", "3"), FW_ERR_FORMAT},
+        {"counts that are not those of its predictions", MODEL("[\"a\",\"b\"]", "[2,2]", "3"), FW_ERR_FORMAT},
+        {"a negative count", MODEL("[\"a\",\"b\"]", "[4,-1]", "3"), FW_ERR_FORMAT},
+        {"a class that is no text", MODEL("[\"a\",1]", "[2,1]", "3"), FW_ERR_FORMAT},
+        {"predictions as text", MODEL("[\"a\",\"b\"]", "[2,1]", "\"3\""), FW_ERR_FORMAT},
+        {"a stream without a number", "{" COUNTS ",\"streams\":[{\"publisher\":\"p\",\"topic\":\"t\"}]}", FW_ERR_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        desk d = {0};
+        fw_error err = {0};
+        const monitor_sink sink = {&d.shown, show_window, show_total};
+        assert_int_equal(monitor_intake_create(&d.in, &(monitor_window_opts){.predictions = 100}, &sink, NULL), FW_OK);
+        const fw_status s = monitor_intake_load(d.in, table[i].json, strlen(table[i].json), fw_mono_now(), &err);
+        if (s != table[i].status) fail_msg("%s: %s %s", table[i].what, fw_status_name(s), err.text);
+        monitor_intake_destroy(&d.in);
+    }
+}
+
+int main(void)
+{
+#define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        RECORDER_TEST(a_monitor_goes_on_where_the_last_commit_was),
+        RECORDER_TEST(what_was_lost_while_it_was_away_is_a_gap),
+        RECORDER_TEST(a_state_that_is_damaged_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
