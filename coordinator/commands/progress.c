@@ -56,10 +56,11 @@ void coord_progress_from(coord_progress_line *l, double rounds_done)
     l->started = fw_mono_now();
 }
 
-/* "950 rows/s", "12.3 k rows/s" */
+/* "950 rows/s", "12.3 k rows/s", "379 k rows/s": the line has no room for more digits. */
 static void rate(char *out, size_t len, double rows_per_s)
 {
-    if (rows_per_s >= 999950.0) snprintf(out, len, "%.1f M rows/s", rows_per_s / 1e6);
+    if (rows_per_s >= 999500.0) snprintf(out, len, "%.1f M rows/s", rows_per_s / 1e6);
+    else if (rows_per_s >= 99950.0) snprintf(out, len, "%.0f k rows/s", rows_per_s / 1e3);
     else if (rows_per_s >= 999.5) snprintf(out, len, "%.1f k rows/s", rows_per_s / 1e3);
     else snprintf(out, len, "%.0f rows/s", rows_per_s);
 }

@@ -25,7 +25,7 @@ import injector
 from injector import program
 from program import DONE, FAILED, RANK_LOST, STOPPED, USAGE
 
-LIMIT_S = 120                      # of an attempt
+LIMIT_S = 240                      # of an attempt
 GONE_WITHIN_S = 20                 # orphans of a killed launcher end by themselves
 MOST_ATTEMPTS = 4                  # undisturbed ones: the second must do, unless a loss is still being noticed
 KILLED = (RANK_LOST, 128 + signal.SIGKILL, -signal.SIGKILL)

@@ -15,7 +15,7 @@ import time
 
 import injector
 from injector import program
-from program import DONE, FAILED
+from program import DONE, FAILED, USAGE
 
 HOW_MANY = sys.argv[2] if len(sys.argv) > 2 else "6"
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else time.time_ns() % 1000000
@@ -64,7 +64,11 @@ class Example:
                 assert "memory" in result.err, f"it does not say that memory is lacking: {result}"
                 if check is not None:
                     check()
-                self.program(*command, cwd=self.folder).expect(DONE)
+                again = self.program(*command, cwd=self.folder)
+                if again.code == USAGE:              # it failed behind its end, when nothing was left to do
+                    assert "a finished run is there" in again.err, again
+                else:
+                    again.expect(DONE)
             assert program.same_bytes(self.folder / good, self.faulty / result_name), f"other bytes: {result}"
 
         program.for_each(cases_of(self.program, self.folder, *command), try_one)

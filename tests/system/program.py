@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 
-LIMIT_S = 120                      # of one command: no wait without an end
+LIMIT_S = 240                      # of one command: no wait without an end
 SIGNAL_CODES = 128                 # from here on an exit code tells of a signal: a crash
 
 DONE, FAILED, USAGE, CHECK_SAYS_NO, BAD_DATA, RANK_LOST, STOPPED = 0, 1, 2, 3, 4, 5, 75
