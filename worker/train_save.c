@@ -48,7 +48,7 @@ static fw_status build_model(worker_train *t, fw_model *m, bool best, const fw_n
     m->steps = best && t->has_best ? t->best_step : t->position.step;
     m->train_rows = task->train.n;
     FW_TRY(fw_copy_text(&m->name, task->project->project, err));
-    FW_TRY(fw_project_model_part(&m->project_yaml, task->project, err));
+    FW_TRY(fw_project_kept_part(&m->project_yaml, task->project, err));
     FW_TRY(fw_copy_text(&m->dataset_digest, fw_dataset_digest(task->dataset), err));
     FW_TRY(fw_copy_text(&m->program_version, FW_VERSION, err));
     FW_TRY(fw_schema_copy(&m->schema, fw_dataset_schema(task->dataset), err));

@@ -13,6 +13,7 @@
 
 #define DATA    FW_KEY_IN_DATA
 #define MODEL   FW_KEY_IN_MODEL
+#define USE     FW_KEY_IN_USE
 #define LATER   FW_KEY_LATER
 #define SORTED  FW_KEY_ANY_ORDER
 #define OPEN    (FW_KEY_LOW_OPEN | FW_KEY_HIGH_OPEN)
@@ -178,7 +179,11 @@ const fw_key fw_keys[] = {
 {"monitor", FW_KEY_SECTION, 0, .help = "the stream of predictions, and what watches it"},
 {"monitor.bus", FW_KEY_TEXT, 0, P(monitor.bus), .help = "ZeroMQ endpoint, e.g. tcp://127.0.0.1:5555; default: nothing is published"},
 {"monitor.keys", FW_KEY_TEXT, 0, P(monitor.keys), .help = "folder of keys for the bus (`flywheel keys`); without keys it stays on this host"},
-{"monitor.window", FW_KEY_INTEGER, 0, P(monitor.window), .low = 1, .high = 1000000000, .fallback = "1000", .help = "predictions in a window"},
+{"monitor.window", FW_KEY_INTEGER, USE, P(monitor.window), .low = 1, .high = 1000000000, .fallback = "1000", .help = "predictions in a window"},
+{"monitor.features", FW_KEY_WORD, USE, P(monitor.features), .words = WORDS("none", "summary", "full"), .fallback = "summary",
+ .help = "what is published of the features: nothing, counts of each window, or also the values of each row"},
+{"monitor.sample", FW_KEY_NUMBER, USE | FW_KEY_LOW_OPEN, P(monitor.sample), .low = 0, .high = 1, .fallback = "1",
+ .help = "share of the rows that are published one by one; counts are of all"},
 {"monitor.dashboard", FW_KEY_TEXT, 0, P(monitor.dashboard), .help = "address and port of the monitor's page, e.g. 127.0.0.1:8090; default: none"},
 {"monitor.token", FW_KEY_TEXT, 0, P(monitor.token), .help = "file with the token that the page asks for; needed when others can reach its address"},
 {"monitor.drift", FW_KEY_SECTION, 0, .help = "drift of features, scores and classes against the reference in the model"},

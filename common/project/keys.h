@@ -25,7 +25,8 @@ enum {
     FW_KEY_HIGH_OPEN = 16,
     FW_KEY_IN_DATA = 32,     /* part of what shapes the dataset */
     FW_KEY_IN_MODEL = 64,    /* part of what shapes the model, given the dataset */
-    FW_KEY_REPEATS = 128     /* a list may have the same text twice */
+    FW_KEY_REPEATS = 128,    /* a list may have the same text twice */
+    FW_KEY_IN_USE = 256      /* kept in the model beside that: how its predictions are told of */
 };
 
 typedef struct fw_key {

@@ -58,6 +58,8 @@ typedef struct fw_feature_spec {
 
 typedef struct fw_class_weight { char *label; double weight; } fw_class_weight;
 typedef enum fw_schedule { FW_SCHEDULE_CONSTANT, FW_SCHEDULE_STEP, FW_SCHEDULE_COSINE } fw_schedule;
+/** monitor.features: what may be told of them. */
+typedef enum fw_tell { FW_TELL_NONE, FW_TELL_SUMMARY, FW_TELL_FULL } fw_tell;
 typedef enum fw_optimizer_kind { FW_SGD, FW_ADAM, FW_ADAMW } fw_optimizer_kind;
 
 /** tune.space.<key>: a range, or choices; all of it checked against that key when the file was read. */
@@ -131,6 +133,7 @@ typedef struct fw_project {
         char *store;                   /* NULL: nothing is kept; relative to dir */
         double keep_s; uint64_t keep_mib;
         struct { fw_strings exec; char *webhook; uint64_t quiet_windows; double cool_down_s; } alerts;      /* exec.n 0, webhook NULL: none */
+        fw_tell features; double sample;       /* of score's stream: sample of the rows one by one */
     } monitor;
     void *internal;                    /* the parsed tree, origins of the values; common/project alone knows */
 } fw_project;
@@ -171,6 +174,9 @@ fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err);
  *  score a table with it (project, data.id, data.missing, data.private), canonical.
  *  FW_ERR_CONFIG when this version can't train it. */
 fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err);
+
+/** That, and how the model's predictions are told of (monitor.features, monitor.sample, monitor.window): what a model file keeps. */
+fw_status fw_project_kept_part(char **yaml, const fw_project *p, fw_error *err);
 
 /** The sections that rows as features follow from, given the dataset: problem, data, features. Two projects with the same text can share such rows. */
 fw_status fw_project_rows_part(char **yaml, const fw_project *p, fw_error *err);

@@ -230,13 +230,16 @@ fw_status fw_project_data_part(char **yaml, const fw_project *p, fw_error *err)
     return take(yaml, &out, err);
 }
 
-fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err)
+static fw_status available_part(char **yaml, const fw_project *p, unsigned only, fw_error *err)
 {
     FW_TRY(fw_project_available(p, err));
     FW_AUTO(fw_text) out = {0};
-    write_part(&out, p, FW_KEY_IN_MODEL, NULL);
+    write_part(&out, p, only, NULL);
     return take(yaml, &out, err);
 }
+
+fw_status fw_project_model_part(char **yaml, const fw_project *p, fw_error *err) { return available_part(yaml, p, FW_KEY_IN_MODEL, err); }
+fw_status fw_project_kept_part(char **yaml, const fw_project *p, fw_error *err) { return available_part(yaml, p, FW_KEY_IN_MODEL | FW_KEY_IN_USE, err); }
 
 fw_status fw_project_rows_part(char **yaml, const fw_project *p, fw_error *err)
 {

@@ -52,6 +52,20 @@ static fw_status table_text(fw_text *t, const coord_call *call, const char *inpu
     return fw_text_check(t, err);
 }
 
+/* key=value on the command line: how predictions are told of; the rest is the model's. */
+static fw_status take_overrides(fw_project *p, const coord_call *call, fw_error *err)
+{
+    for (size_t i = 0; i < call->n_overrides; i++) {
+        const char *equals = strchr(call->overrides[i], '=');
+        FW_FREE char *key = strndup(call->overrides[i], (size_t)(equals - call->overrides[i]));
+        if (key == NULL) return fw_fail(err, FW_ERR_NOMEM, "score: %s", call->overrides[i]);
+        if (strncmp(key, "monitor.", strlen("monitor.")) != 0)
+            return fw_fail(err, FW_ERR_CONFIG, "score: \"%s\" cannot be set for a model that is made; monitor.features, monitor.sample and monitor.window can", key);
+        FW_TRY(fw_project_set(p, key, equals + 1, err));
+    }
+    return FW_OK;
+}
+
 /* How the model's project reads cells, over the table that is to be scored. */
 static fw_status scoring_project(char **yaml, const coord_call *call, const fw_model *m, const char *input, fw_error *err)
 {
@@ -65,6 +79,7 @@ static fw_status scoring_project(char **yaml, const coord_call *call, const fw_m
         FW_TRY(fw_text_check(&id, err));
         FW_TRY(fw_project_set(p, "data.id", id.data, err));
     }
+    FW_TRY(take_overrides(p, call, err));
     return fw_project_resolved(yaml, p, err);
 }
 
@@ -157,12 +172,14 @@ static const coord_option options[] = {
 
 const coord_command coord_command_score = {
     .name = "score",
-    .arguments = "RUN|MODEL TABLE|DATASET",
+    .arguments = "RUN|MODEL TABLE|DATASET [key=value ...]",
     .summary = "predict every row of a table or dataset, in input order",
     .description = "The output holds the id (or row number), the prediction and the probability of each class; it is the same file for any number of\n"
                    "ranks, and each row's bits are those that evaluation gave. Columns are found by name, in any order.\n\n"
                    "  flywheel score runs/latest new_calls.csv -o routed.csv\n"
-                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n",
+                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n\n"
+                   "With --bus every prediction is published, and counts of all rows' features and scores for each monitor.window of them. The keys are\n"
+                   "monitor.features=none|summary|full, monitor.sample=SHARE (of the rows one by one) and monitor.window=ROWS; their defaults are in the model.\n",
     .min_positional = 2, .max_positional = 2, .needs_group = true,
     .options = options, .n_options = sizeof options / sizeof *options,
     .run = run,
