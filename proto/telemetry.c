@@ -52,6 +52,18 @@ fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err)
     return fw_fail(err, FW_ERR_DATA, "telemetry: %s is not UTF-8 of at most %u bytes", what, FW_TELEMETRY_MAX_TEXT);
 }
 
+static fw_status check_features(const fw_prediction *row, fw_error *err)
+{
+    if (row->n_features > FW_REFERENCE_MAX_FEATURES)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has %zu features; at most %d fit", (unsigned long long)row->row, row->n_features, FW_REFERENCE_MAX_FEATURES);
+    for (size_t i = 0; i < row->n_features; i++) {
+        const fw_raw *v = &row->features[i];
+        if (v->kind == FW_RAW_NUMBER && !isfinite(v->number)) return fw_fail(err, FW_ERR_NUMERIC, "telemetry: feature %zu of row %llu is not finite", i, (unsigned long long)row->row);
+        if (v->kind == FW_RAW_TEXT) FW_TRY(fw_telemetry_check_own(v->text, "the text of a feature", err));
+    }
+    return FW_OK;
+}
+
 static fw_status check_row(const fw_prediction *row, size_t n_classes, fw_error *err)
 {
     if (n_classes > 0 ? row->label >= n_classes : row->label != 0)
@@ -63,7 +75,7 @@ static fw_status check_row(const fw_prediction *row, size_t n_classes, fw_error 
     if (!finite) return fw_fail(err, FW_ERR_NUMERIC, "telemetry: the prediction of row %llu is not finite", (unsigned long long)row->row);
     if (!is_text(row->id))
         return fw_fail(err, FW_ERR_DATA, "telemetry: the id of row %llu is not UTF-8 of at most %u bytes", (unsigned long long)row->row, FW_TELEMETRY_MAX_TEXT);
-    return FW_OK;
+    return check_features(row, err);
 }
 
 static fw_status check_predictions(const char *model, const char *digest, const char *const *classes, size_t n_classes, const fw_prediction *rows,
@@ -77,6 +89,36 @@ static fw_status check_predictions(const char *model, const char *digest, const 
     FW_TRY(fw_telemetry_check_own(digest, "the model's digest", err));
     for (size_t i = 0; i < n_classes; i++) FW_TRY(fw_telemetry_check_own(classes[i], "a class name", err));
     for (size_t i = 0; i < n; i++) FW_TRY(check_row(&rows[i], n_classes, err));
+    return FW_OK;
+}
+
+static void fill_feature(Flywheel__Feature *to, const fw_raw *v)
+{
+    flywheel__feature__init(to);
+    switch (v->kind) {
+    case FW_RAW_MISSING: break;
+    case FW_RAW_NUMBER: to->value_case = FLYWHEEL__FEATURE__VALUE_NUMBER, to->number = v->number; break;
+    case FW_RAW_TEXT: to->value_case = FLYWHEEL__FEATURE__VALUE_TEXT, to->text = fw_telemetry_unconst(v->text); break;
+    case FW_RAW_UNSEEN: to->value_case = FLYWHEEL__FEATURE__VALUE_UNSEEN, to->unseen = true; break;
+    }
+}
+
+/* The features of all rows: filled (total) and the pointers to them (total). */
+static fw_status fill_features(Flywheel__Prediction *to, const fw_prediction *rows, size_t n, void **filled, void **pointers, fw_error *err)
+{
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < n; i++) total += rows[i].n_features;
+    FW_TRY(fw_alloc_zeroed(filled, total, sizeof(Flywheel__Feature), "telemetry features", err));
+    FW_TRY(fw_alloc_zeroed(pointers, total, sizeof(Flywheel__Feature *), "telemetry features", err));
+    Flywheel__Feature *features = *filled, **list = *pointers;
+    for (size_t i = 0; i < n; i++) {
+        to[i].n_features = rows[i].n_features;
+        to[i].features = list + at;
+        for (size_t k = 0; k < rows[i].n_features; k++, at++) {
+            fill_feature(&features[at], &rows[i].features[k]);
+            list[at] = &features[at];
+        }
+    }
     return FW_OK;
 }
 
@@ -115,6 +157,9 @@ fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *di
         fill_row(&filled[i], &rows[i]);
         pointers[i] = &filled[i];
     }
+    FW_FREE void *features = NULL;
+    FW_FREE void *feature_list = NULL;
+    FW_TRY(fill_features(filled, rows, n, &features, &feature_list, err));
     Flywheel__Predictions message;
     flywheel__predictions__init(&message);
     message.model = fw_telemetry_unconst(model);

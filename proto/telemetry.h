@@ -25,6 +25,10 @@
 #define FW_TOPIC_PROGRESS   "progress/"
 #define FW_TOPIC_ALERT      "alert/"
 
+/** A raw cell of a feature. */
+typedef enum fw_raw_kind { FW_RAW_MISSING, FW_RAW_NUMBER, FW_RAW_TEXT, FW_RAW_UNSEEN } fw_raw_kind;
+typedef struct fw_raw { fw_raw_kind kind; double number; const char *text; } fw_raw;
+
 /** One row. Classification: label < n_classes; probabilities of all classes, or none (n_probabilities 0). Regression: value. */
 typedef struct fw_prediction {
     uint64_t row;                               /* number in the input, from 0 */
@@ -33,6 +37,7 @@ typedef struct fw_prediction {
     float confidence;
     const float *probabilities; size_t n_probabilities;
     double value;
+    const fw_raw *features; size_t n_features;      /* of the model's first columns; 0: not told */
 } fw_prediction;
 
 typedef struct fw_named_number { const char *name; double value; } fw_named_number;

@@ -17,6 +17,7 @@ typedef struct decoded {
     fw_prediction *rows;
     fw_named_number *validation;
     fw_reference *reference;
+    fw_raw *values;
 } decoded;
 
 static void decoded_destroy(decoded **d)
@@ -27,6 +28,7 @@ static void decoded_destroy(decoded **d)
     if ((*d)->message != NULL) flywheel__telemetry_batch__free_unpacked((*d)->message, &allocator);
     free((*d)->rows);
     free((*d)->validation);
+    free((*d)->values);
     if ((*d)->batch.model.reference != NULL) fw_reference_destroy(&(*d)->reference);
     free(*d);
     *d = NULL;
@@ -79,6 +81,46 @@ static fw_status check_row(fw_prediction *to, const Flywheel__Prediction *p, siz
     return FW_OK;
 }
 
+static fw_status check_feature(fw_raw *to, const Flywheel__Feature *f, unsigned long long row, fw_error *err)
+{
+    switch (f->value_case) {
+    case FLYWHEEL__FEATURE__VALUE_NUMBER:
+        if (!isfinite(f->number)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has a feature that is not finite", row);
+        *to = (fw_raw){.kind = FW_RAW_NUMBER, .number = f->number, .text = ""};
+        return FW_OK;
+    case FLYWHEEL__FEATURE__VALUE_TEXT:
+        FW_TRY(fw_telemetry_check_text(f->text, "the text of a feature", err));
+        *to = (fw_raw){.kind = FW_RAW_TEXT, .text = f->text};
+        return FW_OK;
+    case FLYWHEEL__FEATURE__VALUE_UNSEEN:
+        *to = (fw_raw){.kind = FW_RAW_UNSEEN, .text = ""};
+        return FW_OK;
+    case FLYWHEEL__FEATURE__VALUE__NOT_SET:
+    case _FLYWHEEL__FEATURE__VALUE__CASE_IS_INT_SIZE:
+        break;
+    }
+    *to = (fw_raw){.kind = FW_RAW_MISSING, .text = ""};
+    return FW_OK;
+}
+
+static fw_status check_features(decoded *d, const Flywheel__Predictions *m, fw_error *err)
+{
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < m->n_rows; i++) {
+        if (m->rows[i]->n_features > FW_REFERENCE_MAX_FEATURES)
+            return fw_fail(err, FW_ERR_FORMAT, "telemetry: a row of %zu features; at most %d are accepted", m->rows[i]->n_features, FW_REFERENCE_MAX_FEATURES);
+        total += m->rows[i]->n_features;
+    }
+    FW_TRY(fw_alloc_zeroed((void **)&d->values, total, sizeof *d->values, "telemetry features", err));
+    for (size_t i = 0; i < m->n_rows; i++) {
+        const Flywheel__Prediction *p = m->rows[i];
+        d->rows[i].features = d->values + at;
+        d->rows[i].n_features = p->n_features;
+        for (size_t k = 0; k < p->n_features; k++, at++) FW_TRY(check_feature(&d->values[at], p->features[k], (unsigned long long)p->row, err));
+    }
+    return FW_OK;
+}
+
 static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, fw_error *err)
 {
     if (m->n_rows > FW_TELEMETRY_MAX_ROWS || m->n_classes > FW_TELEMETRY_MAX_CLASSES)
@@ -90,6 +132,7 @@ static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, f
     for (size_t i = 0; i < m->n_classes; i++) FW_TRY(fw_telemetry_check_text(m->classes[i], "a class name", err));
     FW_TRY(fw_alloc_zeroed((void **)&d->rows, m->n_rows, sizeof *d->rows, "telemetry rows", err));
     for (size_t i = 0; i < m->n_rows; i++) FW_TRY(check_row(&d->rows[i], m->rows[i], m->n_classes, err));
+    FW_TRY(check_features(d, m, err));
     d->batch.kind = FW_TELEMETRY_PREDICTIONS;
     d->batch.predictions.model = m->model;
     d->batch.predictions.digest = m->digest;

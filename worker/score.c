@@ -25,6 +25,7 @@ typedef struct scoring {
     fw_schema *schema;             /* what is read: the model's columns, then the id */
     int id;                        /* index in schema; -1: none */
     worker_outputs *outputs;       /* rank 0 */
+    worker_counts *counted;        /* of rows not passed on yet; NULL: nothing is published, or the model has no reference */
     fw_apply_counts *counts;
     float *p;                      /* (piece, n_out) */
     double *value;                 /* (piece) */
@@ -149,9 +150,11 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
         worker_tick();
         FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
         for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
+        if (s->counted != NULL) worker_counts_add(s->counted, block, first, n, s->p, s->value);
         if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));
-        worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value};
+        worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
         FW_TRY(worker_scored_encode(out, s->model, s->opts, &rows, err));
+        if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(worker_scored_counts(out, s->counted, err));
     }
     s->rows += block->n_rows;
     return FW_OK;
@@ -168,6 +171,16 @@ static fw_status deliver(scoring *s, const fw_text *encoded, fw_error *err)
     FW_TRY(worker_group_gather(s->group, encoded->data != NULL ? encoded->data : "", encoded->len, &all, offset, err));
     if (is_leader(s)) status = worker_outputs_take(s->outputs, all, offset[size], err);
     return reduce_of(s)->agree(reduce_of(s)->context, status, err);
+}
+
+/* What the ranks have counted and not passed on. Collective. */
+static fw_status deliver_counts(scoring *s, fw_error *err)
+{
+    FW_AUTO(fw_text) rest = {0};
+    if (s->counted == NULL) return FW_OK;
+    const fw_status status = worker_scored_counts(&rest, s->counted, err);
+    FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
+    return deliver(s, &rest, err);
 }
 
 /* ---- a table --------------------------------------------------------------------------------------------------------------------------------------- */
@@ -319,6 +332,8 @@ static fw_status prepare(scoring *s, fw_error *err)
     FW_TRY(fw_alloc_zeroed((void **)&s->value, s->piece, sizeof *s->value, "predictions", err));
     FW_TRY(fw_alloc_zeroed((void **)&s->ids, s->piece, sizeof *s->ids, "ids", err));
     FW_TRY(fw_alloc_zeroed((void **)&s->row, s->piece, sizeof *s->row, "row numbers", err));
+    const bool counts = s->opts->bus != NULL && s->opts->bus[0] != '\0' && s->model->reference != NULL;
+    if (counts) FW_TRY(worker_counts_create(&s->counted, s->model, s->opts->project, s->piece, worker_group_size(s->group), err));
     return is_leader(s) ? worker_outputs_open(&s->outputs, s->model, s->opts, s->opts->project->data.id, err) : FW_OK;
 }
 
@@ -342,6 +357,7 @@ static fw_status score(scoring *s, fw_error *err)
     const fw_reduce *reduce = reduce_of(s);
     FW_TRY(reduce->agree(reduce->context, prepare(s, err), err));
     FW_TRY(s->opts->dataset != NULL ? score_dataset(s, err) : score_table(s, err));
+    FW_TRY(deliver_counts(s, err));
     FW_TRY(total(s, err));
     fw_status status = is_leader(s) ? worker_outputs_finish(s->outputs, s->result, err) : FW_OK;
     if (s->result->unsent) say(s, "not all predictions may have left for slow subscribers in time");
@@ -357,6 +373,7 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     fw_status status = score(&s, err);
     result.seconds = fw_mono_seconds(start, fw_mono_now());
     worker_outputs_destroy(&s.outputs);
+    worker_counts_destroy(&s.counted);
     fw_schema_destroy(&s.schema);
     free(s.counts);
     free(s.p);

@@ -5,6 +5,7 @@
 
 #include "common/bus/bus.h"
 #include "common/core/fs.h"
+#include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/model/predictions_file.h"
 #include "proto/telemetry.h"
@@ -13,11 +14,13 @@
 #define LOOK_EVERY_S 0.5       /* at readers that are waited for */
 
 #define BATCH_ROWS 1000          /* predictions in a telemetry batch */
+#define BATCH_VALUES 16384       /* raw cells in one, where they are told */
+#define SAMPLE     UINT64_C(0x73616d706c65)
 #define LINGER_MS  30000
 
 /* One record of the stream between ranks: kind, rows, bytes; then the bytes. */
 typedef struct record { uint32_t kind, reserved; uint64_t n, len; } record;
-enum { RECORD_TEXT = 1, RECORD_CELLS, RECORD_TELEMETRY };
+enum { RECORD_TEXT = 1, RECORD_CELLS, RECORD_TELEMETRY, RECORD_COUNTS };
 
 static bool writes(const worker_score_opts *o) { return o->output != NULL && o->output[0] != '\0'; }
 static bool publishes(const worker_score_opts *o) { return o->bus != NULL && o->bus[0] != '\0'; }
@@ -126,6 +129,13 @@ static void fill_prediction(fw_prediction *out, const fw_model *m, const worker_
     out->confidence = out->probabilities[out->label];
 }
 
+/* A row is published or not by its number alone: the same ones on any number of ranks. */
+static bool is_sampled(const worker_score_opts *opts, uint64_t row)
+{
+    const double share = opts->project->monitor.sample;
+    return share >= 1.0 || (double)(fw_hash64(&row, sizeof row, SAMPLE) >> 11) * 0x1p-53 < share;
+}
+
 static fw_status encode_telemetry(fw_text *out, const fw_model *m, const worker_score_opts *opts, const worker_scored *rows, fw_text *scratch, fw_error *err)
 {
     const size_t k = fw_model_n_classes(m);
@@ -134,9 +144,23 @@ static fw_status encode_telemetry(fw_text *out, const fw_model *m, const worker_
     FW_TRY(fw_alloc_zeroed((void **)&classes, k + 1, sizeof *classes, "class names", err));
     FW_TRY(fw_alloc_zeroed((void **)&batch, BATCH_ROWS, sizeof *batch, "predictions", err));
     for (size_t c = 0; c < k; c++) classes[c] = fw_model_class_name(m, c);
-    for (size_t first = 0; first < rows->n; first += BATCH_ROWS) {
-        size_t n = FW_MIN(rows->n - first, (size_t)BATCH_ROWS);
-        for (size_t i = 0; i < n; i++) fill_prediction(&batch[i], m, rows, first + i);
+    size_t column[FW_REFERENCE_MAX_FEATURES];
+    const size_t n_values = worker_values_columns(column, m, opts->project);
+    FW_FREE fw_raw *value = NULL;
+    const size_t most = FW_MIN((size_t)BATCH_ROWS, FW_MAX(BATCH_VALUES / FW_MAX(n_values, (size_t)1), (size_t)1));
+    FW_TRY(fw_alloc_zeroed((void **)&value, most * n_values, sizeof *value, "features", err));
+    for (size_t first = 0; first < rows->n; first += most) {
+        const size_t end = FW_MIN(first + most, rows->n);
+        size_t n = 0;
+        for (size_t i = first; i < end; i++) {
+            if (!is_sampled(opts, rows->row[i])) continue;
+            fill_prediction(&batch[n], m, rows, i);
+            batch[n].features = value + n * n_values;
+            batch[n].n_features = n_values;
+            worker_values_take(value + n * n_values, column, n_values, m, rows->block, rows->first + i);
+            n++;
+        }
+        if (n == 0) continue;
         fw_text_clear(scratch);
         FW_TRY(fw_telemetry_pack_rows(scratch, m->name, opts->model_digest, classes, k, batch, n, err));
         size_t at = begin_record(out, RECORD_TELEMETRY, n);
@@ -157,6 +181,17 @@ fw_status worker_scored_encode(fw_text *out, const fw_model *m, const worker_sco
     return fw_text_check(out, err);
 }
 
+fw_status worker_scored_counts(fw_text *out, worker_counts *c, fw_error *err)
+{
+    uint64_t rows = 0;
+    const fw_summary *s = worker_counts_get(c, &rows);
+    const size_t at = begin_record(out, RECORD_COUNTS, rows);
+    fw_text_add_bytes(out, (const char *)fw_summary_counts(s, 0), fw_summary_total(s) * sizeof(uint64_t));
+    end_record(out, at);
+    worker_counts_clear(c);
+    return fw_text_check(out, err);
+}
+
 /* ---- rank 0 --------------------------------------------------------------------------------------------------------------------------------- */
 
 struct worker_outputs {
@@ -168,6 +203,7 @@ struct worker_outputs {
     fw_bus *bus;
     fw_publisher *publisher;
     fw_telemetry *telemetry;
+    worker_teller *teller;
     fw_text topic, batch;
     uint64_t published, dropped, unheard;            /* predictions */
     fw_publisher_counts before;                      /* batches, at the last one */
@@ -207,6 +243,13 @@ static fw_status wait_for_readers(worker_outputs *o, fw_error *err)
     return s;
 }
 
+/* What the teller has to say: a queue that is full loses it, which the bus counts. */
+static fw_status put_told(void *context, const char *topic, const void *bytes, size_t len, fw_error *err)
+{
+    worker_outputs *o = context;
+    return fw_publisher_send(o->publisher, topic, bytes, len, err);
+}
+
 static fw_status open_bus(worker_outputs *o, fw_error *err)
 {
     FW_TRY(fw_bus_create(&o->bus, err));
@@ -215,7 +258,8 @@ static fw_status open_bus(worker_outputs *o, fw_error *err)
     FW_TRY(fw_telemetry_create(&o->telemetry, err));
     fw_text_format(&o->topic, FW_TOPIC_PREDICTION "%s", o->model->name);
     FW_TRY(fw_text_check(&o->topic, err));
-    return o->opts->wait_readers > 0 ? wait_for_readers(o, err) : FW_OK;
+    if (o->opts->wait_readers > 0) FW_TRY(wait_for_readers(o, err));
+    return worker_teller_create(&o->teller, o->model, o->opts->model_digest, o->opts->project, o->telemetry, put_told, o, err);
 }
 
 fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const worker_score_opts *opts, const char *id_name, fw_error *err)
@@ -240,6 +284,7 @@ void worker_outputs_destroy(worker_outputs **outputs)
     fw_atomic_file_destroy(&o->csv);
     fw_predictions_file_destroy(&o->hdf5);
     fw_publisher_destroy(&o->publisher);
+    worker_teller_destroy(&o->teller);
     fw_telemetry_destroy(&o->telemetry);
     fw_bus_destroy(&o->bus);
     fw_text_destroy(&o->topic);
@@ -280,6 +325,10 @@ static fw_status take_record(worker_outputs *o, const record *head, const char *
 {
     uint64_t len = 0;
     if (head->kind == RECORD_CELLS) return take_cells(o, head, bytes, err);
+    if (head->kind == RECORD_COUNTS) {
+        FW_TRY(worker_teller_take(o->teller, (const uint64_t *)(const void *)bytes, (size_t)head->len / sizeof len, head->n, err));
+        return worker_teller_tick(o->teller, err);
+    }
     memcpy(&len, bytes, sizeof len);
     bytes += sizeof len;
     if (head->kind == RECORD_TELEMETRY) return publish(o, bytes, (size_t)len, head->n, err);
@@ -296,13 +345,14 @@ fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, 
         FW_TRY(take_record(o, &head, bytes + at + sizeof head, err));
         at += sizeof head + (size_t)head.len;
     }
-    return FW_OK;
+    return o->teller != NULL ? worker_teller_tick(o->teller, err) : FW_OK;
 }
 
 /* Readers that are too slow to take all in time are told of, and do not spoil what was predicted. */
 static fw_status end_stream(worker_outputs *o, worker_score_result *result, fw_error *err)
 {
     if (o->publisher == NULL) return FW_OK;
+    FW_TRY(worker_teller_finish(o->teller, err));
     FW_TRY(fw_telemetry_end(o->telemetry, &o->batch, o->topic.data, err));
     FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
     fw_status s = fw_publisher_close(&o->publisher, LINGER_MS, err);

@@ -4,12 +4,23 @@
 
 #include "common/core/text.h"
 #include "worker/score.h"
+#include "worker/score_counts.h"
 
-/** Rows of one piece: n rows; p (n, n_out) or value (n); id (n) or NULL. */
-typedef struct worker_scored { size_t n; const uint64_t *row; const char *const *id; const float *p; const double *value; } worker_scored;
+/** Rows of one piece: n rows; p (n, n_out) or value (n); id (n) or NULL; their cells: rows [first, first + n) of a block over the model's columns. */
+typedef struct worker_scored {
+    size_t n;
+    const uint64_t *row;
+    const char *const *id;
+    const float *p;
+    const double *value;
+    const fw_block *block; size_t first;
+} worker_scored;
 
-/** Appends the rows to `out` in the form that the outputs need: CSV text or cells, and packed telemetry. Local, any rank. */
+/** Appends the rows to `out` in the form that the outputs need: CSV text or cells, and packed telemetry (of those in monitor.sample). Local, any rank. */
 fw_status worker_scored_encode(fw_text *out, const fw_model *m, const worker_score_opts *opts, const worker_scored *rows, fw_error *err);
+
+/** Appends what a rank has counted, which begins anew. Local, any rank. */
+fw_status worker_scored_counts(fw_text *out, worker_counts *c, fw_error *err);
 
 /** Rank 0's outputs. */
 typedef struct worker_outputs worker_outputs;

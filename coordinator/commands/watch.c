@@ -9,6 +9,7 @@
 #include "common/bus/bus.h"
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/project/project.h"
 #include "coordinator/commands/access.h"
@@ -27,6 +28,7 @@ typedef struct watch {
     fw_text line;
     uint64_t wanted, printed;      /* predictions; wanted 0: no limit */
     bool until_end, ended;
+    bool background;               /* models and summaries are shown too: the topic names them */
     bool reader_gone;              /* of standard output: "| head" has seen enough */
     uint64_t missing, malformed;
     fw_mono deadline;
@@ -221,10 +223,12 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         FW_TRY(print_line(w, err));
         break;
     case FW_TELEMETRY_MODEL:
+        if (!w->background) break;
         model_line(&w->line, b);
         FW_TRY(print_line(w, err));
         break;
     case FW_TELEMETRY_SUMMARY:
+        if (!w->background) break;
         summary_line(&w->line, b);
         FW_TRY(print_line(w, err));
         break;
@@ -295,6 +299,11 @@ static fw_status choose_endpoint(const char **out, fw_project **project, const c
     return FW_OK;
 }
 
+static bool names(const char *topic, const char *kind)
+{
+    return topic != NULL && *topic != '\0' && strncmp(topic, kind, FW_MIN(strlen(topic), strlen(kind))) == 0;
+}
+
 static fw_status read_limits(watch *w, const coord_call *call, fw_error *err)
 {
     double count = 0, seconds = 0;
@@ -304,6 +313,8 @@ static fw_status read_limits(watch *w, const coord_call *call, fw_error *err)
     w->wanted = (uint64_t)count;
     w->deadline = fw_mono_after(fw_mono_now(), seconds);
     w->until_end = coord_option_set(call, "until-end");
+    const char *topic = coord_option_value(call, "topic");
+    w->background = names(topic, FW_TOPIC_MODEL) || names(topic, FW_TOPIC_SUMMARY);
     return FW_OK;
 }
 
@@ -352,7 +363,7 @@ static fw_status run_watch(coord_call *call, fw_error *err)
 }
 
 static const coord_option options[] = {
-    {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, alert/, prediction/adult; default: all"},
+    {.name = "topic", .argument = "PREFIX", .help = "only topics that begin so: prediction/, progress/, alert/, prediction/adult; default: all of these. model/ and summary/ show what is told of models and counted"},
     {.name = "count", .letter = 'n', .argument = "N", .help = "end after N predictions"},
     {.name = "seconds", .argument = "S", .help = "end after S seconds"},
     COORD_ACCESS_OPTIONS,

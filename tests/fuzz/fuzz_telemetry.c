@@ -33,6 +33,11 @@ static void check_predictions(const fw_telemetry_batch *b)
         must_be_text(row->id);
         must(isfinite(row->confidence) && isfinite(row->value));
         for (size_t k = 0; k < row->n_probabilities; k++) must(isfinite(row->probabilities[k]));
+        must(row->n_features <= FW_REFERENCE_MAX_FEATURES);
+        for (size_t k = 0; k < row->n_features; k++) {
+            must(isfinite(row->features[k].number));
+            must_be_text(row->features[k].text);
+        }
     }
 }
 

@@ -481,23 +481,6 @@ static void parts_change_when_and_only_when_they_must(void **state)
     free(model);
 }
 
-static void a_model_keeps_how_its_predictions_are_told_of(void **state)
-{
-    (void)state;
-    char *kept = part(fw_project_kept_part, BASE "monitor: {window: 3, sample: 0.5, features: none, bus: \"tcp://127.0.0.1:5555\"}\n");
-    fw_project *p = NULL;
-    fw_error err = {0};
-    if (fw_project_parse_model_part(&p, kept, "{t: t.csv}", "part", ".", &err) != FW_OK) fail_msg("%s\n%s", err.text, kept);
-    assert_true(p->monitor.window == 3 && p->monitor.sample == 0.5 && p->monitor.features == FW_TELL_NONE && p->monitor.bus == NULL);
-    assert_int_equal(fw_project_set(p, "monitor.sample", "0", NULL), FW_ERR_CONFIG);
-    assert_int_equal(fw_project_set(p, "monitor.sample", "1.5", NULL), FW_ERR_CONFIG);
-    assert_int_equal(fw_project_set(p, "monitor.features", "some", NULL), FW_ERR_CONFIG);
-    assert_int_equal(fw_project_set(p, "monitor.features", "full", NULL), FW_OK);
-    assert_int_equal(p->monitor.features, FW_TELL_FULL);
-    fw_project_destroy(&p);
-    free(kept);
-}
-
 static void types_found_are_set_and_do_not_make_the_dataset_stale(void **state)
 {
     (void)state;
@@ -706,7 +689,6 @@ int main(void)
         cmocka_unit_test(resolved_text_loads_to_itself),
         cmocka_unit_test(equal_projects_give_equal_text),
         cmocka_unit_test(parts_change_when_and_only_when_they_must),
-        cmocka_unit_test(a_model_keeps_how_its_predictions_are_told_of),
         cmocka_unit_test(types_found_are_set_and_do_not_make_the_dataset_stale),
         cmocka_unit_test(later_things_load_and_are_refused_when_needed),
         cmocka_unit_test(the_example_of_the_design_loads),

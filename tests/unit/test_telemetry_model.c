@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/core/random.h"
+#include "common/core/size.h"
 #include "proto/telemetry.h"
 #include "proto/telemetry.pb-c.h"
 #include "tests/unit/reference_fixture.h"
@@ -279,6 +280,51 @@ static void damaged_ones_are_refused_or_still_sound(void **state)
     }
 }
 
+/* ---- raw values of rows --------------------------------------------------------------------------------------------------------------------- */
+
+static const fw_raw VALUES[] = {{.kind = FW_RAW_NUMBER, .number = 0.1}, {.kind = FW_RAW_TEXT, .text = "blue"}, {.kind = FW_RAW_MISSING},
+                                  {.kind = FW_RAW_UNSEEN}, {.kind = FW_RAW_NUMBER, .number = -0.0}, {.kind = FW_RAW_TEXT, .text = ""}};
+
+static void values_of_rows_come_back(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_text) packed = {0};
+    FW_AUTO(fw_text) bytes = {0};
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    const fw_prediction rows[] = {{.row = 1, .value = 2, .features = VALUES, .n_features = 4}, {.row = 2}, {.row = 3, .features = VALUES + 4, .n_features = 2}};
+    assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, rows, 3, NULL), FW_OK);
+    wrap(&bytes, FW_TOPIC_PREDICTION "m", &packed);
+    assert_int_equal(fw_telemetry_decode(&b, FW_TOPIC_PREDICTION "m", bytes.data, bytes.len, NULL), FW_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(b->predictions.rows[i].n_features, rows[i].n_features);
+        for (size_t k = 0; k < rows[i].n_features; k++) {
+            const fw_raw *v = &b->predictions.rows[i].features[k], *want = &rows[i].features[k];
+            assert_true(v->kind == want->kind && v->number == want->number && strcmp(v->text, want->text != NULL ? want->text : "") == 0);
+        }
+    }
+}
+
+static void values_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const fw_raw bad[] = {{.kind = FW_RAW_NUMBER, .number = (double)NAN}, {.kind = FW_RAW_TEXT, .text = "\xff"}};
+    const fw_status expected[] = {FW_ERR_NUMERIC, FW_ERR_DATA, FW_ERR_ARG};
+    FW_AUTO(fw_text) packed = {0};
+    FW_FREE fw_raw *many = calloc(FW_REFERENCE_MAX_FEATURES + 1, sizeof *many);
+    for (size_t i = 0; i < 3; i++) {
+        const fw_prediction row = {.features = i < 2 ? &bad[i] : many, .n_features = i < 2 ? 1 : FW_REFERENCE_MAX_FEATURES + 1};
+        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, &row, 1, NULL), expected[i]);
+    }
+    static const char nan_number[] = "\x0a\x01p\x10\x01\x18\x01\x52\x10\x0a\x01m\x22\x0b\x3a\x09\x09\0\0\0\0\0\0\xf8\x7f";
+    static const char bad_text[] = "\x0a\x01p\x10\x01\x18\x01\x52\x0a\x0a\x01m\x22\x05\x3a\x03\x12\x01\xff";
+    fw_telemetry_batch *b = NULL;
+    fw_error err = {0};
+    assert_int_equal(fw_telemetry_decode(&b, NULL, nan_number, sizeof nan_number - 1, &err), FW_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "not finite"));
+    assert_int_equal(fw_telemetry_decode(&b, NULL, bad_text, sizeof bad_text - 1, &err), FW_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "UTF-8"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +338,8 @@ int main(void)
         cmocka_unit_test(every_lie_of_a_summary_is_refused),
         cmocka_unit_test(a_body_under_another_topic_is_refused),
         cmocka_unit_test(damaged_ones_are_refused_or_still_sound),
+        cmocka_unit_test(values_of_rows_come_back),
+        cmocka_unit_test(values_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
