@@ -24,7 +24,6 @@ fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts 
 {
     FW_AUTO(monitor_intake) *in = calloc(1, sizeof *in);
     if (in == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: intake");
-    FW_TRY(fw_numbering_create(&in->numbering, MONITOR_MAX_STREAMS, err));
     in->window_opts = *window;
     in->sink = *sink;
     in->memory_left = MODEL_MEMORY;
@@ -38,7 +37,7 @@ void monitor_intake_destroy(monitor_intake **in)
     if (in == NULL || *in == NULL) return;
     for (size_t i = 0; i < (*in)->n_models; i++) monitor_tracked_release(&(*in)->models[i]);
     free((*in)->models);
-    fw_numbering_destroy(&(*in)->numbering);
+    free((*in)->positions);
     free(*in);
     *in = NULL;
 }
@@ -123,35 +122,53 @@ static void add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b
     t->model.predictions += b->predictions.n_rows;
 }
 
-static void note_numbers(tracked *t, uint64_t missing, uint64_t before, uint64_t duplicates)
+/* ---- positions ---- */
+
+fw_status monitor_intake_set_position(monitor_intake *in, const fw_stream *stream, uint64_t last, fw_error *err)
 {
-    t->model.gaps += missing;
-    t->model.late += before;
-    t->model.duplicates += duplicates;
-    t->news = true;
-    monitor_window_note(t->window, missing, duplicates);
+    size_t at = 0;
+    while (at < in->n_positions && memcmp(&in->positions[at].stream, stream, sizeof *stream) != 0) at++;
+    if (at == MONITOR_MAX_STREAMS) {               /* the one that is known the longest makes room */
+        at--;
+        memmove(in->positions, in->positions + 1, at * sizeof *in->positions);
+    }
+    FW_TRY(fw_grow((void **)&in->positions, &in->positions_capacity, at + 1, sizeof *in->positions, "positions", err));
+    if (at >= in->n_positions) in->n_positions = at + 1;
+    in->positions[at] = (monitor_position){*stream, last};
+    return FW_OK;
 }
 
-static tracked *first_of_topic(monitor_intake *in, const char *topic)
+size_t monitor_intake_positions(const monitor_intake *in, const monitor_position **out)
 {
-    for (size_t i = 0; i < in->n_models; i++)
-        if (strcmp(in->models[i].model.topic, topic) == 0) return &in->models[i];
-    return NULL;
+    *out = in->positions;
+    return in->n_positions;
 }
 
-static void take_end(monitor_intake *in, const char *topic, uint64_t missing, uint64_t before)
+static bool is_known(const monitor_intake *in, const fw_stream *stream, uint64_t sequence)
 {
-    tracked *first = first_of_topic(in, topic);
-    if (first != NULL) note_numbers(first, missing, before, 0);
-    else in->counts.gaps += missing;
+    for (size_t i = 0; i < in->n_positions; i++)
+        if (memcmp(&in->positions[i].stream, stream, sizeof *stream) == 0) return sequence <= in->positions[i].last;
+    return false;
+}
+
+/* ---- batches ---- */
+
+static void take_end(monitor_intake *in, const char *topic)
+{
     for (size_t i = 0; i < in->n_models; i++)
         if (strcmp(in->models[i].model.topic, topic) == 0) give_total(in, &in->models[i]);
     in->counts.ends++;
 }
 
-static fw_status take_predictions(monitor_intake *in, tracked *t, const char *topic, const fw_telemetry_batch *b, uint64_t missing, uint64_t before,
-                                  fw_mono now, fw_error *err)
+static fw_status take_predictions(monitor_intake *in, const fw_stream *from, const char *topic, const fw_telemetry_batch *b, fw_mono now, fw_error *why,
+                                  fw_error *err)
 {
+    tracked *t = find_model(in, topic, b);
+    if (t != NULL && !same_classes(&t->model, b)) {
+        in->counts.malformed++;
+        fw_fail(why, FW_ERR_FORMAT, "monitor: a batch of model '%.100s' whose classes are not those it began with", t->model.name);
+        return FW_OK;
+    }
     if (t == NULL) FW_TRY(monitor_intake_add_model(&t, in, topic, b, err));
     if (t == NULL) {
         in->counts.refused++;
@@ -159,39 +176,29 @@ static fw_status take_predictions(monitor_intake *in, tracked *t, const char *to
     }
     monitor_reason due = monitor_window_due(t->window, now);
     if (due != MONITOR_OPEN) close_window(in, t, due);
-    note_numbers(t, missing, before, 0);
+    t->from = *from;
+    t->news = true;
     add_rows(in, t, b, now);
     return FW_OK;
 }
 
-static fw_status take_batch(monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_mono now, fw_error *why, fw_error *err)
+fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_t first, uint64_t last, fw_error *err)
 {
-    bool is_end = b->kind == FW_TELEMETRY_END;
-    tracked *t = is_end ? first_of_topic(in, topic) : find_model(in, topic, b);
-    if (!is_end && t != NULL && !same_classes(&t->model, b)) {
-        in->counts.malformed++;
-        fw_fail(why, FW_ERR_FORMAT, "monitor: a batch of model '%.100s' whose classes are not those it began with", t->model.name);
-        return FW_OK;
+    const uint64_t n = last - first + 1;
+    bool known = false;
+    for (size_t i = 0; i < in->n_models; i++) {
+        tracked *t = &in->models[i];
+        if (memcmp(&t->from, from, sizeof *from) != 0) continue;
+        t->model.gaps += n;
+        t->news = known = true;
+        monitor_window_note(t->window, n);
     }
-    fw_arrival arrival = FW_ARRIVAL_REFUSED;
-    uint64_t missing = 0, before = 0;
-    FW_TRY(fw_numbering_take(&arrival, &missing, &before, in->numbering, b->publisher, topic, b->sequence, is_end, now, err));
-    switch (arrival) {
-    case FW_ARRIVAL_REFUSED:
-        in->counts.refused++;
-        return FW_OK;
-    case FW_ARRIVAL_DUPLICATE:
-        if (t != NULL) note_numbers(t, 0, 0, 1);
-        return FW_OK;
-    case FW_ARRIVAL_NEW:
-        break;
-    }
-    if (!is_end) return take_predictions(in, t, topic, b, missing, before, now, err);
-    take_end(in, topic, missing, before);
-    return FW_OK;
+    if (!known) in->counts.gaps += n;
+    return monitor_intake_set_position(in, from, last, err);
 }
 
-fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+static fw_status take_message(monitor_intake *in, const fw_stream *from, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why,
+                              fw_error *err)
 {
     FW_AUTO(fw_telemetry_batch) *b = NULL;
     fw_error reason = {0};
@@ -203,7 +210,16 @@ fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void 
     }
     if (status < 0) return fw_fail(err, status, "%s", reason.text);
     if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return FW_OK;      /* progress is no prediction */
-    return take_batch(in, topic, b, now, why, err);
+    if (b->kind == FW_TELEMETRY_END) take_end(in, topic);
+    return b->kind == FW_TELEMETRY_PREDICTIONS ? take_predictions(in, from, topic, b, now, why, err) : FW_OK;
+}
+
+fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_t sequence, const char *topic, const void *bytes, size_t len, fw_mono now,
+                              fw_error *why, fw_error *err)
+{
+    if (is_known(in, from, sequence)) return FW_OK;
+    FW_TRY(take_message(in, from, topic, bytes, len, now, why, err));
+    return monitor_intake_set_position(in, from, sequence, err);
 }
 
 void monitor_intake_tick(monitor_intake *in, fw_mono now)

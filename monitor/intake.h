@@ -1,11 +1,12 @@
-/** Bytes from the bus -> batches, judged, numbered, and led to the window of their model. Tells a sink what was closed.
- *  Limits: 1,000 models, 1,000 streams (publisher and topic), 256 MiB of class names and counts; what is beyond is counted as refused. */
+/** Bytes from the bus -> batches, judged, and led to the window of their model. Tells a sink what was closed. That each comes once and in order is
+ *  the inbox's work (common/bus/inbox.h). Limits: 1,000 models, 256 MiB of class names and counts; what is beyond is counted as refused. */
 #ifndef MONITOR_INTAKE_H
 #define MONITOR_INTAKE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/bus/inbox.h"
 #include "common/core/clock.h"
 #include "common/core/status.h"
 #include "common/core/text.h"
@@ -14,18 +15,20 @@
 #define MONITOR_MAX_MODELS  1000u
 #define MONITOR_MAX_STREAMS 1000u
 
-/** What is known of one model since the start. gaps, duplicates: batches. late: batches sent before the first one that was seen. */
+typedef struct monitor_position { fw_stream stream; uint64_t last; } monitor_position;
+
+/** What is known of one model since the start. gaps: messages of its publisher that were lost. */
 typedef struct monitor_model {
     char *topic, *name, *digest;
     char **classes; size_t n_classes;
-    uint64_t predictions, gaps, duplicates, late;
+    uint64_t predictions, gaps;
 } monitor_model;
 
 /** Messages that belong to no model. */
 typedef struct monitor_counts {
     uint64_t malformed;            /* not a batch, or it breaks a limit */
-    uint64_t refused;              /* batches of a model or publisher for which there is no room */
-    uint64_t gaps;                 /* batches missing on a topic of which no prediction was seen */
+    uint64_t refused;              /* batches of a model for which there is no room */
+    uint64_t gaps;                 /* messages lost of a publisher of which no prediction was seen */
     uint64_t ends;                 /* publishers that said they have ended */
 } monitor_counts;
 
@@ -40,14 +43,21 @@ typedef struct monitor_intake monitor_intake;
 fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts *window, const monitor_sink *sink, fw_error *err);
 void      monitor_intake_destroy(monitor_intake **in);
 
-/** One message. A bad one is counted, not an error; its reason is then in *why, which may be NULL. */
-fw_status monitor_intake_take(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
+/** One message of a publisher's stream; one that was taken before is passed over. A bad one is counted, not an error; its reason is then in *why, which
+ *  may be NULL. */
+fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_t sequence, const char *topic, const void *bytes, size_t len, fw_mono now,
+                              fw_error *why, fw_error *err);
+/** Messages first to last of the stream can't be had: told by the windows of its models. */
+fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_t first, uint64_t last, fw_error *err);
+/** Where it stands in each stream: what is committed with its counts, and given to the inbox at the next start. */
+fw_status monitor_intake_set_position(monitor_intake *in, const fw_stream *stream, uint64_t last, fw_error *err);
+size_t    monitor_intake_positions(const monitor_intake *in, const monitor_position **out);
 /** Closes the windows whose time has come. */
 void      monitor_intake_tick(monitor_intake *in, fw_mono now);
 /** Closes all windows and gives the total of each model that has not been given since its last batch. */
 void      monitor_intake_finish(monitor_intake *in);
 
-/** All that it counts, as JSON, and back into a new one: totals, open windows, numbering. FW_ERR_FORMAT: not what was saved. */
+/** All that it counts, as JSON, and back into a new one: totals, open windows, positions. FW_ERR_FORMAT: not what was saved. */
 fw_status monitor_intake_save(const monitor_intake *in, fw_text *out, fw_error *err);
 fw_status monitor_intake_load(monitor_intake *in, const char *json, size_t len, fw_mono now, fw_error *err);
 

@@ -3,20 +3,20 @@
 #define MONITOR_INTAKE_PARTS_H
 
 #include "monitor/intake.h"
-#include "proto/numbering.h"
 #include "proto/telemetry.h"
 
 typedef struct tracked {
     monitor_model model;
     monitor_window *window;
+    fw_stream from;                /* of its last batch */
     bool news;                     /* something came since its total was given */
 } tracked;
 
 struct monitor_intake {
     monitor_window_opts window_opts;
     monitor_sink sink;
-    fw_numbering *numbering;
     tracked *models; size_t n_models, capacity;
+    monitor_position *positions; size_t n_positions, positions_capacity;
     size_t memory_left;
     monitor_counts counts;
 };

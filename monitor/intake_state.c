@@ -1,6 +1,7 @@
 /** What the intake counts as JSON, and back.
- *      {"counts": {...}, "streams": [{"publisher", "topic", "last", "ended"}], "models": [{"topic", "name", "digest", "classes", totals, "window": {...}}]} */
+ *      {"counts": {...}, "streams": [{"stream": 32 hex digits, "last"}], "models": [{"topic", "name", "digest", "classes", totals, "window": {...}}]} */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +20,22 @@ static json_t *counts_object(const monitor_counts *c)
 /** NULL: no memory. Takes items over. */
 static bool append(json_t *list, json_t *item) { return json_array_append_new(list, item) == 0; }
 
-static json_t *streams_list(const fw_numbering *n)
+#define STREAM_TEXT (2 * FW_STREAM_BYTES + 1)
+static const char *stream_text(char out[static STREAM_TEXT], const fw_stream *s)
 {
-    const char *publisher = NULL, *topic = NULL;
-    uint64_t last = 0;
-    bool ended = false, whole = true;
+    for (size_t k = 0; k < FW_STREAM_BYTES; k++) snprintf(out + 2 * k, 3, "%02x", s->bytes[k]);
+    return out;
+}
+
+static json_t *streams_list(const monitor_intake *in)
+{
+    bool whole = true;
+    char text[STREAM_TEXT];
     json_t *list = json_array();
-    for (size_t i = 0; fw_numbering_at(n, i, &publisher, &topic, &last, &ended); i++)
-        whole = append(list, json_pack("{ss ss so sb}", "publisher", publisher, "topic", topic, "last", number(last), "ended", ended)) && whole;
+    for (size_t i = 0; i < in->n_positions; i++) {
+        stream_text(text, &in->positions[i].stream);
+        whole = append(list, json_pack("{ss so}", "stream", text, "last", number(in->positions[i].last))) && whole;
+    }
     if (whole) return list;
     json_decref(list);
     return NULL;
@@ -38,8 +47,8 @@ static json_t *window_object(const monitor_window *w)
     json_t *counts = json_array();
     bool whole = true;
     for (size_t i = 0; i < s.n_classes; i++) whole = append(counts, number(s.counts[i])) && whole;
-    json_t *o = json_pack("{so so so so sf sf so}", "number", number(s.number), "predictions", number(s.predictions), "gaps", number(s.gaps), "duplicates",
-                          number(s.duplicates), "confidence", s.confidence, "value", s.value, "counts", counts);
+    json_t *o = json_pack("{so so so sf sf so}", "number", number(s.number), "predictions", number(s.predictions), "gaps", number(s.gaps),
+                          "confidence", s.confidence, "value", s.value, "counts", counts);
     if (whole) return o;
     json_decref(o);
     return NULL;
@@ -48,11 +57,12 @@ static json_t *window_object(const monitor_window *w)
 static json_t *model_object(const tracked *t)
 {
     const monitor_model *m = &t->model;
+    char from[STREAM_TEXT];
     json_t *classes = json_array();
     bool whole = true;
     for (size_t i = 0; i < m->n_classes; i++) whole = append(classes, json_string(m->classes[i])) && whole;
-    json_t *o = json_pack("{ss ss ss so so so so so sb so}", "topic", m->topic, "name", m->name, "digest", m->digest, "classes", classes, "predictions",
-                          number(m->predictions), "gaps", number(m->gaps), "duplicates", number(m->duplicates), "late", number(m->late), "news", t->news, "window",
+    json_t *o = json_pack("{ss ss ss ss so so so sb so}", "topic", m->topic, "from", stream_text(from, &t->from), "name", m->name, "digest", m->digest, "classes", classes, "predictions",
+                          number(m->predictions), "gaps", number(m->gaps), "news", t->news, "window",
                           window_object(t->window));
     if (whole) return o;
     json_decref(o);
@@ -64,7 +74,7 @@ fw_status monitor_intake_save(const monitor_intake *in, fw_text *out, fw_error *
     json_t *models = json_array();
     bool whole = true;
     for (size_t i = 0; i < in->n_models; i++) whole = append(models, model_object(&in->models[i])) && whole;
-    json_t *all = json_pack("{so so so}", "counts", counts_object(&in->counts), "streams", streams_list(in->numbering), "models", models);
+    json_t *all = json_pack("{so so so}", "counts", counts_object(&in->counts), "streams", streams_list(in), "models", models);
     char *text = whole && all != NULL ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(all);
     if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: what it counts, as JSON");
@@ -97,14 +107,26 @@ static bool get_real(double *out, const json_t *object, const char *name)
 
 static bool get_text(const char **out, const json_t *object, const char *name) { return (*out = json_string_value(json_object_get(object, name))) != NULL; }
 
-static fw_status load_streams(monitor_intake *in, const json_t *list, fw_mono now, fw_error *err)
+static bool read_stream(fw_stream *out, const char *text)
+{
+    if (strlen(text) != 2 * FW_STREAM_BYTES || strspn(text, "0123456789abcdef") != 2 * FW_STREAM_BYTES) return false;
+    for (size_t i = 0; i < FW_STREAM_BYTES; i++) {
+        const char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        out->bytes[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return true;
+}
+
+static fw_status load_streams(monitor_intake *in, const json_t *list, fw_error *err)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
-        const char *publisher, *topic;
+        const char *text = NULL;
+        fw_stream stream;
         uint64_t last = 0;
-        if (!get_text(&publisher, o, "publisher") || !get_text(&topic, o, "topic") || !get_number(&last, o, "last")) return does_not_fit(err, "a stream");
-        FW_TRY(fw_numbering_restore(in->numbering, publisher, topic, last, json_is_true(json_object_get(o, "ended")), now, err));
+        if (!get_text(&text, o, "stream") || !read_stream(&stream, text) || !get_number(&last, o, "last") || last > FW_BUS_MAX_SEQUENCE)
+            return does_not_fit(err, "a stream");
+        FW_TRY(monitor_intake_set_position(in, &stream, last, err));
     }
     return FW_OK;
 }
@@ -115,7 +137,7 @@ static fw_status load_window(monitor_window *w, const json_t *o, size_t n_classe
     FW_FREE void *space = NULL;
     monitor_window_state s = {.n_classes = n_classes};
     if (json_array_size(list) != n_classes || !get_number(&s.number, o, "number") || !get_number(&s.predictions, o, "predictions") ||
-        !get_number(&s.gaps, o, "gaps") || !get_number(&s.duplicates, o, "duplicates") || !get_real(&s.confidence, o, "confidence") ||
+        !get_number(&s.gaps, o, "gaps") || !get_real(&s.confidence, o, "confidence") ||
         !get_real(&s.value, o, "value"))
         return does_not_fit(err, "a window");
     FW_TRY(fw_alloc_zeroed(&space, n_classes, sizeof(uint64_t), "class counts", err));
@@ -128,7 +150,7 @@ static fw_status load_window(monitor_window *w, const json_t *o, size_t n_classe
 static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw_error *err)
 {
     const json_t *list = json_object_get(o, "classes");
-    const char *topic = NULL;
+    const char *topic = NULL, *from = NULL;
     fw_telemetry_batch b = {0};
     FW_FREE void *space = NULL;
     tracked *t = NULL;
@@ -143,8 +165,8 @@ static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw
     b.predictions.n_classes = n;
     FW_TRY(monitor_intake_add_model(&t, in, topic, &b, err));
     if (t == NULL) return does_not_fit(err, "more models than there is room for");
-    if (!get_number(&t->model.predictions, o, "predictions") || !get_number(&t->model.gaps, o, "gaps") || !get_number(&t->model.duplicates, o, "duplicates") ||
-        !get_number(&t->model.late, o, "late"))
+    if (!get_text(&from, o, "from") || !read_stream(&t->from, from)) return does_not_fit(err, "the stream of a model");
+    if (!get_number(&t->model.predictions, o, "predictions") || !get_number(&t->model.gaps, o, "gaps"))
         return does_not_fit(err, "the totals of a model");
     t->news = json_is_true(json_object_get(o, "news"));
     return load_window(t->window, json_object_get(o, "window"), n, now, err);
@@ -157,7 +179,7 @@ static fw_status load_all(monitor_intake *in, const json_t *all, fw_mono now, fw
     if (!get_number(&c->malformed, counts, "malformed") || !get_number(&c->refused, counts, "refused") || !get_number(&c->gaps, counts, "gaps") ||
         !get_number(&c->ends, counts, "ends"))
         return does_not_fit(err, "its counts");
-    FW_TRY(load_streams(in, json_object_get(all, "streams"), now, err));
+    FW_TRY(load_streams(in, json_object_get(all, "streams"), err));
     for (size_t i = 0; i < json_array_size(models); i++) FW_TRY(load_model(in, json_array_get(models, i), now, err));
     return FW_OK;
 }

@@ -1,6 +1,6 @@
 #include "monitor/monitor.h"
 
-#include "common/bus/bus.h"
+#include "common/bus/inbox.h"
 #include "common/core/log.h"
 #include "monitor/intake.h"
 #include "monitor/print.h"
@@ -12,32 +12,66 @@
 #define DRAIN_QUIET_S 0.05
 #define SAID_MALFORMED 10      /* reasons told; more are only counted */
 
-static fw_status subscribe(fw_subscriber **out, fw_bus *bus, const monitor_opts *opts, fw_error *err)
+/** What one run of the monitor holds. */
+typedef struct watch {
+    const monitor_opts *opts;
+    monitor_printer printer;
+    fw_bus *bus;
+    fw_inbox *inbox;
+    monitor_store *store;              /* NULL, and the recorder too: nothing is kept */
+    monitor_recorder *recorder;
+    monitor_intake *in;
+    bool news, ended;                  /* something came since the last commit; a publisher has ended */
+} watch;
+
+static fw_status connect_all(fw_inbox **out, fw_bus *bus, const monitor_opts *opts, fw_error *err)
 {
     if (opts->n_endpoints == 0) return fw_fail(err, FW_ERR_ARG, "monitor: no endpoint to connect to");
-    FW_AUTO(fw_subscriber) *s = NULL;
-    FW_TRY(fw_subscriber_create(&s, bus, opts->endpoints[0], FW_TOPIC_PREDICTION, err));
-    for (size_t i = 1; i < opts->n_endpoints; i++) FW_TRY(fw_subscriber_connect(s, opts->endpoints[i], err));
-    *out = s;
-    s = NULL;
+    FW_AUTO(fw_inbox) *inbox = NULL;
+    FW_TRY(fw_inbox_create(&inbox, bus, &(fw_inbox_opts){.name = opts->name, .topic_prefix = FW_TOPIC_PREDICTION}, err));
+    for (size_t i = 0; i < opts->n_endpoints; i++) FW_TRY(fw_inbox_connect(inbox, opts->endpoints[i], err));
+    *out = inbox;
+    inbox = NULL;
     return FW_OK;
 }
 
-/** One message, if one comes before the deadline. FW_END: none came. */
-static fw_status take_one(monitor_intake *in, fw_subscriber *s, fw_mono deadline, fw_error *err)
+static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
-    const char *topic = NULL;
-    const void *bytes = NULL;
-    size_t len = 0;
-    fw_status status = fw_subscriber_receive(s, &topic, &bytes, &len, deadline, err);
-    const char *trouble = fw_subscriber_trouble(s);
-    if (trouble != NULL) fw_log_warn("%s", trouble);
-    if (status == FW_ERR_TIMEOUT) return FW_END;
-    if (status < 0) return status;
     fw_error why = {0};
-    FW_TRY(monitor_intake_take(in, topic, bytes, len, fw_mono_now(), &why, err));
-    if (why.status < 0 && monitor_intake_count(in).malformed <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
+    FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, fw_mono_now(), &why, err));
+    if (why.status < 0 && monitor_intake_count(w->in).malformed <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
     return FW_OK;
+}
+
+static fw_status take_event(watch *w, const fw_inbox_event *e, fw_error *err)
+{
+    const fw_inbox_publisher *p = e->publisher;
+    switch (e->kind) {
+    case FW_INBOX_MESSAGE: return take_message(w, e, err);
+    case FW_INBOX_FOUND: fw_log_info("publisher %s at %s is there, with %llu messages in its spool", p->name, p->endpoint, (unsigned long long)p->spooled); break;
+    case FW_INBOX_SILENT:
+        fw_log_warn("publisher %s at %s is not heard any more", p->name, p->endpoint);
+        w->ended = w->ended || monitor_intake_count(w->in).ends > 0;
+        break;
+    case FW_INBOX_ENDED:
+        monitor_print_publisher(&w->printer, p);
+        w->ended = true;
+        break;
+    case FW_INBOX_LOST:
+        fw_log_warn("publisher %s at %s: messages %llu to %llu are lost", p->name, p->endpoint, (unsigned long long)e->first, (unsigned long long)e->last);
+        return monitor_intake_lost(w->in, &p->stream, e->first, e->last, err);
+    case FW_INBOX_REFUSED: fw_log_warn("publisher %s at %s: %s", p->name, p->endpoint, e->why); break;
+    }
+    return FW_OK;
+}
+
+/** What comes before the deadline, one thing. FW_END: nothing came. */
+static fw_status take_one(watch *w, fw_mono deadline, fw_error *err)
+{
+    fw_inbox_event e;
+    const fw_status status = fw_inbox_receive(w->inbox, &e, deadline, err);
+    if (status == FW_ERR_TIMEOUT) return FW_END;
+    return status < 0 ? status : take_event(w, &e, err);
 }
 
 static fw_status check_output(const monitor_printer *p, fw_error *err)
@@ -46,24 +80,12 @@ static fw_status check_output(const monitor_printer *p, fw_error *err)
     return FW_OK;
 }
 
-/** What one run of the monitor holds. */
-typedef struct watch {
-    const monitor_opts *opts;
-    monitor_printer printer;
-    fw_bus *bus;
-    fw_subscriber *subscriber;
-    monitor_store *store;              /* NULL, and the recorder too: nothing is kept */
-    monitor_recorder *recorder;
-    monitor_intake *in;
-    bool news;                         /* something came since the last commit */
-} watch;
-
 static void watch_destroy(watch *w)
 {
     monitor_intake_destroy(&w->in);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
-    fw_subscriber_destroy(&w->subscriber);
+    fw_inbox_destroy(&w->inbox);
     fw_bus_destroy(&w->bus);
 }
 
@@ -85,14 +107,24 @@ static fw_status open_watch(watch *w, fw_error *err)
     FW_TRY(fw_bus_secure(w->bus, &opts->identity, err));
     FW_TRY(monitor_intake_create(&w->in, &opts->window, &sink, err));
     if (opts->store != NULL) FW_TRY(monitor_recorder_restore(w->in, opts->store->path, fw_mono_now(), err));
-    return subscribe(&w->subscriber, w->bus, opts, err);
+    FW_TRY(connect_all(&w->inbox, w->bus, opts, err));
+    const monitor_position *positions = NULL;
+    const size_t n = monitor_intake_positions(w->in, &positions);
+    for (size_t i = 0; i < n; i++) FW_TRY(fw_inbox_set_position(w->inbox, &positions[i].stream, positions[i].last, err));
+    return FW_OK;
 }
 
+/** What is kept is acknowledged: publishers may let go of it. Without a store that is what was counted. */
 static fw_status commit(watch *w, fw_error *err)
 {
-    if (w->recorder == NULL || !w->news) return FW_OK;
-    FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
-    w->news = !monitor_store_check(w->store).writing;
+    if (!w->news) return FW_OK;
+    if (w->recorder != NULL) {
+        FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
+        w->news = !monitor_store_check(w->store).writing;
+        if (w->news) return FW_OK;
+    }
+    fw_inbox_acknowledge(w->inbox, NULL, 0);
+    w->news = false;
     return FW_OK;
 }
 
@@ -107,9 +139,8 @@ static fw_status look_up(watch *w, fw_error *err)
 static fw_status watch_stream(watch *w, fw_error *err)
 {
     fw_mono due = fw_mono_after(fw_mono_now(), LOOK_UP_S);
-    const uint64_t ends = monitor_intake_count(w->in).ends;      /* of an earlier run */
-    while (*w->opts->stop == 0 && !(w->opts->once && monitor_intake_count(w->in).ends > ends)) {
-        const fw_status s = take_one(w->in, w->subscriber, due, err);
+    while (*w->opts->stop == 0 && !(w->opts->once && w->ended)) {
+        const fw_status s = take_one(w, due, err);
         if (s < 0) return s;
         w->news = w->news || s == FW_OK;
         if (!fw_mono_passed(due)) continue;
@@ -123,7 +154,7 @@ static fw_status drain(watch *w, fw_error *err)
 {
     const fw_mono end = fw_mono_after(fw_mono_now(), DRAIN_S);
     while (!fw_mono_passed(end)) {
-        const fw_status s = take_one(w->in, w->subscriber, fw_mono_after(fw_mono_now(), DRAIN_QUIET_S), err);
+        const fw_status s = take_one(w, fw_mono_after(fw_mono_now(), DRAIN_QUIET_S), err);
         if (s != FW_OK) return s < 0 ? s : FW_OK;
         w->news = true;
     }
@@ -133,9 +164,15 @@ static fw_status drain(watch *w, fw_error *err)
 /** Windows are closed and totals given, also after a failure. */
 static fw_status finish(watch *w, fw_error *err)
 {
+    uint64_t garbage = 0;
     monitor_intake_finish(w->in);
+    for (size_t i = 0; i < fw_inbox_n_publishers(w->inbox); i++) {
+        const fw_inbox_publisher *p = fw_inbox_publisher_at(w->inbox, i);
+        garbage += p->garbage + p->refused;
+        if (p->there) monitor_print_publisher(&w->printer, p);
+    }
     const monitor_counts counts = monitor_intake_count(w->in);
-    monitor_print_rest(&w->printer, &counts, fw_subscriber_skipped(w->subscriber));
+    monitor_print_rest(&w->printer, &counts, garbage);
     if (fflush(w->opts->out) != 0) w->printer.failed = true;
     w->news = true;
     FW_TRY(commit(w, err));

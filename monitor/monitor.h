@@ -13,6 +13,7 @@
 typedef struct monitor_opts {
     const char *const *endpoints; size_t n_endpoints;
     fw_bus_identity identity;                 /* who it is for the publishers */
+    const char *name;                         /* by which publishers know what was taken */
     monitor_window_opts window;
     bool once;                                /* ends with the first publisher that ends */
     bool jsonl;

@@ -67,8 +67,7 @@ static void print_total(monitor_printer *p, const monitor_model *m)
 {
     fputs("total ", p->out);
     print_name(p->out, m->name, 0);
-    fprintf(p->out, " %" PRIu64 " predictions, %" PRIu64 " gaps, %" PRIu64 " duplicates", m->predictions, m->gaps, m->duplicates);
-    if (m->late > 0) fprintf(p->out, ", joined after %" PRIu64 " batches", m->late);
+    fprintf(p->out, " %" PRIu64 " predictions, %" PRIu64 " gaps", m->predictions, m->gaps);
     if (*m->digest != '\0') fprintf(p->out, " (digest %.*s)", DIGEST_SHOWN, m->digest);
     putc('\n', p->out);
 }
@@ -93,9 +92,9 @@ static void print_window_object(monitor_printer *p, const monitor_model *m, cons
 {
     char time[FW_UTC_LEN];
     fw_utc_now(time);
-    json_t *o = json_pack("{ss ss ss ss sI sI sf so sI sI ss}", "time", time, "event", "window", "model", m->name, "digest", m->digest, "window",
+    json_t *o = json_pack("{ss ss ss ss sI sI sf so sI ss}", "time", time, "event", "window", "model", m->name, "digest", m->digest, "window",
                           (json_int_t)s->number, "predictions", (json_int_t)s->predictions, "seconds", s->seconds, "rate",
-                          s->rate > 0 ? json_real(s->rate) : json_null(), "gaps", (json_int_t)s->gaps, "duplicates", (json_int_t)s->duplicates, "closed",
+                          s->rate > 0 ? json_real(s->rate) : json_null(), "gaps", (json_int_t)s->gaps, "closed",
                           monitor_reason_text(s->reason));
     if (o != NULL && m->n_classes > 0) {
         json_object_set_new(o, "confidence", json_real(s->confidence));
@@ -110,9 +109,8 @@ static void print_total_object(monitor_printer *p, const monitor_model *m)
 {
     char time[FW_UTC_LEN];
     fw_utc_now(time);
-    print_object(p, json_pack("{ss ss ss ss sI sI sI sI}", "time", time, "event", "total", "model", m->name, "digest", m->digest, "predictions",
-                              (json_int_t)m->predictions, "gaps", (json_int_t)m->gaps, "duplicates", (json_int_t)m->duplicates, "late_batches",
-                              (json_int_t)m->late));
+    print_object(p, json_pack("{ss ss ss ss sI sI}", "time", time, "event", "total", "model", m->name, "digest", m->digest, "predictions",
+                              (json_int_t)m->predictions, "gaps", (json_int_t)m->gaps));
 }
 
 static void on_window(void *context, const monitor_model *m, const monitor_summary *s)
@@ -131,14 +129,51 @@ static void on_total(void *context, const monitor_model *m)
 
 monitor_sink monitor_print_sink(monitor_printer *p) { return (monitor_sink){.context = p, .window = on_window, .total = on_total}; }
 
-void monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t skipped)
+static uint64_t all_dropped(const fw_inbox_publisher *p)
 {
-    uint64_t malformed = c->malformed + skipped;
+    uint64_t n = 0;
+    for (size_t i = 0; i < FW_N_DROPS; i++) n += p->dropped[i];
+    return n;
+}
+
+static void print_publisher_object(monitor_printer *p, const fw_inbox_publisher *b)
+{
+    char time[FW_UTC_LEN];
+    fw_utc_now(time);
+    json_t *dropped = json_object();
+    for (size_t i = 0; i < FW_N_DROPS; i++) json_object_set_new(dropped, fw_drop_text((fw_drop)i), json_integer((json_int_t)b->dropped[i]));
+    print_object(p, json_pack("{ss ss ss ss sb sI sI sI so sI sI sI sI sI sb}", "time", time, "event", "publisher", "publisher", b->name, "endpoint", b->endpoint,
+                              "there", b->there, "produced", (json_int_t)b->produced, "delivered", (json_int_t)b->delivered, "spooled",
+                              (json_int_t)b->spooled, "dropped", dropped, "received_to", (json_int_t)b->position, "before", (json_int_t)b->before, "lost",
+                              (json_int_t)b->lost, "repeated", (json_int_t)b->duplicates, "malformed", (json_int_t)(b->garbage + b->refused), "adds_up", b->adds_up));
+}
+
+void monitor_print_publisher(monitor_printer *p, const fw_inbox_publisher *b)
+{
+    if (p->jsonl) {
+        print_publisher_object(p, b);
+        return;
+    }
+    fputs("publisher ", p->out);
+    print_name(p->out, b->name, 0);
+    fprintf(p->out, " (%s): %" PRIu64 " messages produced, %" PRIu64 " delivered, %" PRIu64 " spooled, %" PRIu64 " dropped", b->endpoint, b->produced,
+            b->delivered, b->spooled, all_dropped(b));
+    for (size_t i = 0; i < FW_N_DROPS; i++)
+        if (b->dropped[i] > 0) fprintf(p->out, " (%s %" PRIu64 ")", fw_drop_text((fw_drop)i), b->dropped[i]);
+    fprintf(p->out, "; here up to %" PRIu64 ", %" PRIu64 " lost, %" PRIu64 " repeated", b->position, b->lost, b->duplicates);
+    if (b->before > 0) fprintf(p->out, ", joined after %" PRIu64, b->before);
+    if (!b->adds_up) fputs(", its counts don't add up", p->out);
+    putc('\n', p->out);
+}
+
+void monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t garbage)
+{
+    uint64_t malformed = c->malformed + garbage;
     if (malformed == 0 && c->refused == 0 && c->gaps == 0) return;
     if (p->jsonl)
         print_object(p, json_pack("{ss sI sI sI}", "event", "rest", "malformed", (json_int_t)malformed, "refused", (json_int_t)c->refused, "gaps",
                                   (json_int_t)c->gaps));
     else
-        fprintf(p->out, "other messages: %" PRIu64 " malformed, %" PRIu64 " refused, %" PRIu64 " missing on topics without predictions\n", malformed, c->refused,
+        fprintf(p->out, "other messages: %" PRIu64 " malformed, %" PRIu64 " refused, %" PRIu64 " lost of publishers without predictions\n", malformed, c->refused,
                 c->gaps);
 }

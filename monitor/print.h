@@ -16,7 +16,9 @@ typedef struct monitor_printer {
 
 /** The printer must outlive the sink. */
 monitor_sink monitor_print_sink(monitor_printer *p);
-/** What belongs to no model; nothing is printed when all is zero. skipped: messages that were not two frames. */
-void         monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t skipped);
+/** Where its messages are: produced = delivered + spooled + dropped, as it says itself, and what came here. */
+void         monitor_print_publisher(monitor_printer *p, const fw_inbox_publisher *b);
+/** What belongs to no model; nothing is printed when all is zero. garbage: messages that the inbox did not take. */
+void         monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t garbage);
 
 #endif

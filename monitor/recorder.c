@@ -38,13 +38,12 @@ void monitor_recorder_destroy(monitor_recorder **r)
 
 /* ---- rows ---- */
 
-/** {"counts": {class: n}, "confidence", "value", "rate", "gaps", "duplicates"}; NULL: no memory. */
+/** {"counts": {class: n}, "confidence", "value", "rate", "gaps"}; NULL: no memory. */
 static char *body_of(const monitor_model *m, const monitor_summary *s)
 {
     json_t *counts = json_object();
     for (size_t i = 0; i < s->n_classes; i++) json_object_set_new(counts, m->classes[i], json_integer((json_int_t)s->counts[i]));
-    json_t *o = json_pack("{so sf sf sf sI sI}", "counts", counts, "confidence", s->confidence, "value", s->value, "rate", s->rate, "gaps", (json_int_t)s->gaps,
-                          "duplicates", (json_int_t)s->duplicates);
+    json_t *o = json_pack("{so sf sf sf sI}", "counts", counts, "confidence", s->confidence, "value", s->value, "rate", s->rate, "gaps", (json_int_t)s->gaps);
     char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     return text;

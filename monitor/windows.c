@@ -8,7 +8,7 @@
 
 struct monitor_window {
     monitor_window_opts opts;
-    uint64_t number, predictions, gaps, duplicates;
+    uint64_t number, predictions, gaps;
     double confidence, value;                     /* running means */
     bool opened; fw_mono opened_at, last;
     uint64_t *counts, *closed;                    /* this window's; those that the last summary points to */
@@ -64,11 +64,7 @@ void monitor_window_add(monitor_window *w, uint32_t label, double confidence, do
     if (label < w->n_classes) w->counts[label]++;
 }
 
-void monitor_window_note(monitor_window *w, uint64_t gaps, uint64_t duplicates)
-{
-    w->gaps += gaps;
-    w->duplicates += duplicates;
-}
+void monitor_window_note(monitor_window *w, uint64_t gaps) { w->gaps += gaps; }
 
 bool monitor_window_empty(const monitor_window *w) { return w->predictions == 0; }
 
@@ -90,10 +86,10 @@ monitor_summary monitor_window_close(monitor_window *w, monitor_reason reason)
     memset(w->counts, 0, w->n_classes * sizeof *w->counts);
     monitor_summary s = {
         .number = w->number++, .predictions = w->predictions, .seconds = seconds, .rate = seconds > 0 ? (double)w->predictions / seconds : 0,
-        .confidence = w->confidence, .value = w->value, .counts = counts, .n_classes = w->n_classes, .gaps = w->gaps, .duplicates = w->duplicates,
+        .confidence = w->confidence, .value = w->value, .counts = counts, .n_classes = w->n_classes, .gaps = w->gaps,
         .reason = reason,
     };
-    w->predictions = w->gaps = w->duplicates = 0;
+    w->predictions = w->gaps = 0;
     w->confidence = w->value = 0;
     w->opened = reason == MONITOR_FULL;           /* the stream goes on: the next window begins where this one ended */
     w->opened_at = w->last;
@@ -102,7 +98,7 @@ monitor_summary monitor_window_close(monitor_window *w, monitor_reason reason)
 
 monitor_window_state monitor_window_save(const monitor_window *w)
 {
-    return (monitor_window_state){.number = w->number, .predictions = w->predictions, .gaps = w->gaps, .duplicates = w->duplicates, .confidence = w->confidence,
+    return (monitor_window_state){.number = w->number, .predictions = w->predictions, .gaps = w->gaps, .confidence = w->confidence,
                                   .value = w->value, .counts = w->counts, .n_classes = w->n_classes};
 }
 
@@ -115,7 +111,6 @@ fw_status monitor_window_restore(monitor_window *w, const monitor_window_state *
     w->number = s->number;
     w->predictions = s->predictions;
     w->gaps = s->gaps;
-    w->duplicates = s->duplicates;
     w->confidence = s->confidence;
     w->value = s->value;
     if (s->n_classes > 0) memcpy(w->counts, s->counts, s->n_classes * sizeof *w->counts);

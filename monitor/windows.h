@@ -28,7 +28,7 @@ typedef struct monitor_summary {
     double confidence, value;      /* means */
     const uint64_t *counts;        /* (n_classes) by label; valid until the next call on the window */
     size_t n_classes;
-    uint64_t gaps, duplicates;     /* batches missing and repeated while it was open */
+    uint64_t gaps;                 /* messages of its publisher that were lost while it was open */
     monitor_reason reason;
 } monitor_summary;
 
@@ -41,7 +41,7 @@ void      monitor_window_destroy(monitor_window **w);
 /** One prediction at a moment that is not before the last one; label < n_classes (or 0), finite numbers.
  *  Afterwards monitor_window_due says whether the window is full. */
 void      monitor_window_add(monitor_window *w, uint32_t label, double confidence, double value, fw_mono now);
-void      monitor_window_note(monitor_window *w, uint64_t gaps, uint64_t duplicates);
+void      monitor_window_note(monitor_window *w, uint64_t gaps);
 
 /** MONITOR_OPEN: not yet due, or it holds no prediction. */
 monitor_reason  monitor_window_due(const monitor_window *w, fw_mono now);
@@ -51,7 +51,7 @@ monitor_summary monitor_window_close(monitor_window *w, monitor_reason reason);
 
 /** What the open window holds, to be kept and put back. Its times are not in it: a window that was put back with predictions begins again now. */
 typedef struct monitor_window_state {
-    uint64_t number, predictions, gaps, duplicates;
+    uint64_t number, predictions, gaps;
     double confidence, value;
     const uint64_t *counts; size_t n_classes;      /* valid until the next call on the window */
 } monitor_window_state;

@@ -1,23 +1,17 @@
 #include "proto/telemetry.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/core/clock.h"
 #include "common/core/dict.h"
 #include "common/core/size.h"
 #include "proto/telemetry_parts.h"
 
-#define PUBLISHER_BYTES 16
-
-typedef struct topic_state { uint64_t sequence, rows; } topic_state;
+typedef struct topic_state { uint64_t batches, rows; } topic_state;
 
 struct fw_telemetry {
-    char publisher[2 * PUBLISHER_BYTES + 1];
     fw_dict *topics;                            /* name -> index in states */
     topic_state *states; size_t capacity;
 };
@@ -175,22 +169,10 @@ fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *di
     return fw_telemetry_check_packed(out, before, err);
 }
 
-static fw_status choose_name(char out[static 2 * PUBLISHER_BYTES + 1], fw_error *err)
-{
-    unsigned char random[PUBLISHER_BYTES];
-    ssize_t n;
-    do n = getrandom(random, sizeof random, 0);
-    while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)sizeof random) return fw_fail_errno(err, FW_ERR_IO, "telemetry: no random bytes from the system for the publisher's name");
-    for (size_t i = 0; i < sizeof random; i++) snprintf(out + 2 * i, 3, "%02x", random[i]);
-    return FW_OK;
-}
-
 fw_status fw_telemetry_create(fw_telemetry **out, fw_error *err)
 {
     FW_AUTO(fw_telemetry) *t = calloc(1, sizeof *t);
     if (t == NULL) return fw_fail(err, FW_ERR_NOMEM, "telemetry: publisher");
-    FW_TRY(choose_name(t->publisher, err));
     FW_TRY(fw_dict_create(&t->topics, err));
     *out = t;
     t = NULL;
@@ -205,8 +187,6 @@ void fw_telemetry_destroy(fw_telemetry **t)
     free(*t);
     *t = NULL;
 }
-
-const char *fw_telemetry_publisher(const fw_telemetry *t) { return t->publisher; }
 
 static fw_status state_of(topic_state **out, fw_telemetry *t, const char *topic, fw_error *err)
 {
@@ -223,12 +203,10 @@ static fw_status state_of(topic_state **out, fw_telemetry *t, const char *topic,
     return FW_OK;
 }
 
-static Flywheel__TelemetryBatch batch_of(const fw_telemetry *t, const topic_state *state)
+static Flywheel__TelemetryBatch batch_of_now(void)
 {
     Flywheel__TelemetryBatch batch;
     flywheel__telemetry_batch__init(&batch);
-    batch.publisher = fw_telemetry_unconst(t->publisher);
-    batch.sequence = state->sequence + 1;
     batch.time_us = fw_utc_now_us();
     return batch;
 }
@@ -250,12 +228,12 @@ static char body_tag(const char *topic)
 }
 
 /** The encoding of a message is the concatenation of its fields: header fields, then the body's with the packed bytes as they are.
- *      publisher, sequence, time_us | body_tag | varint len | packed */
+ *      time_us | body_tag | varint len | packed */
 fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err)
 {
     topic_state *state = NULL;
     FW_TRY(state_of(&state, t, topic, err));
-    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    Flywheel__TelemetryBatch batch = batch_of_now();
     fw_text_clear(out);
     fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__telemetry_batch__pack_to_buffer(&batch, &buffer.base);
@@ -263,7 +241,7 @@ fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, co
     add_varint(out, len);
     fw_text_add_bytes(out, packed, len);
     FW_TRY(fw_telemetry_check_packed(out, 0, err));
-    state->sequence++;
+    state->batches++;
     state->rows += n_rows;
     return FW_OK;
 }
@@ -274,7 +252,7 @@ static fw_status pack_batch(fw_text *out, const Flywheel__TelemetryBatch *batch,
     fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__telemetry_batch__pack_to_buffer(batch, &buffer.base);
     FW_TRY(fw_telemetry_check_packed(out, 0, err));
-    state->sequence++;
+    state->batches++;
     return FW_OK;
 }
 
@@ -327,7 +305,7 @@ fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic
     body.n_validation = fill_validation(entries, pointers, p);
     body.validation = pointers;
     body.ranks = p->ranks;
-    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    Flywheel__TelemetryBatch batch = batch_of_now();
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_PROGRESS;
     batch.progress = &body;
     return pack_batch(out, &batch, state, err);
@@ -367,7 +345,7 @@ fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, c
     body.features = (char **)(uintptr_t)a->features;
     body.text = fw_telemetry_unconst(a->text);
     body.advice = fw_telemetry_unconst(a->advice);
-    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    Flywheel__TelemetryBatch batch = batch_of_now();
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_ALERT;
     batch.alert = &body;
     return pack_batch(out, &batch, state, err);
@@ -379,9 +357,9 @@ fw_status fw_telemetry_end(fw_telemetry *t, fw_text *out, const char *topic, fw_
     FW_TRY(state_of(&state, t, topic, err));
     Flywheel__End body;
     flywheel__end__init(&body);
-    body.produced = state->sequence;
+    body.produced = state->batches;
     body.rows = state->rows;
-    Flywheel__TelemetryBatch batch = batch_of(t, state);
+    Flywheel__TelemetryBatch batch = batch_of_now();
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_END;
     batch.end = &body;
     return pack_batch(out, &batch, state, err);

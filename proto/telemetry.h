@@ -1,7 +1,7 @@
 /** Telemetry: bytes on the bus <-> checked structs. telemetry.proto is the contract on the wire; its generated types stay in here.
  *  Encoding is in two steps, so that under MPI any rank can do the costly one: fw_telemetry_pack_rows on the rank that predicted,
- *  fw_telemetry_wrap on the one that publishes, which alone knows the publisher and the numbering.
- *  Does not send: what `out` holds after wrap, progress or end is the payload for fw_publisher_send under the same topic. */
+ *  fw_telemetry_wrap on the one that publishes, which counts what it has sent of each topic.
+ *  Does not send: what `out` holds after wrap, progress or end is the payload for fw_outbox_put under the same topic. The bus numbers it. */
 #ifndef FW_PROTO_TELEMETRY_H
 #define FW_PROTO_TELEMETRY_H
 
@@ -18,7 +18,6 @@
 #define FW_TELEMETRY_MAX_CLASSES 100000u
 #define FW_TELEMETRY_MAX_TEXT    4096u          /* bytes of any one string */
 #define FW_TELEMETRY_MAX_VALUES  1000u          /* validation metrics of one progress event, features of one alert */
-#define FW_TELEMETRY_MAX_NUMBER  (UINT64_C(1) << 53)      /* sequence: exact in JSON too */
 
 /* Topics are one of these and a name that is not empty: "prediction/adult". */
 #define FW_TOPIC_PREDICTION "prediction/"
@@ -65,13 +64,12 @@ typedef struct fw_alert {
 fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *digest, const char *const *classes, size_t n_classes,
                                  const fw_prediction *rows, size_t n, fw_error *err);
 
-/** A publisher: a random name of its own and a numbering for each topic. One for each run. */
+/** What a publisher has sent of each topic. One for each run. */
 typedef struct fw_telemetry fw_telemetry;
-fw_status   fw_telemetry_create(fw_telemetry **out, fw_error *err);
-void        fw_telemetry_destroy(fw_telemetry **t);
-const char *fw_telemetry_publisher(const fw_telemetry *t);      /* 32 hex digits */
+fw_status fw_telemetry_create(fw_telemetry **out, fw_error *err);
+void      fw_telemetry_destroy(fw_telemetry **t);
 
-/** Replace what out holds by the next TelemetryBatch of the topic. A failed call takes no number.
+/** Replace what out holds by the next TelemetryBatch of the topic. A failed call counts nothing.
  *  wrap: `packed` is what pack_rows gave for n_rows rows, pack_model or pack_summary (n_rows 0), as the topic says. end: the last of the topic, with the counts of batches and rows before it.
  *  progress: validation metrics that are not finite are left out (absent is how the stream says "not defined"). */
 fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err);
@@ -85,8 +83,6 @@ typedef enum fw_telemetry_kind {
 
 /** A checked batch. Strings are never NULL. Everything in it belongs to it. */
 typedef struct fw_telemetry_batch {
-    const char *publisher;
-    uint64_t sequence;                          /* from 1 */
     int64_t time_us;
     fw_telemetry_kind kind;                     /* which of those below is set */
     struct {

@@ -8,7 +8,6 @@
 
 /* What one batch may become in memory. A hostile 16 MiB could unfold to 40 times its size; an honest full one needs about 200 MiB. */
 #define MEMORY_LIMIT ((size_t)256 << 20)
-#define MAX_PUBLISHER 64
 
 /** The public part comes first: the caller's pointer is ours. */
 typedef struct decoded {
@@ -50,17 +49,10 @@ fw_status fw_telemetry_check_text(const char *s, const char *what, fw_error *err
     return FW_OK;
 }
 
-static fw_status check_header(fw_telemetry_batch *to, const Flywheel__TelemetryBatch *m, fw_error *err)
+static fw_status check_time(fw_telemetry_batch *to, const Flywheel__TelemetryBatch *m, fw_error *err)
 {
-    size_t len = strlen(m->publisher);
-    if (len == 0 || len > MAX_PUBLISHER || strspn(m->publisher, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:_-") != len)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: the publisher's name is not 1 to %d letters, digits or .:_-", MAX_PUBLISHER);
-    if (m->sequence == 0 || m->sequence > FW_TELEMETRY_MAX_NUMBER)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: sequence %llu is not in 1..2^53", (unsigned long long)m->sequence);
     if (m->time_us < 0 || m->time_us > FW_TELEMETRY_LAST_TIME_US)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: time %lld us is not in the years 1970 to 9999", (long long)m->time_us);
-    to->publisher = m->publisher;
-    to->sequence = m->sequence;
     to->time_us = m->time_us;
     return FW_OK;
 }
@@ -230,7 +222,7 @@ fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const
     ProtobufCAllocator allocator = fw_budget_allocator(&budget);
     d->message = flywheel__telemetry_batch__unpack(&allocator, len, bytes);
     if (d->message == NULL) return fw_fail(err, FW_ERR_FORMAT, "telemetry: %zu bytes that are not a TelemetryBatch", len);
-    FW_TRY(check_header(&d->batch, d->message, err));
+    FW_TRY(check_time(&d->batch, d->message, err));
     FW_TRY(check_body(d, d->message, err));
     if (topic != NULL) FW_TRY(check_topic(topic, d->batch.kind, err));
     *out = &d->batch;

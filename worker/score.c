@@ -360,7 +360,6 @@ static fw_status score(scoring *s, fw_error *err)
     FW_TRY(deliver_counts(s, err));
     FW_TRY(total(s, err));
     fw_status status = is_leader(s) ? worker_outputs_finish(s->outputs, s->result, err) : FW_OK;
-    if (s->result->unsent) say(s, "not all predictions may have left for slow subscribers in time");
     return reduce->agree(reduce->context, status, err);
 }
 

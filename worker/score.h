@@ -17,6 +17,7 @@ typedef struct worker_score_opts {
     const char *format;            /* "csv" or "hdf5" */
     const char *bus;               /* endpoint to publish on; NULL or "": nothing is published */
     fw_bus_identity identity;      /* who publishes there */
+    const char *spool;             /* folder that keeps what no monitor has acknowledged; NULL or "": it is lost at the end */
     uint32_t wait_readers;         /* wait for so many subscribers before the first prediction, */
     double wait_s;                 /* at most so long (FW_ERR_TIMEOUT) */
     bool skip_bad_rows;
@@ -26,8 +27,10 @@ typedef struct worker_score_opts {
 
 typedef struct worker_score_result {
     uint64_t rows, bad, missing, unseen;
-    uint64_t published, dropped, unheard;      /* predictions; of the published: lost to a full queue, and sent while nobody listened */
-    bool unsent;                   /* some of what was published may not have left for its readers in time */
+    uint64_t published;            /* predictions */
+    uint64_t messages;             /* in which they were */
+    uint64_t delivered, dropped;   /* messages meanwhile, also of runs before that were in the spool (common/bus/outbox.h has what the words mean) */
+    uint64_t spooled;              /* messages in the spool now */
     double seconds;
 } worker_score_result;
 

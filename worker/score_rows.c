@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/bus/bus.h"
+#include "common/bus/outbox.h"
 #include "common/core/fs.h"
 #include "common/core/hash.h"
+#include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/model/predictions_file.h"
 #include "proto/telemetry.h"
@@ -201,12 +202,12 @@ struct worker_outputs {
     fw_atomic_file *csv;
     fw_predictions_file *hdf5;
     fw_bus *bus;
-    fw_publisher *publisher;
+    fw_outbox *outbox;
     fw_telemetry *telemetry;
     worker_teller *teller;
     fw_text topic, batch;
-    uint64_t published, dropped, unheard;            /* predictions */
-    fw_publisher_counts before;                      /* batches, at the last one */
+    uint64_t published;                              /* predictions */
+    fw_spool_counts before;                          /* messages: the spool may hold those of runs before */
 };
 
 static fw_status open_csv(worker_outputs *o, const char *id_name, fw_error *err)
@@ -238,23 +239,33 @@ static fw_status wait_for_readers(worker_outputs *o, fw_error *err)
         const fw_mono soon = fw_mono_after(fw_mono_now(), LOOK_EVERY_S);
         last = deadline.ns <= soon.ns;
         worker_tick();
-        s = fw_publisher_wait(o->publisher, (int)o->opts->wait_readers, last ? deadline : soon, err);
+        s = fw_outbox_wait(o->outbox, (int)o->opts->wait_readers, last ? deadline : soon, err);
     }
     return s;
 }
 
-/* What the teller has to say: a queue that is full loses it, which the bus counts. */
+/* What the teller has to say: a queue that is full loses it, which the outbox counts. */
 static fw_status put_told(void *context, const char *topic, const void *bytes, size_t len, fw_error *err)
 {
     worker_outputs *o = context;
-    return fw_publisher_send(o->publisher, topic, bytes, len, err);
+    const fw_status s = fw_outbox_put(o->outbox, topic, bytes, len, err);
+    return s == FW_END ? FW_OK : s;
+}
+
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    fw_log_warn("%s", text);
 }
 
 static fw_status open_bus(worker_outputs *o, fw_error *err)
 {
+    const char *spool = o->opts->spool;
+    const fw_outbox_opts opts = {.spool = spool != NULL && spool[0] != '\0' ? spool : NULL, .say = warn};
     FW_TRY(fw_bus_create(&o->bus, err));
     FW_TRY(fw_bus_secure(o->bus, &o->opts->identity, err));
-    FW_TRY(fw_publisher_create(&o->publisher, o->bus, o->opts->bus, NULL, err));
+    FW_TRY(fw_outbox_open(&o->outbox, o->bus, o->opts->bus, &opts, err));
+    o->before = fw_outbox_count(o->outbox).spool;
     FW_TRY(fw_telemetry_create(&o->telemetry, err));
     fw_text_format(&o->topic, FW_TOPIC_PREDICTION "%s", o->model->name);
     FW_TRY(fw_text_check(&o->topic, err));
@@ -283,7 +294,7 @@ void worker_outputs_destroy(worker_outputs **outputs)
     if (o == NULL) return;
     fw_atomic_file_destroy(&o->csv);
     fw_predictions_file_destroy(&o->hdf5);
-    fw_publisher_destroy(&o->publisher);
+    fw_outbox_destroy(&o->outbox);
     worker_teller_destroy(&o->teller);
     fw_telemetry_destroy(&o->telemetry);
     fw_bus_destroy(&o->bus);
@@ -308,15 +319,16 @@ static fw_status take_cells(worker_outputs *o, const record *head, const char *b
                                       regression ? NULL : (const float *)(const void *)values, regression ? (const double *)(const void *)values : NULL, err);
 }
 
-/* A batch that no queue took is lost; its rows are counted. */
+static fw_status put(worker_outputs *o, fw_error *err)
+{
+    const fw_status s = fw_outbox_put(o->outbox, o->topic.data, o->batch.data, o->batch.len, err);
+    return s == FW_END ? FW_OK : s;                  /* the outbox counts it as dropped */
+}
+
 static fw_status publish(worker_outputs *o, const char *packed, size_t len, uint64_t n, fw_error *err)
 {
     FW_TRY(fw_telemetry_wrap(o->telemetry, &o->batch, o->topic.data, packed, len, n, err));
-    FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
-    fw_publisher_counts now = fw_publisher_count(o->publisher);
-    if (now.dropped > o->before.dropped) o->dropped += n;
-    if (now.unheard > o->before.unheard) o->unheard += n;
-    o->before = now;
+    FW_TRY(put(o, err));
     o->published += n;
     return FW_OK;
 }
@@ -348,16 +360,28 @@ fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, 
     return o->teller != NULL ? worker_teller_tick(o->teller, err) : FW_OK;
 }
 
-/* Readers that are too slow to take all in time are told of, and do not spoil what was predicted. */
+static uint64_t all_dropped(const fw_spool_counts *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < FW_N_DROPS; i++) n += c->dropped[i];
+    return n;
+}
+
+/* Readers that are too slow to take all in time find the rest in the spool. */
 static fw_status end_stream(worker_outputs *o, worker_score_result *result, fw_error *err)
 {
-    if (o->publisher == NULL) return FW_OK;
+    fw_outbox_counts rest;
+    if (o->outbox == NULL) return FW_OK;
     FW_TRY(worker_teller_finish(o->teller, err));
     FW_TRY(fw_telemetry_end(o->telemetry, &o->batch, o->topic.data, err));
-    FW_TRY(fw_publisher_send(o->publisher, o->topic.data, o->batch.data, o->batch.len, err));
-    fw_status s = fw_publisher_close(&o->publisher, LINGER_MS, err);
-    result->unsent = s == FW_ERR_TIMEOUT;
-    return result->unsent ? FW_OK : s;
+    FW_TRY(put(o, err));
+    fw_error why = {0};
+    if (fw_outbox_close(&o->outbox, LINGER_MS, &rest, &why) < 0) fw_log_warn("%s", why.text);      /* what was predicted is not spoiled by it */
+    result->messages = rest.spool.produced - o->before.produced;
+    result->delivered = rest.spool.delivered - o->before.delivered;
+    result->spooled = rest.spool.spooled;
+    result->dropped = all_dropped(&rest.spool) - all_dropped(&o->before);
+    return FW_OK;
 }
 
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err)
@@ -366,7 +390,5 @@ fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, 
     if (o->csv != NULL) FW_TRY(fw_atomic_file_commit(o->csv, err));
     if (o->hdf5 != NULL) FW_TRY(fw_predictions_file_commit(o->hdf5, err));
     result->published = o->published;
-    result->dropped = o->dropped;
-    result->unheard = o->unheard;
     return FW_OK;
 }

@@ -8,7 +8,7 @@
 typedef struct header_bytes { uint32_t magic, bits; fw_stream stream; uint64_t sequence; } header_bytes;
 typedef struct status_bytes { uint64_t number[5 + FW_N_DROPS]; uint32_t port, state, reserved[2]; char name[FW_READER_NAME]; } status_bytes;
 typedef struct request_bytes {
-    uint32_t magic, reserved; fw_stream stream; uint64_t received, acknowledged, from, until; uint32_t messages, bytes; char name[FW_READER_NAME];
+    uint32_t magic, reserved; fw_stream stream; uint64_t received, acknowledged, before, from, until; uint32_t messages, bytes; char name[FW_READER_NAME];
 } request_bytes;
 _Static_assert(sizeof(header_bytes) == FW_HEADER_BYTES && sizeof(status_bytes) == FW_STATUS_BYTES && sizeof(request_bytes) == FW_REQUEST_BYTES,
                "frames have no holes");
@@ -67,7 +67,7 @@ bool fw_status_decode(fw_frame_status *out, const void *bytes, size_t len)
 
 void fw_request_encode(char out[static FW_REQUEST_BYTES], const fw_frame_request *r)
 {
-    request_bytes b = {.magic = REQUEST_MAGIC, .stream = r->stream, .received = r->received, .acknowledged = r->acknowledged, .from = r->from,
+    request_bytes b = {.magic = REQUEST_MAGIC, .stream = r->stream, .received = r->received, .acknowledged = r->acknowledged, .before = r->before, .from = r->from,
                        .until = r->until, .messages = r->messages, .bytes = r->bytes};
     memcpy(b.name, r->name, sizeof b.name);
     memcpy(out, &b, sizeof b);
@@ -80,9 +80,9 @@ bool fw_request_decode(fw_frame_request *out, const void *bytes, size_t len)
     if (len != sizeof b) return false;
     memcpy(&b, bytes, sizeof b);
     if (b.magic != REQUEST_MAGIC || !take_name(r.name, b.name, true)) return false;
-    if (b.received > FW_BUS_MAX_SEQUENCE || b.acknowledged > b.received || b.from > FW_BUS_MAX_SEQUENCE || b.until > FW_BUS_MAX_SEQUENCE) return false;
+    if (b.received > FW_BUS_MAX_SEQUENCE || b.acknowledged > b.received || b.before > b.received || b.from > FW_BUS_MAX_SEQUENCE || b.until > FW_BUS_MAX_SEQUENCE) return false;
     r.stream = b.stream;
-    r.received = b.received, r.acknowledged = b.acknowledged, r.from = b.from, r.until = b.until;
+    r.received = b.received, r.acknowledged = b.acknowledged, r.before = b.before, r.from = b.from, r.until = b.until;
     r.messages = b.messages, r.bytes = b.bytes;
     *out = r;
     return true;

@@ -15,12 +15,13 @@
 
 #define FW_HEADER_BYTES  32u
 #define FW_STATUS_BYTES  152u
-#define FW_REQUEST_BYTES 128u
+#define FW_REQUEST_BYTES 136u
 #define FW_TOPIC_STATUS  "bus/status"
 #define FW_TOPIC_GONE    "bus/gone"
 
 typedef enum fw_frame_kind { FW_FRAME_DATA, FW_FRAME_STATUS, FW_FRAME_GONE, FW_N_FRAMES } fw_frame_kind;
 #define FW_FRAME_ANSWER 0x100u         /* at the ROUTER: of a request */
+#define FW_FRAME_AHEAD  0x200u         /* in a STATUS that is an answer: who asked has numbers that were never given out here */
 
 typedef struct fw_header { fw_frame_kind kind; uint32_t flags; fw_stream stream; uint64_t sequence; } fw_header;
 
@@ -46,6 +47,7 @@ bool fw_status_decode(fw_frame_status *out, const void *bytes, size_t len);
 typedef struct fw_frame_request {
     fw_stream stream;
     uint64_t received, acknowledged;           /* all up to these */
+    uint64_t before;                           /* numbers up to here it never had: it came later */
     uint64_t from, until;                      /* numbers that are asked for; from 0: none */
     uint32_t messages, bytes;                  /* as many, about, as may be sent */
     char name[FW_READER_NAME];                 /* "": a reader that is not known and holds nothing back */

@@ -41,6 +41,8 @@ typedef struct fw_source {
     uint64_t reported_given, reported_committed;
     fw_notice notices[FW_INBOX_EVENTS]; size_t n_notices;
     unsigned unanswered;                   /* questions in a row */
+    bool may_not_ask;                      /* refused there, and not let in since */
+    char trouble[2][FW_CONTACT_TEXT];      /* of its two sockets: who refuses us, and why */
     unsigned refusals;                     /* reasons that were told: bits */
 } fw_source;
 

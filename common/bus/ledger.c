@@ -22,7 +22,7 @@ static bool is_whole(const slot *s)
 {
     const fw_ledger_entry *e = &s->entry;
     if (memcmp(s->magic, slot_magic, sizeof slot_magic) != 0 || s->check != check_of(s)) return false;
-    if (e->n_readers > FW_SPOOL_MAX_READERS || e->released > FW_BUS_MAX_SEQUENCE || e->reserved > FW_BUS_MAX_SEQUENCE) return false;
+    if (e->n_readers > FW_SPOOL_MAX_READERS || e->n_gone > FW_LEDGER_GONE || e->released > FW_BUS_MAX_SEQUENCE || e->reserved > FW_BUS_MAX_SEQUENCE) return false;
     for (size_t i = 0; i < e->n_readers; i++)
         if (memchr(e->readers[i].name, '\0', sizeof e->readers[i].name) == NULL) return false;
     return true;

@@ -8,6 +8,9 @@
 
 #define FW_LEDGER_RESERVE 16384u       /* numbers set aside at once: after the machine went down they are not given again */
 
+#define FW_LEDGER_GONE    16           /* ranges; more are joined */
+typedef struct fw_gone { uint64_t first, last; } fw_gone;
+
 typedef struct fw_ledger_entry {
     fw_stream stream;
     unsigned char boot[16];            /* of the kernel under which it was written */
@@ -15,6 +18,9 @@ typedef struct fw_ledger_entry {
     uint64_t reserved;                 /* no number above was given out */
     uint64_t highest;                  /* the last number given out, when the spool was closed in order; else 0 */
     uint64_t in_memory;                /* 1: messages are in memory alone; 0: what was written survives the process */
+    uint64_t evicted;                  /* numbers up to here left over the cap. Above `released` they are dropped when a reader is told so or has not been
+                                          there, and delivered when all known readers acknowledge them: who took them live has them */
+    uint64_t n_gone; fw_gone gone[FW_LEDGER_GONE];      /* of these, the ones of which a reader was told */
     uint64_t dropped[FW_N_DROPS];      /* of the settled ones; FW_DROP_QUEUE: beside the numbers */
     uint64_t n_readers;
     fw_spool_reader readers[FW_SPOOL_MAX_READERS];

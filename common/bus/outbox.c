@@ -44,7 +44,7 @@ static fw_status replay_endpoint(char out[static FW_ENDPOINT_TEXT], const char *
 
 static fw_status open_live(fw_outbox *o, const char *endpoint, fw_error *err)
 {
-    const fw_socket_opts opts = {.type = ZMQ_XPUB, .high_water = LIVE_MESSAGES, .max_message = FW_BUS_MAX_TOPIC + 1, .side = FW_SIDE_PUBLISHER};
+    const fw_socket_opts opts = {.type = ZMQ_XPUB, .high_water = LIVE_MESSAGES, .max_message = FW_BUS_MAX_TOPIC + 1, .side = FW_SIDE_PUBLISHER, .no_heartbeats = true};
     FW_TRY(fw_socket_open(&o->live, o->own, &opts, endpoint, err));
     FW_TRY(fw_socket_set_int(&o->live, ZMQ_XPUB_VERBOSER, 1, "XPUB_VERBOSER", err));      /* every reader's coming and going */
     return fw_socket_bind(&o->live, endpoint, err);
@@ -52,7 +52,7 @@ static fw_status open_live(fw_outbox *o, const char *endpoint, fw_error *err)
 
 static fw_status open_replay(fw_outbox *o, const char *endpoint, fw_error *err)
 {
-    const fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = REPLAY_MESSAGES, .max_message = 4096, .side = FW_SIDE_REPLAY};
+    const fw_socket_opts opts = {.type = ZMQ_ROUTER, .high_water = REPLAY_MESSAGES, .max_message = 4096, .side = FW_SIDE_REPLAY, .no_heartbeats = true};
     char at[FW_ENDPOINT_TEXT];
     FW_TRY(replay_endpoint(at, strncmp(endpoint, "tcp://", 6) == 0 ? endpoint : o->live.endpoint, err));
     FW_TRY(fw_socket_open(&o->replay, o->own, &opts, at, err));

@@ -71,9 +71,9 @@ static bool take_report(fw_outbox *o, fw_session *s, const fw_frame_request *r)
 {
     fw_error why = {0};
     const bool is_new = s->heard.ns == 0;
-    if (r->received > fw_spool_count(o->spool).highest) return false;
     memcpy(s->name, r->name, sizeof s->name);
     if (s->name[0] != '\0') {
+        if (fw_spool_gone(o->spool, 1, r->before, &why) < 0) return false;
         const fw_status status = fw_spool_acknowledge(o->spool, s->name, r->acknowledged, &why);
         if (status < 0) return false;
         if (status == FW_END) {
@@ -94,6 +94,8 @@ static bool take_report(fw_outbox *o, fw_session *s, const fw_frame_request *r)
 static bool send_gone(fw_outbox *o, const fw_session *to, uint64_t first, uint64_t last)
 {
     const fw_header h = {.kind = FW_FRAME_GONE, .flags = FW_FRAME_ANSWER, .stream = fw_spool_stream(o->spool), .sequence = first};
+    fw_error why = {0};
+    if (to->name[0] != '\0' && fw_spool_gone(o->spool, first, last, &why) < 0) fw_outbox_say(o, why.text);
     return fw_outbox_send(&o->replay, to, FW_TOPIC_GONE, strlen(FW_TOPIC_GONE), &h, &last, sizeof last);
 }
 
@@ -129,11 +131,11 @@ static uint64_t send_range(fw_outbox *o, const fw_session *to, const fw_frame_re
     return next;
 }
 
-static void answer(fw_outbox *o, const fw_session *to, const fw_frame_request *r, bool same_stream)
+static void answer(fw_outbox *o, const fw_session *to, const fw_frame_request *r, bool may_ask, uint32_t flags)
 {
     char bytes[FW_STATUS_BYTES];
-    fw_header h = {.kind = FW_FRAME_STATUS, .flags = FW_FRAME_ANSWER, .stream = fw_spool_stream(o->spool)};
-    if (same_stream && r->from > 0) {
+    fw_header h = {.kind = FW_FRAME_STATUS, .flags = FW_FRAME_ANSWER | flags, .stream = fw_spool_stream(o->spool)};
+    if (may_ask && r->from > 0) {
         h.sequence = send_range(o, to, r);
         if (h.sequence == 0) return;
     }
@@ -199,8 +201,9 @@ void fw_outbox_answer(fw_outbox *o)
         const fw_status status = receive(o, &from, &r);
         if (status == FW_END) return;
         fw_session *s = status == FW_OK ? session_of(o, from.identity, from.identity_len) : NULL;
-        const bool same_stream = memcmp(&own, &r.stream, sizeof own) == 0;
-        if (s == NULL || (same_stream && !take_report(o, s, &r))) o->bad_requests++;
-        else answer(o, s, &r, same_stream);
+        const bool same_stream = memcmp(&own, &r.stream, sizeof own) == 0, ahead = same_stream && r.received > fw_spool_count(o->spool).highest;
+        const bool good = s != NULL && !ahead && (!same_stream || take_report(o, s, &r));
+        if (!good) o->bad_requests++;
+        if (good || (s != NULL && ahead)) answer(o, s, &r, good && same_stream, ahead ? FW_FRAME_AHEAD : 0);
     }
 }

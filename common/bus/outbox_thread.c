@@ -12,7 +12,6 @@
 #define SYNC_EVERY_S    0.02
 #define SYNC_BYTES      (64u << 10)
 #define YOUNG_S         2.0        /* who came just now may still have to say where it stands */
-#define COPIED_BYTES    1024       /* a smaller payload is copied, a larger one is given to the library as it is */
 #define EVENTS_PER_LOOK 1000       /* subscriptions handled before other work goes on, so that a flood of them cannot hold it up */
 
 void fw_outbox_say(const fw_outbox *o, const char *text)
@@ -38,31 +37,11 @@ bool fw_outbox_send(fw_socket *s, const fw_session *to, const char *topic, size_
     return send_bytes(s, topic, topic_len, ZMQ_SNDMORE) && send_bytes(s, header, sizeof header, ZMQ_SNDMORE) && send_bytes(s, payload, len, 0);
 }
 
-static void free_letter(void *payload, void *letter)
-{
-    (void)payload;
-    free(letter);
-}
-
-/** The letter goes with it. What a slow reader has no room for it asks for again. */
-static void publish(fw_outbox *o, fw_letter *letter)
+/** What a slow reader has no room for it asks for again. */
+static void publish(fw_outbox *o, const fw_letter *letter)
 {
     const fw_header h = {.kind = FW_FRAME_DATA, .stream = fw_spool_stream(o->spool), .sequence = letter->sequence};
-    char header[FW_HEADER_BYTES];
-    zmq_msg_t payload;
-    if (o->subscribers > 0 && letter->len < COPIED_BYTES)
-        fw_outbox_send(&o->live, NULL, letter->bytes, letter->topic_len, &h, letter->bytes + letter->topic_len, letter->len);
-    if (o->subscribers <= 0 || letter->len < COPIED_BYTES) {
-        free(letter);
-        return;
-    }
-    fw_header_encode(header, &h);
-    if (zmq_msg_init_data(&payload, letter->bytes + letter->topic_len, letter->len, free_letter, letter) != 0) {
-        free(letter);
-        return;
-    }
-    const bool begun = send_bytes(&o->live, letter->bytes, letter->topic_len, ZMQ_SNDMORE) && send_bytes(&o->live, header, sizeof header, ZMQ_SNDMORE);
-    if (!begun || zmq_msg_send(&payload, o->live.zmq, ZMQ_DONTWAIT) < 0) zmq_msg_close(&payload);
+    if (o->subscribers > 0) fw_outbox_send(&o->live, NULL, letter->bytes, letter->topic_len, &h, letter->bytes + letter->topic_len, letter->len);
 }
 
 static void send_status(fw_outbox *o)
@@ -121,7 +100,7 @@ static uint64_t deliver(fw_outbox *o)
     for (fw_letter *letter = letters, *next; letter != NULL; letter = next) {
         next = letter->next;
         if (letter->sequence > 0) publish(o, letter);
-        else free(letter);
+        free(letter);
     }
     atomic_fetch_sub(&o->queued_bytes, bytes);
     return n;

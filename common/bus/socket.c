@@ -103,7 +103,7 @@ static fw_status set_common(fw_socket *s, const fw_socket_opts *opts, fw_error *
         {ZMQ_LINGER, 0, "LINGER"},
         {ZMQ_SNDHWM, opts->high_water, "SNDHWM"},
         {ZMQ_RCVHWM, opts->high_water, "RCVHWM"},
-        {ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS, "HEARTBEAT_IVL"},
+        {ZMQ_HEARTBEAT_IVL, opts->no_heartbeats ? 0 : HEARTBEAT_EVERY_MS, "HEARTBEAT_IVL"},
         {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS, "HEARTBEAT_TIMEOUT"},
         {ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS, "RECONNECT_IVL_MAX"},
         {ZMQ_TCP_KEEPALIVE, 1, "TCP_KEEPALIVE"},

@@ -52,6 +52,8 @@ typedef struct fw_socket_opts {
     int high_water;                       /* messages, both ways */
     int64_t max_message;                  /* bytes accepted from the peer; below 300 the handshake of CURVE does not come through */
     fw_side side;
+    bool no_heartbeats;                   /* of the library: for sockets whose queue may stay full for seconds. Input stops then, its heartbeats run out,
+                                             and libzmq 4.3 ends the process ("_input_stopped", zeromq/libzmq#3937). Their users say who is there themselves */
 } fw_socket_opts;
 
 /** Opens an unconnected socket with the common options. On error nothing is left open. */

@@ -7,7 +7,7 @@
 #include "common/core/size.h"
 
 #define SILENT_S        4.0
-#define ANSWER_S        2.0        /* after that it is asked again */
+#define ANSWER_S        1.0        /* after that it is asked again */
 #define GIVE_UP         3          /* questions without an answer, of a reader for which nothing is kept anyway */
 #define AGAIN_S         0.2        /* when an answer brought nothing */
 #define REPORT_S        1.0        /* at the latest; also what keeps us among those who are there */
@@ -30,7 +30,7 @@ fw_status fw_source_create(fw_source **out, fw_inbox *in, const char *endpoint, 
     s->inbox = in;
     s->waiting = calloc(FW_WAITING_MESSAGES, sizeof *s->waiting);
     if (s->waiting == NULL) return fw_fail(err, FW_ERR_NOMEM, "bus: publisher");
-    const fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER};
+    const fw_socket_opts opts = {.type = ZMQ_SUB, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER, .no_heartbeats = true};
     FW_TRY(fw_socket_open(&s->live, in->bus, &opts, endpoint, err));
     if (zmq_setsockopt(s->live.zmq, ZMQ_SUBSCRIBE, "", 0) != 0)      /* numbers count over all topics */
         return fw_fail(err, FW_ERR_BUS, "bus: %s: cannot subscribe: %s", endpoint, zmq_strerror(zmq_errno()));
@@ -108,7 +108,7 @@ static bool adopt(fw_source *s, const fw_stream *stream)
     s->position = p;
     s->has_status = s->ended = s->asked = s->eager = false;
     s->target = s->reported_given = s->reported_committed = 0;
-    s->info.lost = s->info.before = s->info.duplicates = 0;
+    s->info.highest = s->info.lost = s->info.before = s->info.duplicates = 0;
     drop_waiting(s);
     return true;
 }
@@ -208,7 +208,7 @@ static bool open_ask(fw_source *s, uint32_t port)
     else snprintf(endpoint, sizeof endpoint, "%s.replay", live);
     fw_socket_close(&s->ask, 0);
     s->asked = false;
-    const fw_socket_opts opts = {.type = ZMQ_DEALER, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER};
+    const fw_socket_opts opts = {.type = ZMQ_DEALER, .high_water = QUEUED_MESSAGES, .max_message = FW_BUS_MAX_MESSAGE, .side = FW_SIDE_READER, .no_heartbeats = true};
     if (fw_socket_open(&s->ask, s->inbox->bus, &opts, endpoint, NULL) < 0) return false;
     if (fw_socket_connect(&s->ask, endpoint, NULL) < 0) {
         fw_socket_close(&s->ask, 0);
@@ -237,7 +237,7 @@ static void take_counts(fw_source *s, const fw_frame_status *f)
     s->info.spooled = f->spooled;
     memcpy(s->info.dropped, f->dropped, sizeof f->dropped);
     memcpy(s->info.name, f->name, sizeof s->info.name);
-    s->info.highest = f->highest;
+    s->info.highest = FW_MAX(s->info.highest, f->highest);      /* it may have waited while we asked for later ones */
     s->info.adds_up = f->produced == f->delivered + f->spooled + dropped && f->highest + f->dropped[FW_DROP_QUEUE] == f->produced;
     if (!s->info.adds_up) refuse(s, REFUSED_COUNTS, "what it says it produced is not what it delivered, has in its spool and dropped");
 }
@@ -255,7 +255,7 @@ static void take_status(fw_source *s, const fw_header *h, zmq_msg_t *payload, bo
         p->given = p->committed = s->info.before = f.first - 1;
         p->known = true;
     }
-    if (f.highest < p->given) refuse(s, REFUSED_BEHIND, "its numbers are behind what has been seen of its stream; an old copy of a spool, give it a new folder");
+    if ((h->flags & FW_FRAME_AHEAD) != 0) refuse(s, REFUSED_BEHIND, "its numbers are behind what has been seen of its stream; an old copy of a spool, give it a new folder");
     if (live) {
         s->target = FW_MAX(s->target, f.highest);              /* what it has published until now came past us before this */
         take_state(s, f.state);
@@ -303,7 +303,7 @@ static fw_status take_one(fw_source *s, bool live, bool *got, uint64_t *sequence
         s->info.refused++;
     } else if (good && memcmp(&s->position->stream, &h.stream, sizeof h.stream) == 0) {      /* an answer may be one of the publisher before */
         s->heard = fw_mono_now();
-        if (!live) s->unanswered = 0;
+        if (!live) s->unanswered = 0, s->may_not_ask = false;
         s->position->heard = s->heard;
         if (h.kind == FW_FRAME_DATA) *got = take_data(s, &h, &frame[0], &frame[2], live);
         else if (h.kind == FW_FRAME_STATUS) take_status(s, &h, &frame[2], live);
@@ -343,7 +343,7 @@ static bool missing(const fw_source *s, uint64_t *from, uint64_t *until)
 static void send_request(fw_source *s, fw_mono now)
 {
     const fw_position *p = s->position;
-    fw_frame_request r = {.stream = p->stream, .received = p->given, .acknowledged = p->committed, .messages = ASKED_MESSAGES, .bytes = ASKED_BYTES};
+    fw_frame_request r = {.stream = p->stream, .received = p->given, .acknowledged = p->committed, .before = s->info.before, .messages = ASKED_MESSAGES, .bytes = ASKED_BYTES};
     char bytes[FW_REQUEST_BYTES];
     uint64_t from, until;
     memcpy(r.name, s->inbox->name, sizeof r.name);
@@ -360,23 +360,42 @@ static void send_request(fw_source *s, fw_mono now)
     s->answer_by = fw_mono_after(now, ANSWER_S);
 }
 
-static void notice_silence(fw_source *s, fw_mono now)
+/** What is missing will not come: what waits behind it is given. */
+static void give_up(fw_source *s, const char *why)
 {
-    if (s->heard.ns == 0 || fw_mono_seconds(s->heard, now) < SILENT_S) return;
-    if (!s->ended && s->has_status) fw_source_notice(s, FW_INBOX_SILENT, 0, 0, NULL);
-    s->heard = (fw_mono){0};
-    s->has_status = s->asked = false;
+    uint64_t from, until;
+    s->asked = false;
+    if (s->position == NULL || !s->position->known || !missing(s, &from, &until)) return;
+    s->info.lost += until - from + 1;
+    fw_source_notice(s, FW_INBOX_LOST, from, until, why);
+    s->position->given = until;
 }
 
 /** It may not be let in to ask, or the address may not be reached from here: without a name there is nothing to wait for. */
 static void note_unanswered(fw_source *s)
 {
-    uint64_t from, until;
     s->asked = false;
-    if (++s->unanswered < GIVE_UP || s->inbox->name[0] != '\0' || !missing(s, &from, &until)) return;
-    s->info.lost += until - from + 1;
-    fw_source_notice(s, FW_INBOX_LOST, from, until, "the publisher does not answer");
-    s->position->given = until;
+    if (++s->unanswered >= GIVE_UP && s->inbox->name[0] == '\0') give_up(s, "the publisher does not answer");
+}
+
+/** A publisher that does not let us in, or is not whom it should be, is asked again each second, and told of once. */
+static void look_for_trouble(fw_source *s)
+{
+    if (fw_socket_tend(&s->live, s->trouble[0])) fw_source_notice(s, FW_INBOX_REFUSED, 0, 0, s->trouble[0]);
+    if (s->ask.zmq != NULL && fw_socket_tend(&s->ask, s->trouble[1])) {
+        fw_source_notice(s, FW_INBOX_REFUSED, 0, 0, s->trouble[1]);
+        s->may_not_ask = true;
+    }
+    if (s->may_not_ask) give_up(s, "this reader may not ask for it again");
+}
+
+static void notice_silence(fw_source *s, fw_mono now)
+{
+    if (s->heard.ns == 0 || fw_mono_seconds(s->heard, now) < SILENT_S) return;
+    if (!s->ended && s->has_status) fw_source_notice(s, FW_INBOX_SILENT, 0, 0, NULL);
+    if (s->inbox->name[0] == '\0') give_up(s, "the publisher is gone");
+    s->heard = (fw_mono){0};
+    s->has_status = s->asked = false;
 }
 
 void fw_source_tick(fw_source *s, fw_mono now)
@@ -384,6 +403,7 @@ void fw_source_tick(fw_source *s, fw_mono now)
     const fw_position *p = s->position;
     uint64_t from, until;
     notice_silence(s, now);
+    look_for_trouble(s);
     if (s->asked && fw_mono_seconds(s->answer_by, now) > 0) note_unanswered(s);
     if (p == NULL || !p->known || s->ask.zmq == NULL || s->heard.ns == 0) return;
     const double since = s->report_at.ns == 0 ? 1e9 : fw_mono_seconds(s->report_at, now);

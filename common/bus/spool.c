@@ -83,14 +83,33 @@ void fw_spool_settle(fw_spool *s, uint64_t upto)
         h->first = upto + 1;
         break;
     }
-    memmove(s->holes, s->holes + gone, (s->n_holes - gone) * sizeof *s->holes);
+    if (gone > 0) memmove(s->holes, s->holes + gone, (s->n_holes - gone) * sizeof *s->holes);
     s->n_holes -= gone;
     s->ledger.entry.released = upto;
+}
+
+uint64_t fw_spool_undecided(const fw_spool *s)
+{
+    const uint64_t released = s->ledger.entry.released, evicted = s->ledger.entry.evicted;
+    return evicted > released ? evicted - released - fw_spool_missing(s, released + 1, evicted) : 0;
+}
+
+/** What readers were told is gone, for the next process. */
+static void note_gone(fw_spool *s)
+{
+    fw_ledger_entry *e = &s->ledger.entry;
+    e->n_gone = 0;
+    for (size_t i = 0; i < s->n_holes; i++) {
+        if (s->holes[i].why != FW_DROP_FULL) continue;
+        if (e->n_gone < FW_LEDGER_GONE) e->gone[e->n_gone++] = (fw_gone){s->holes[i].first, s->holes[i].last};
+        else e->gone[FW_LEDGER_GONE - 1].last = s->holes[i].last;
+    }
 }
 
 void fw_spool_save(fw_spool *s)
 {
     fw_error err = {0};
+    note_gone(s);
     if (fw_ledger_save(&s->ledger, &err) < 0 && !s->failing) fw_spool_say(s, "%s", err.text);
 }
 
@@ -108,11 +127,14 @@ void fw_spool_remove_released(fw_spool *s)
     while (s->n_segments > 1 && s->segments[0].last <= s->ledger.entry.released) fw_spool_remove(s, 0);
 }
 
-/** The oldest segment goes; what of it is not yet released is dropped. There is another one. */
+/** The oldest segment goes; what of it is not yet released is dropped, or with readers that may have it, undecided. There is another one. */
 static void drop_oldest(fw_spool *s, fw_drop why)
 {
     const uint64_t last = s->segments[0].last, released = s->ledger.entry.released;
-    if (last > released) {
+    if (last > released && why == FW_DROP_FULL && s->ledger.entry.n_readers > 0) {
+        s->ledger.entry.evicted = last;
+        fw_spool_save(s);
+    } else if (last > released) {
         s->ledger.entry.dropped[why] += last - released - fw_spool_missing(s, released + 1, last);
         fw_spool_settle(s, last);
         fw_spool_save(s);

@@ -5,7 +5,7 @@
  *      FOLDER/00000000000000000001.seg   segments of checksummed records (record.h), named by the number of their first one
  *
  *  What fw_spool_write has written survives the process, what fw_spool_sync has synced the machine. Numbers are never given twice.
- *  produced = delivered + spooled + dropped, each message in one of them. Over the cap the oldest segment goes, and what nobody has is dropped.
+ *  produced = delivered + spooled + dropped, each message in one of them. Over the cap the oldest segment goes; what a known reader does not have of it is dropped.
  *  A damaged record is found by its checksum, named, passed over and counted; a torn end is cut off. When the disk fails or is full, it goes on in
  *  memory, within a bound, says so, and moves what it has to the disk when that works again. Without a folder all is in memory.
  *  Not thread-safe: one owner. Calls may wait for the disk. */
@@ -66,6 +66,8 @@ fw_status fw_spool_next(fw_spool *s, fw_record *out, uint64_t from, fw_error *er
  *  A reader that was silent for 7 days is forgotten when the spool is opened, or when there is no room for a new one.
  *  FW_END: no room. FW_ERR_ARG: the name is none, or no such number was given out. */
 fw_status fw_spool_acknowledge(fw_spool *s, const char *name, uint64_t upto, fw_error *err);
+/** A known reader does not have these numbers, and is told that they can't be had: those that left over the cap are dropped. */
+fw_status fw_spool_gone(fw_spool *s, uint64_t first, uint64_t last, fw_error *err);
 bool      fw_reader_name_valid(const char *name);
 const fw_spool_reader *fw_spool_readers(const fw_spool *s, size_t *n);
 

@@ -123,7 +123,7 @@ static fw_status load_segments(fw_spool *s, findings *f, bool ledger_found, fw_e
 static uint64_t last_given(const fw_spool *s, uint64_t found, bool ledger_found)
 {
     const fw_ledger_entry *e = &s->ledger.entry;
-    uint64_t last = FW_MAX(found, e->released);
+    uint64_t last = FW_MAX(found, FW_MAX(e->released, FW_MIN(e->evicted, FW_BUS_MAX_SEQUENCE)));
     for (size_t i = 0; i < e->n_readers; i++) last = FW_MAX(last, FW_MIN(e->readers[i].acknowledged, FW_BUS_MAX_SEQUENCE));
     if (!ledger_found) return s->n_segments > 0 ? FW_MIN(last + FW_LEDGER_RESERVE, FW_BUS_MAX_SEQUENCE) : last;
     if (e->highest > 0) return FW_MAX(last, e->highest);
@@ -141,8 +141,10 @@ static fw_status lost(fw_spool *s, uint64_t first, uint64_t last, size_t *said, 
 /** Numbers between the records that are there. */
 static fw_status find_holes(fw_spool *s, fw_error *err)
 {
-    uint64_t expected = s->ledger.entry.released + 1;
+    const fw_ledger_entry *e = &s->ledger.entry;
+    uint64_t expected = FW_MAX(e->released, e->evicted) + 1;
     size_t said = 0;
+    for (size_t i = 0; i < e->n_gone; i++) FW_TRY(fw_spool_add_hole(s, e->gone[i].first, FW_MIN(e->gone[i].last, e->evicted), FW_DROP_FULL, err));
     for (size_t i = 0; i < s->n_segments; i++) {
         for (size_t b = 0; b < s->segments[i].n_blocks; b++) {
             FW_TRY(lost(s, expected, s->segments[i].blocks[b].first - 1, &said, err));
@@ -162,6 +164,11 @@ static void forget_silent_readers(fw_spool *s)
         else fw_spool_say(s, "%s: the reader %s was not heard for 7 days; nothing is kept for it any more", s->folder, e->readers[i].name);
     }
     e->n_readers = kept;
+    if (kept == 0 && e->evicted > e->released) {           /* nobody is left who could have them */
+        fw_error why = {0};
+        if (fw_spool_add_hole(s, e->released + 1, e->evicted, FW_DROP_FULL, &why) < 0) fw_spool_say(s, "%s", why.text);
+        else fw_spool_settle(s, e->evicted);
+    }
 }
 
 static fw_status take_up(fw_spool *s, fw_error *err)

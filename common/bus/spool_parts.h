@@ -31,6 +31,8 @@ fw_status fw_spool_add_hole(fw_spool *s, uint64_t first, uint64_t last, fw_drop 
 uint64_t  fw_spool_missing(const fw_spool *s, uint64_t first, uint64_t last);      /* numbers in holes */
 /** Numbers up to here are done with; holes among them come to their accounts. */
 void      fw_spool_settle(fw_spool *s, uint64_t upto);
+/** Numbers up to `evicted` that no reader was told of: dropped, unless all that are known acknowledge them. */
+uint64_t  fw_spool_undecided(const fw_spool *s);
 void      fw_spool_save(fw_spool *s);                    /* the ledger */
 /** A new segment for the numbers from `first` on: on the disk, or when that fails in memory. */
 fw_status fw_spool_begin(fw_spool *s, uint64_t first, fw_error *err);

@@ -138,6 +138,16 @@ fw_status fw_spool_acknowledge(fw_spool *s, const char *name, uint64_t upto, fw_
     return FW_OK;
 }
 
+fw_status fw_spool_gone(fw_spool *s, uint64_t first, uint64_t last, fw_error *err)
+{
+    const size_t before = s->n_holes;
+    last = FW_MIN(last, s->ledger.entry.evicted);
+    if (first > last || last <= s->ledger.entry.released) return FW_OK;
+    FW_TRY(fw_spool_add_hole(s, first, last, FW_DROP_FULL, err));
+    if (s->n_holes != before) fw_spool_save(s);
+    return FW_OK;
+}
+
 const fw_spool_reader *fw_spool_readers(const fw_spool *s, size_t *n)
 {
     *n = (size_t)s->ledger.entry.n_readers;
@@ -166,13 +176,14 @@ fw_spool_counts fw_spool_count(const fw_spool *s)
     const fw_ledger_entry *e = &s->ledger.entry;
     fw_spool_counts c = {.produced = s->highest + e->dropped[FW_DROP_QUEUE], .highest = s->highest, .first = first_held(s), .bytes = s->pending.len,
                          .segments = s->n_segments, .failing = s->failing};
-    const uint64_t missing = fw_spool_missing(s, e->released + 1, s->highest);
+    const uint64_t missing = fw_spool_missing(s, e->released + 1, s->highest), undecided = fw_spool_undecided(s);
     memcpy(c.dropped, e->dropped, sizeof c.dropped);
     c.delivered = e->released;
     for (size_t i = 0; i < FW_N_DROPS; i++)
         if (i != FW_DROP_QUEUE) c.delivered -= e->dropped[i];
     for (size_t i = 0; i < s->n_holes; i++) c.dropped[s->holes[i].why] += s->holes[i].last - s->holes[i].first + 1;
-    c.spooled = s->highest - e->released - missing;
+    c.dropped[FW_DROP_FULL] += undecided;
+    c.spooled = s->highest - e->released - missing - undecided;
     for (size_t i = 0; i < s->n_segments; i++) c.bytes += s->segments[i].size;
     return c;
 }

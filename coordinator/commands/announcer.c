@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/bus/outbox.h"
 #include "common/core/log.h"
 
 #define LINGER_MS 2000
@@ -9,7 +10,7 @@
 struct coord_announcer {
     const char *project;
     fw_bus *bus;
-    fw_publisher *publisher;
+    fw_outbox *outbox;                 /* in memory: progress that nobody takes is of no use later */
     fw_telemetry *telemetry;
 };
 
@@ -21,11 +22,11 @@ coord_announcer *coord_announcer_open(const char *endpoint, const fw_bus_identit
     a->project = project;
     fw_status s = fw_bus_create(&a->bus, &err);
     if (s == FW_OK) s = fw_bus_secure(a->bus, identity, &err);
-    if (s == FW_OK) s = fw_publisher_create(&a->publisher, a->bus, endpoint, NULL, &err);
+    if (s == FW_OK) s = fw_outbox_open(&a->outbox, a->bus, endpoint, NULL, &err);
     if (s == FW_OK) s = fw_telemetry_create(&a->telemetry, &err);
     if (s == FW_OK) return a;
     fw_log_warn("progress is not published: %s", err.text);
-    fw_publisher_destroy(&a->publisher);
+    fw_outbox_destroy(&a->outbox);
     coord_announcer_close(&a);
     return NULL;
 }
@@ -34,7 +35,7 @@ void coord_announcer_close(coord_announcer **announcer)
 {
     coord_announcer *a = *announcer;
     if (a == NULL) return;
-    if (a->publisher != NULL) fw_publisher_close(&a->publisher, LINGER_MS, NULL);
+    fw_outbox_close(&a->outbox, LINGER_MS, NULL, NULL);
     fw_telemetry_destroy(&a->telemetry);
     fw_bus_destroy(&a->bus);
     free(a);
@@ -51,10 +52,10 @@ void coord_announce(coord_announcer *a, fw_progress p, bool last)
     fw_text_format(&topic, FW_TOPIC_PROGRESS "%s", a->project);
     fw_status s = fw_text_check(&topic, &err);
     if (s == FW_OK) s = fw_telemetry_progress(a->telemetry, &out, topic.data, &p, &err);
-    if (s == FW_OK) s = fw_publisher_send(a->publisher, topic.data, out.data, out.len, &err);
+    if (s == FW_OK) s = fw_outbox_put(a->outbox, topic.data, out.data, out.len, &err);
     if (s == FW_OK && last) {
         s = fw_telemetry_end(a->telemetry, &out, topic.data, &err);
-        if (s == FW_OK) s = fw_publisher_send(a->publisher, topic.data, out.data, out.len, &err);
+        if (s == FW_OK) s = fw_outbox_put(a->outbox, topic.data, out.data, out.len, &err);
     }
     if (s != FW_OK) fw_log_warn("a progress event was not published: %s", err.text);
 }

@@ -89,19 +89,36 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-static void print_result(const fw_answer *a, const char *output, const char *bus)
+static void print_telemetry(const fw_answer *a, const char *bus, const char *spool)
+{
+    const double spooled = fw_answer_value(a, "spooled", 0.0), dropped = fw_answer_value(a, "dropped", 0.0);
+    fw_log_info("published %.0f predictions in %.0f messages on %s: %.0f delivered, %.0f spooled, %.0f dropped", fw_answer_value(a, "published", 0.0),
+                fw_answer_value(a, "messages", 0.0), bus, fw_answer_value(a, "delivered", 0.0), spooled, dropped);
+    if (spooled > 0) fw_log_info("%s keeps %.0f messages for the monitor, until it takes them from the next publisher on it", spool, spooled);
+    if (dropped > 0) fw_log_warn("%.0f messages were dropped: no monitor took them, and they did not fit or were not to be kept (--spool)", dropped);
+}
+
+static void print_result(const fw_answer *a, const char *output)
 {
     const double rows = fw_answer_value(a, "rows", 0.0), seconds = fw_answer_value(a, "seconds", 0.0);
     fw_log_info("scored %.0f rows in %.2f s on %u rank%s (%.0f rows/s)", rows, seconds, a->ranks, a->ranks == 1 ? "" : "s", seconds > 0.0 ? rows / seconds : 0.0);
     fw_log_info("missing cells %.0f, unseen categories %.0f, bad rows left out %.0f", fw_answer_value(a, "missing", 0.0), fw_answer_value(a, "unseen", 0.0),
                 fw_answer_value(a, "bad", 0.0));
     if (output[0] != '\0') fw_log_info("written: %s", output);
-    if (bus != NULL)
-        fw_log_info("published %.0f predictions on %s: %.0f dropped, %.0f while nobody listened", fw_answer_value(a, "published", 0.0), bus,
-                    fw_answer_value(a, "dropped", 0.0), fw_answer_value(a, "unheard", 0.0));
 }
 
-static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, const fw_bus_identity *identity, fw_error *err)
+/* Where what no monitor has acknowledged is kept: --spool, else in the current folder, under the name of the model; "" for "none". */
+static fw_status choose_spool(char **out, const coord_call *call, const char *model_name, fw_error *err)
+{
+    const char *wanted = coord_option_value(call, "spool");
+    if (wanted != NULL) return fw_copy_text(out, strcmp(wanted, "none") == 0 ? "" : wanted, err);
+    if (asprintf(out, "%s.spool", model_name) < 0) return fw_fail(err, FW_ERR_NOMEM, "score: a name");
+    for (char *c = *out; *c != '\0'; c++)
+        if (*c == '/') *c = '-';
+    return FW_OK;
+}
+
+static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, char *spool, const fw_bus_identity *identity, fw_error *err)
 {
     const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus");
     double readers = 0.0, wait_s = 0.0, piece = 0.0;
@@ -118,10 +135,12 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     fw_order load = {.kind = FW_ORDER_LOAD_MODEL, .path = (char *)model_path};
     fw_order score = {.kind = FW_ORDER_SCORE, .project = yaml, .directory = (char *)".", .dataset = (char *)(is_dataset ? input : ""),
                       .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus, .keys = (char *)identity->keys, .insecure = identity->insecure,
+                      .spool = spool,
                       .wait_readers = (uint32_t)readers, .wait_s = wait_s, .piece_rows = (uint64_t)piece, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
     FW_TRY(coord_group_order(call->group, &load, NULL, NULL, NULL, err));
     FW_TRY(coord_group_order(call->group, &score, coord_print_notes, NULL, &a, err));
-    print_result(a, output, bus);
+    print_result(a, output);
+    if (bus != NULL) print_telemetry(a, bus, spool);
     return FW_OK;
 }
 
@@ -139,6 +158,7 @@ static fw_status run(coord_call *call, fw_error *err)
 {
     FW_FREE char *model_path = NULL;
     FW_FREE char *yaml = NULL;
+    FW_FREE char *spool = NULL;
     FW_AUTO(fw_model) *m = NULL;
     coord_access access;
     const char *input = call->positional[1];
@@ -151,7 +171,8 @@ static fw_status run(coord_call *call, fw_error *err)
     if (coord_option_set(call, "split") && !is_dataset) return fw_fail(err, FW_ERR_CONFIG, "score: --split goes with a dataset; %s is a table", input);
     if (coord_option_set(call, "no-header") && !coord_option_set(call, "columns")) return columns_wanted(m, err);
     FW_TRY(scoring_project(&yaml, call, m, input, err));
-    return send_score(call, model_path, yaml, input, is_dataset, &access.identity, err);
+    FW_TRY(choose_spool(&spool, call, m->name, err));
+    return send_score(call, model_path, yaml, input, is_dataset, spool, &access.identity, err);
 }
 
 static const coord_option options[] = {
@@ -166,6 +187,7 @@ static const coord_option options[] = {
     {"piece-rows", 0, "N", "rows predicted at a time (default: 1024); the output does not depend on it"},
     {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
     COORD_ACCESS_OPTIONS,
+    {"spool", 0, "FOLDER|none", "what is published stays there until the monitor has taken it, up to 1 GiB (default: <model>.spool here)"},
     {"wait-subscribers", 0, "N", "begin when N subscribers are there"},
     {"wait-seconds", 0, "S", "how long to wait for them (default: 30)"},
 };

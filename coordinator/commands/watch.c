@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/bus/bus.h"
+#include "common/bus/inbox.h"
 #include "common/core/clock.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
@@ -14,23 +14,20 @@
 #include "common/project/project.h"
 #include "coordinator/commands/access.h"
 #include "coordinator/commands/command.h"
-#include "proto/numbering.h"
 #include "proto/telemetry.h"
 
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
 #define LOOK_UP_S        0.2       /* how soon a signal is noticed */
-#define MAX_STREAMS      1000
 #define FOREVER_S        1e9
 
 typedef struct watch {
-    fw_subscriber *subscriber;
-    fw_numbering *numbering;
+    fw_inbox *inbox;
     fw_text line;
     uint64_t wanted, printed;      /* predictions; wanted 0: no limit */
     bool until_end, ended;
     bool background;               /* models and summaries are shown too: the topic names them */
     bool reader_gone;              /* of standard output: "| head" has seen enough */
-    uint64_t missing, malformed;
+    uint64_t lost, malformed;
     fw_mono deadline;
 } watch;
 
@@ -233,53 +230,51 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         FW_TRY(print_line(w, err));
         break;
     case FW_TELEMETRY_END:
-        w->ended = true;
         break;
     }
     return fflush(stdout) == 0 ? FW_OK : output_failed(w, err);
 }
 
-/** Whether it is to be printed: a repeated number isn't, a skipped one is told. Beyond the limit of streams nothing is known of the numbering. */
-static fw_status number(bool *print, watch *w, const char *topic, const fw_telemetry_batch *b, fw_error *err)
-{
-    fw_arrival arrival = FW_ARRIVAL_REFUSED;
-    uint64_t missing = 0, before = 0;
-    FW_TRY(fw_numbering_take(&arrival, &missing, &before, w->numbering, b->publisher, topic, b->sequence, b->kind == FW_TELEMETRY_END, fw_mono_now(), err));
-    if (missing > 0) fw_log_warn("%s: %llu batches were lost before number %llu", topic, (unsigned long long)missing, (unsigned long long)b->sequence);
-    w->missing += missing;
-    *print = arrival != FW_ARRIVAL_DUPLICATE;
-    return FW_OK;
-}
-
-static fw_status take_message(watch *w, const char *topic, const void *bytes, size_t len, fw_error *err)
+static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     FW_AUTO(fw_telemetry_batch) *b = NULL;
     fw_error why = {0};
-    fw_status status = fw_telemetry_decode(&b, topic, bytes, len, &why);
+    fw_status status = fw_telemetry_decode(&b, e->topic, e->payload, e->len, &why);
     if (status == FW_ERR_FORMAT) {
         if (w->malformed++ == 0) fw_log_warn("a message was refused: %s", why.text);
         return FW_OK;
     }
     if (status < 0) return fw_fail(err, status, "%s", why.text);
-    bool print = false;
-    FW_TRY(number(&print, w, topic, b, err));
-    return print ? print_batch(w, b, err) : FW_OK;
+    return print_batch(w, b, err);
+}
+
+static fw_status take_event(watch *w, const fw_inbox_event *e, fw_error *err)
+{
+    const fw_inbox_publisher *p = e->publisher;
+    switch (e->kind) {
+    case FW_INBOX_MESSAGE: return take_message(w, e, err);
+    case FW_INBOX_FOUND: break;
+    case FW_INBOX_SILENT: fw_log_warn("the publisher %s is not heard any more", p->name); break;
+    case FW_INBOX_ENDED: w->ended = true; break;
+    case FW_INBOX_LOST:
+        w->lost += e->last - e->first + 1;
+        fw_log_warn("messages %llu to %llu of %s are lost", (unsigned long long)e->first, (unsigned long long)e->last, p->name);
+        break;
+    case FW_INBOX_REFUSED: fw_log_warn("publisher %s at %s: %s", p->name, p->endpoint, e->why); break;
+    }
+    return FW_OK;
 }
 
 static fw_status follow(watch *w, fw_error *err)
 {
     while (stop_asked == 0 && !enough(w) && !(w->until_end && w->ended) && !fw_mono_passed(w->deadline)) {
-        const char *topic = NULL;
-        const void *bytes = NULL;
-        size_t len = 0;
+        fw_inbox_event e;
         fw_mono look_up = fw_mono_after(fw_mono_now(), LOOK_UP_S);
         if (w->deadline.ns < look_up.ns) look_up = w->deadline;
-        fw_status status = fw_subscriber_receive(w->subscriber, &topic, &bytes, &len, look_up, err);
-        const char *trouble = fw_subscriber_trouble(w->subscriber);
-        if (trouble != NULL) fw_log_warn("%s", trouble);
+        fw_status status = fw_inbox_receive(w->inbox, &e, look_up, err);
         if (status == FW_ERR_TIMEOUT) continue;
         FW_TRY(status);
-        FW_TRY(take_message(w, topic, bytes, len, err));
+        FW_TRY(take_event(w, &e, err));
     }
     return FW_OK;
 }
@@ -340,25 +335,23 @@ static fw_status run_watch(coord_call *call, fw_error *err)
 {
     FW_AUTO(fw_project) *project = NULL;
     FW_AUTO(fw_bus) *bus = NULL;
-    FW_AUTO(fw_subscriber) *subscriber = NULL;
-    FW_AUTO(fw_numbering) *numbering = NULL;
+    FW_AUTO(fw_inbox) *inbox = NULL;
     watch w = {0};
     const char *endpoint = NULL;
     FW_TRY(read_limits(&w, call, err));
     FW_TRY(choose_endpoint(&endpoint, &project, call, err));
     FW_TRY(fw_bus_create(&bus, err));
     FW_TRY(make_secure(bus, call, project, endpoint, err));
-    FW_TRY(fw_subscriber_create(&subscriber, bus, endpoint, coord_option_value(call, "topic"), err));
-    FW_TRY(fw_numbering_create(&numbering, MAX_STREAMS, err));
+    FW_TRY(fw_inbox_create(&inbox, bus, &(fw_inbox_opts){.topic_prefix = coord_option_value(call, "topic")}, err));
+    FW_TRY(fw_inbox_connect(inbox, endpoint, err));
     catch_signals();
     fw_log_info("listening to %s", endpoint);
-    w.subscriber = subscriber;
-    w.numbering = numbering;
+    w.inbox = inbox;
     fw_status status = follow(&w, err);
     fw_text_destroy(&w.line);
-    uint64_t malformed = w.malformed + fw_subscriber_skipped(subscriber);
-    if (w.missing > 0 || malformed > 0)
-        fw_log_warn("%llu batches were lost, %llu messages were malformed", (unsigned long long)w.missing, (unsigned long long)malformed);
+    const uint64_t malformed = w.malformed + fw_inbox_publisher_at(inbox, 0)->garbage;
+    if (w.lost > 0 || malformed > 0)
+        fw_log_warn("%llu messages were lost, %llu were malformed", (unsigned long long)w.lost, (unsigned long long)malformed);
     return status;
 }
 
@@ -375,7 +368,8 @@ const coord_command coord_command_watch = {
     .arguments = "[ENDPOINT | FILE [key=value ...]]",
     .summary = "print a stream of predictions and progress, a JSON object a line",
     .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction and each\n"
-                   "progress event as one JSON object a line. It may be started before the publisher. Lost batches are told on stderr.\n"
+                   "progress event as one JSON object a line, also those before it came that are still in the publisher's spool. It may be\n"
+                   "started before the publisher. Lost messages are told on stderr.\n"
                    "Ends with exit code 0 on SIGINT and SIGTERM.\n"
                    "\n"
                    "  flywheel watch callcenter.yaml\n"

@@ -10,13 +10,18 @@ standard output, and at the end one line of counts on standard error:
 
 What a subscriber has to know:
 
-* A message has two frames: the topic ("prediction/<model>" or
-  "progress/<project>") and one TelemetryBatch, described in telemetry.proto.
-* A publisher has a random name and numbers its batches 1, 2, 3, ... on each
-  topic. A number that is skipped is a batch that was lost; a number that was
-  seen before is a repetition.
-* Delivery is at most once: what was published before the subscriber came, or
-  while it was away, is not sent again.
+* A message has three frames: the topic ("prediction/<model>" or
+  "progress/<project>"), a header of 32 bytes, and one TelemetryBatch, described
+  in telemetry.proto.
+* The header is, little-endian: the magic "FWB1", 4 bytes of which the lowest
+  is the kind (0: a message; others are between flywheel's own programs), 16
+  bytes that name the publisher's stream, and the number of the message in it,
+  8 bytes. Numbers are 1, 2, 3, ... over all topics, so this program subscribes
+  to all and chooses itself. A number that is skipped is a message that was
+  lost; a number that was seen before is a repetition.
+* This program reads what is live: what was published before it came, or while
+  it was away, it does not ask for. `flywheel watch` and `flywheel-monitor` do
+  (common/bus/frames.h has how).
 
 * With keys (CURVE) a subscriber knows the publisher's public key and has a pair
   of its own, whose public key the publisher allows. `flywheel keys` makes the
@@ -32,6 +37,7 @@ import importlib
 import json
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -44,6 +50,8 @@ from zmq.utils.monitor import recv_monitor_message
 DEFAULT_PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto" / "telemetry.proto"
 QUEUE_MESSAGES = 100_000      # what may wait here while we are busy; a full queue costs messages
 MAX_MESSAGE_BYTES = 16 << 20  # larger ones are refused
+HEADER = struct.Struct("<4sI16sQ")
+MESSAGE = 0                   # the kind that is for us
 
 
 def compile_proto(proto):
@@ -67,14 +75,14 @@ def use_keys(socket, folder):
     socket.curve_secretkey = secret
 
 
-def open_socket(endpoint, topic, keys):
+def open_socket(endpoint, keys):
     socket = zmq.Context.instance().socket(zmq.SUB)
     socket.set(zmq.RCVHWM, QUEUE_MESSAGES)
     socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     socket.set(zmq.HEARTBEAT_IVL, 1000)      # ms: a cut line is noticed ...
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)  # ... and opened again
     socket.set(zmq.LINGER, 0)
-    socket.set_string(zmq.SUBSCRIBE, topic)
+    socket.set_string(zmq.SUBSCRIBE, "")
     if keys:
         use_keys(socket, keys)
     refusals = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
@@ -97,21 +105,20 @@ def receive(socket, refusals):
 
 
 class Numbering:
-    """The last number of each publisher and topic."""
+    """The last number of each publisher's stream."""
 
     def __init__(self):
         self.last = {}
         self.missing = 0
         self.repeated = 0
 
-    def is_new(self, topic, batch):
-        stream = (batch.publisher, topic)
-        last = self.last.get(stream, batch.sequence - 1)
-        if batch.sequence <= last:
+    def is_new(self, stream, number):
+        last = self.last.get(stream, number - 1)
+        if number <= last:
             self.repeated += 1
             return False
-        self.missing += batch.sequence - last - 1
-        self.last[stream] = batch.sequence
+        self.missing += number - last - 1
+        self.last[stream] = number
         return True
 
 
@@ -162,12 +169,19 @@ def follow(socket, refusals, telemetry, options, counts, numbering):
     """Prints what comes, until it is enough."""
     while True:
         try:
-            topic, payload = receive(socket, refusals)
-            batch = telemetry.TelemetryBatch.FromString(payload)
-        except (ValueError, DecodeError):      # not two frames, or not a batch
+            topic, header, payload = receive(socket, refusals)
+            magic, bits, stream, number = HEADER.unpack(header)
+            if magic != b"FWB1":
+                raise ValueError("another magic")
+        except (ValueError, struct.error):     # not three frames, or not our header
             counts["malformed"] += 1
             continue
-        if not numbering.is_new(topic, batch):
+        if bits & 0xFF != MESSAGE or not numbering.is_new(stream, number) or not topic.startswith(options.topic.encode()):
+            continue
+        try:
+            batch = telemetry.TelemetryBatch.FromString(payload)
+        except DecodeError:
+            counts["malformed"] += 1
             continue
         kind = batch.WhichOneof("body")
         if kind == "predictions":
@@ -201,7 +215,7 @@ def main():
     options = parse_options()
     signal.signal(signal.SIGTERM, stop)
     telemetry = compile_proto(options.proto)
-    socket, refusals = open_socket(options.connect, options.topic, options.keys)
+    socket, refusals = open_socket(options.connect, options.keys)
     counts = {"predictions": 0, "malformed": 0}
     numbering = Numbering()
     try:
@@ -209,7 +223,7 @@ def main():
     except KeyboardInterrupt:
         pass
     sys.stdout.flush()
-    batches = f"{numbering.missing} batches missing, {numbering.repeated} repeated, {counts['malformed']} malformed"
+    batches = f"{numbering.missing} messages missing, {numbering.repeated} repeated, {counts['malformed']} malformed"
     print(f"{counts['predictions']} predictions, {batches}", file=sys.stderr)
     refusals.close()
     socket.close()

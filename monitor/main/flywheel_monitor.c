@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/fs.h"
 #include "common/core/log.h"
@@ -33,9 +34,10 @@ static void print_help(void)
     fputs("Usage: flywheel-monitor [options] [FILE.yaml]\n"
           "       flywheel-monitor alerts list|acknowledge|silence|resolve ...     see flywheel-monitor alerts --help\n"
           "\n"
-          "Subscribes to the predictions that flywheel publishes and prints one line a window and model: predictions, rate,\n"
-          "mean confidence, shares of the classes, and gaps in the numbering, which are batches that were lost on the way.\n"
-          "At a publisher's end and at its own end it prints a total for each model.\n"
+          "Takes the predictions that flywheel publishes and prints one line a window and model: predictions, rate, mean confidence,\n"
+          "shares of the classes, and gaps, which are messages that could not be had any more. What was published before it came, or\n"
+          "while it was away, it gets from the publisher's spool. At a publisher's end and at its own end it prints a total for each\n"
+          "model, and where the publisher's messages are: produced = delivered + spooled + dropped.\n"
           "\n"
           "Options:\n"
           "  --connect ENDPOINT   a publisher, e.g. tcp://host:5555; may be given again. Default: monitor.bus of FILE.yaml,\n"
@@ -50,6 +52,8 @@ static void print_help(void)
           "                       however it did. Default: monitor.store of FILE.yaml, relative to it; without either nothing is kept\n"
           "  --new-store          a store that is damaged is put aside as FILE.corrupt and a new one begun; else it is refused\n"
           "  --token FILE         what the page asks for, in a file that nobody else may read. Default: monitor.token of FILE.yaml\n"
+          "  --name NAME          by which publishers know this monitor: what is under its name they keep until it has it. Default:\n"
+          "                       monitor@HOST; give each of several on one host its own\n"
           "  --once               end with the first publisher that ends\n"
           "  --format WORD        table (default) or jsonl: one JSON object a line\n"
           "  --help, --version\n"
@@ -62,6 +66,7 @@ static void print_help(void)
 
 typedef struct arguments {
     const char *endpoints[MAX_ENDPOINTS]; size_t n_endpoints;
+    const char *name; char own_name[64];
     monitor_window_opts window;
     fw_bus_identity identity;
     bool once, jsonl;
@@ -111,6 +116,7 @@ static fw_status parse_option(arguments *a, int option, const char *value, fw_er
     case 'k': a->identity.keys = value; return *value != '\0' ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--keys names no folder");
     case 'i': a->identity.insecure = a->web.insecure = true; return FW_OK;
     case 'w': return parse_window(&a->window, value, err);
+    case 'm': a->name = value; return FW_OK;
     case 'o': a->once = true; return FW_OK;
     case 'f':
         a->jsonl = strcmp(value, "jsonl") == 0;
@@ -131,7 +137,7 @@ static fw_status parse_arguments(arguments *a, int argc, char **argv, fw_error *
 {
     static const struct option options[] = {
         {"connect", required_argument, NULL, 'c'}, {"window", required_argument, NULL, 'w'}, {"once", no_argument, NULL, 'o'},
-        {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'},
+        {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'}, {"name", required_argument, NULL, 'm'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
         {"dashboard", required_argument, NULL, 'd'}, {"store", required_argument, NULL, 's'}, {"token", required_argument, NULL, 't'},
         {"new-store", no_argument, NULL, 'n'},
@@ -204,6 +210,14 @@ static fw_status complete(arguments *a, fw_project **project, fw_error *err)
     return complete_keys(a, *project, err);
 }
 
+static void choose_name(arguments *a)
+{
+    char host[128] = {0};
+    gethostname(host, sizeof host - 1);
+    snprintf(a->own_name, sizeof a->own_name, "monitor@%.50s", host);
+    if (a->name == NULL) a->name = a->own_name;
+}
+
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};      /* without SA_RESTART: a wait is to end */
@@ -222,6 +236,7 @@ static fw_status run(int argc, char **argv, fw_error *err)
     FW_TRY(parse_arguments(&a, argc, argv, err));
     if (a.done) return FW_OK;
     FW_TRY(complete(&a, &project, err));
+    choose_name(&a);
     catch_signals();
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < a.n_endpoints; i++) fw_log_info("listening to %s", a.endpoints[i]);
@@ -229,7 +244,7 @@ static fw_status run(int argc, char **argv, fw_error *err)
         FW_TRY(monitor_web_start(&web, &a.web, err));
         fw_log_info("the page is at http://%s/", monitor_web_address(web));
     }
-    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
+    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .name = a.name, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
                          .store = a.store.path != NULL ? &a.store : NULL, .stop = &stop_asked};
     return monitor_run(&opts, err);
 }

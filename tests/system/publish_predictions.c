@@ -1,11 +1,11 @@
 /** A publisher for tests: binds a free port, prints the endpoint, waits for its readers, publishes batches whose content a reader can compute
  *  again, says its end, and prints its counts.
- *  Usage: publish_predictions READERS BATCHES ROWS_PER_BATCH [SKIP]       SKIP: the batch with this number is numbered but not sent
+ *  Usage: publish_predictions READERS BATCHES ROWS_PER_BATCH [SPOOL [CAP_BYTES]]       SPOOL: publishes first, into this folder, and waits for readers then
  *  Row r has id "id-r", label r mod 3, probabilities (label: 0.5, others 0.25). */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/bus/bus.h"
+#include "common/bus/outbox.h"
 #include "common/core/size.h"
 #include "proto/telemetry.h"
 
@@ -34,7 +34,13 @@ static fw_status pack_batch(fw_text *packed, uint64_t first, size_t n, fw_error 
     return fw_telemetry_pack_rows(packed, "callcenter", "0123456789abcdef", classes, CLASSES, rows, n, err);
 }
 
-static fw_status publish(fw_publisher *p, uint64_t batches, size_t rows, uint64_t skip, fw_error *err)
+static fw_status put(fw_outbox *o, const fw_text *batch, fw_error *err)
+{
+    FW_TRY(fw_outbox_put(o, TOPIC, batch->data, batch->len, err));
+    return fw_outbox_flush(o, fw_mono_after(fw_mono_now(), WAIT_S), err);
+}
+
+static fw_status publish(fw_outbox *o, uint64_t batches, size_t rows, fw_error *err)
 {
     FW_AUTO(fw_telemetry) *t = NULL;
     FW_AUTO(fw_text) packed = {0};
@@ -43,27 +49,38 @@ static fw_status publish(fw_publisher *p, uint64_t batches, size_t rows, uint64_
     for (uint64_t i = 0; i < batches; i++) {
         FW_TRY(pack_batch(&packed, i * rows, rows, err));
         FW_TRY(fw_telemetry_wrap(t, &batch, TOPIC, packed.data, packed.len, rows, err));
-        if (i + 1 != skip) FW_TRY(fw_publisher_send(p, TOPIC, batch.data, batch.len, err));
+        FW_TRY(put(o, &batch, err));
     }
     FW_TRY(fw_telemetry_end(t, &batch, TOPIC, err));
-    return fw_publisher_send(p, TOPIC, batch.data, batch.len, err);
+    return put(o, &batch, err);
+}
+
+static fw_status wait_for_readers(fw_outbox *o, int n, fw_error *err)
+{
+    printf("%s\n", fw_outbox_endpoint(o));
+    fflush(stdout);
+    return fw_outbox_wait(o, n, fw_mono_after(fw_mono_now(), WAIT_S), err);
 }
 
 static fw_status run(int argc, char **argv, fw_error *err)
 {
     FW_AUTO(fw_bus) *bus = NULL;
-    FW_AUTO(fw_publisher) *p = NULL;
-    if (argc < 4) return fw_fail(err, FW_ERR_CONFIG, "usage: publish_predictions READERS BATCHES ROWS_PER_BATCH [SKIP]");
+    FW_AUTO(fw_outbox) *o = NULL;
+    fw_outbox_counts c;
+    if (argc < 4) return fw_fail(err, FW_ERR_CONFIG, "usage: publish_predictions READERS BATCHES ROWS_PER_BATCH [SPOOL [CAP_BYTES]]");
+    const int readers = atoi(argv[1]);
+    const uint64_t batches = strtoull(argv[2], NULL, 10), rows = strtoull(argv[3], NULL, 10);
+    const fw_outbox_opts opts = {.spool = argc > 4 ? argv[4] : NULL, .cap_bytes = argc > 5 ? strtoull(argv[5], NULL, 10) : 0};
     FW_TRY(fw_bus_create(&bus, err));
-    FW_TRY(fw_publisher_create(&p, bus, "tcp://127.0.0.1:*", NULL, err));
-    printf("%s\n", fw_publisher_endpoint(p));
-    fflush(stdout);
-    FW_TRY(fw_publisher_wait(p, atoi(argv[1]), fw_mono_after(fw_mono_now(), WAIT_S), err));
-    FW_TRY(publish(p, strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), argc > 4 ? strtoull(argv[4], NULL, 10) : 0, err));
-    fw_publisher_counts c = fw_publisher_count(p);
-    printf("produced %llu delivered %llu unheard %llu dropped %llu\n", (unsigned long long)c.produced, (unsigned long long)c.delivered,
-           (unsigned long long)c.unheard, (unsigned long long)c.dropped);
-    return fw_publisher_close(&p, LINGER_MS, err);
+    FW_TRY(fw_outbox_open(&o, bus, "tcp://127.0.0.1:*", &opts, err));
+    if (opts.spool == NULL) FW_TRY(wait_for_readers(o, readers, err));
+    FW_TRY(publish(o, batches, rows, err));
+    if (opts.spool != NULL) FW_TRY(wait_for_readers(o, readers, err));
+    FW_TRY(fw_outbox_close(&o, LINGER_MS, &c, err));
+    const fw_spool_counts *s = &c.spool;
+    printf("produced %llu delivered %llu spooled %llu dropped %llu\n", (unsigned long long)s->produced, (unsigned long long)s->delivered,
+           (unsigned long long)s->spooled, (unsigned long long)(s->produced - s->delivered - s->spooled));
+    return FW_OK;
 }
 
 int main(int argc, char **argv)

@@ -163,14 +163,14 @@ def telemetry(program, folder, source):
         program("score", run, tables() / "adult/adult-test.csv", "-o", folder / "predictions.csv", "--bus", bus, "--wait-subscribers", "2",
                 cwd=folder, ranks=RANKS).expect(DONE)
         out, err = output_of(folder, "subscriber", subscriber)
-        assert f"{ADULT_TEST_ROWS} predictions, 0 batches missing, 0 repeated" in err, err
+        assert f"{ADULT_TEST_ROWS} predictions, 0 messages missing, 0 repeated" in err, err
         assert_each_row_once(out.splitlines(), folder / "predictions.csv")
         out, _ = output_of(folder, "monitor", monitor)
     finally:
         for process in (subscriber, monitor):
             process.kill()
             process.wait()
-    total = json.loads(out.splitlines()[-1])
+    total = next(event for event in map(json.loads, out.splitlines()) if event["event"] == "total")
     assert (total["event"], total["predictions"], total["gaps"]) == ("total", ADULT_TEST_ROWS, 0), total
 
 

@@ -1,6 +1,8 @@
 """What score writes beside its predictions: the id of each row as it stands in the table, and nothing private."""
 
 import json
+import re
+import subprocess
 
 from program import BAD_DATA, DONE, USAGE, main, small_rows
 
@@ -69,11 +71,22 @@ def a_model_judges_another_dataset_by_names(program, folder):
     program("evaluate", "p.yaml", "run", "--dataset", "nosuch.h5", cwd=folder).expect(USAGE, "nosuch.h5")
 
 
-def what_nobody_hears_is_counted(program, folder):
+def what_nobody_hears_stays_in_the_spool_and_is_counted(program, folder):
     trained(program, folder)
-    said = program("score", "run", "new.csv", "-o", "o.csv", "--bus", f"ipc://{folder}/bus", cwd=folder).expect(DONE).err
-    assert "published 3 predictions" in said and "0 dropped, 3 while nobody listened" in said, said
+    def score(*more):
+        return program("score", "run", "new.csv", "-o", "o.csv", "--bus", f"ipc://{folder}/bus", *more, cwd=folder).expect(DONE).err
+    said = score("--spool", "none")
+    n = int(re.search(r"published 3 predictions in (\d+) messages", said)[1])
+    assert n >= 2 and f"0 delivered, 0 spooled, {n} dropped" in said, said
+    said = score()
+    assert f"0 delivered, {n} spooled, 0 dropped" in said and f".spool keeps {n} messages" in said, said
+    command = [program.bin / "flywheel-monitor", "--connect", f"ipc://{folder}/bus", "--once"]
+    with (folder / "monitor.out").open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as monitor:
+        said = score("--wait-subscribers", "1")
+        assert f"{2 * n} delivered, 0 spooled, 0 dropped" in said, said
+        assert monitor.wait(60) == 0
+    assert "6 predictions, 0 gaps" in (folder / "monitor.out").read_text(), (folder / "monitor.out").read_text()
 
 
 if __name__ == "__main__":
-    main([what_nobody_hears_is_counted, ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
+    main([what_nobody_hears_stays_in_the_spool_and_is_counted, ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])

@@ -14,7 +14,6 @@
 #include "common/core/clock.h"
 #include "common/core/random.h"
 #include "common/core/size.h"
-#include "proto/numbering.h"
 #include "proto/telemetry.h"
 
 #define TOPIC FW_TOPIC_PREDICTION "adult"
@@ -57,9 +56,6 @@ static void predictions_come_back_bit_for_bit(void **state)
     int64_t before = fw_utc_now_us();
     wrap_rows(t, &out, rows, 3, classes, 3);
     FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
-    assert_string_equal(b->publisher, fw_telemetry_publisher(t));
-    assert_int_equal(strlen(b->publisher), 32);
-    assert_int_equal(b->sequence, 1);
     assert_true(b->time_us >= before && b->time_us <= fw_utc_now_us());
     assert_int_equal(b->kind, FW_TELEMETRY_PREDICTIONS);
     assert_string_equal(b->predictions.model, "adult");
@@ -138,7 +134,7 @@ static void an_alert_comes_back(void **state)
     assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_ERR_ARG);
 }
 
-static void each_topic_is_numbered_and_ends_with_its_counts(void **state)
+static void each_topic_ends_with_its_counts(void **state)
 {
     (void)state;
     FW_AUTO(fw_telemetry) *t = publisher();
@@ -147,18 +143,15 @@ static void each_topic_is_numbered_and_ends_with_its_counts(void **state)
     for (uint64_t i = 1; i <= 3; i++) {
         wrap_rows(t, &out, rows, i, classes, 3);
         FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
-        assert_int_equal(b->sequence, i);
+        assert_int_equal(b->predictions.n_rows, i);
         assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
-        assert_int_equal(fw_telemetry_wrap(t, &out, "adult", "", 0, 1, NULL), FW_ERR_ARG);      /* takes no number */
+        assert_int_equal(fw_telemetry_wrap(t, &out, "adult", "", 0, 1, NULL), FW_ERR_ARG);      /* is not counted */
     }
     assert_int_equal(fw_telemetry_end(t, &out, TOPIC, NULL), FW_OK);
     FW_AUTO(fw_telemetry_batch) *end = decode(TOPIC, &out);
     assert_int_equal(end->kind, FW_TELEMETRY_END);
-    assert_int_equal(end->sequence, 4);
     assert_int_equal(end->end.batches, 3);
     assert_int_equal(end->end.rows, 6);
-    FW_AUTO(fw_telemetry) *other = publisher();
-    assert_string_not_equal(fw_telemetry_publisher(t), fw_telemetry_publisher(other));
 }
 
 static void the_encoder_refuses_what_the_decoder_would(void **state)
@@ -222,7 +215,7 @@ static void a_full_batch_is_accepted(void **state)
 }
 
 /* Encoded by hand from telemetry.proto: tag = field * 8 + wire type (0 varint, 1 eight bytes, 2 bytes with their length, 5 four bytes). */
-#define HEADER "\x0a\x01p\x10\x01\x18\x01"      /* publisher "p", sequence 1, time 1 us */
+#define HEADER "\x18\x01"                       /* time 1 us */
 #define MODEL  "\x0a\x01m"
 typedef struct wire { const char *what, *bytes; size_t len; const char *topic; fw_status status; } wire;
 #define WIRE(what, bytes, topic, status) {what, bytes, sizeof(bytes) - 1, topic, status}
@@ -237,11 +230,8 @@ static void bytes_that_break_the_contract_are_refused(void **state)
         WIRE("text", "hello", TOPIC, FW_ERR_FORMAT),
         WIRE("cut in the middle", HEADER "\x52\x05" MODEL, TOPIC, FW_ERR_FORMAT),
         WIRE("a length beyond the end", HEADER "\x52\xff\xff\xff\xff\x0f", TOPIC, FW_ERR_FORMAT),
-        WIRE("no publisher", "\x10\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
-        WIRE("a publisher with a blank", "\x0a\x01 \x10\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
-        WIRE("no sequence", "\x0a\x01p\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
-        WIRE("sequence 2^64-1", "\x0a\x01p\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
-        WIRE("time before 1970", "\x0a\x01p\x10\x01\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("a batch of a version before, with publisher and sequence", "\x0a\x01p\x10\x01\x18\x01\x52\x03" MODEL, TOPIC, FW_OK),
+        WIRE("time before 1970", "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
         WIRE("no body", HEADER, TOPIC, FW_ERR_FORMAT),
         WIRE("no model", HEADER "\x52\x00", TOPIC, FW_ERR_FORMAT),
         WIRE("a model that is not UTF-8", HEADER "\x52\x03\x0a\x01\xff", TOPIC, FW_ERR_FORMAT),
@@ -292,7 +282,7 @@ static void what_another_encoder_wrote_is_decoded(void **state)
         fclose(file);
         FW_AUTO(fw_telemetry_batch) *b = decode(NULL, &(fw_text){.data = bytes + 1, .len = len - 1});
         assert_int_equal(b->kind, table[i].kind);
-        assert_int_equal(b->sequence, 7);
+        assert_true(b->time_us > 0);
         if (i == 0) assert_string_equal(b->predictions.classes[b->predictions.rows[1].label], "orders");
         if (i == 0) assert_true(b->predictions.rows[2].probabilities[2] == 0.25f);
         if (i == 1) assert_true(b->predictions.rows[1].value == -1.5);
@@ -329,7 +319,7 @@ static void a_small_message_may_not_become_a_large_one(void **state)
 
 static void touch(const fw_telemetry_batch *b)
 {
-    size_t sum = strlen(b->publisher);
+    size_t sum = 1;
     for (size_t i = 0; b->kind == FW_TELEMETRY_PREDICTIONS && i < b->predictions.n_rows; i++) {
         const fw_prediction *row = &b->predictions.rows[i];
         sum += strlen(row->id) + (b->predictions.n_classes > 0 ? strlen(b->predictions.classes[row->label]) : 0);
@@ -370,36 +360,6 @@ static void damaged_batches_are_refused_or_still_keep_the_limits(void **state)
     }
 }
 
-static void the_numbering_tells_new_repeated_and_missing(void **state)
-{
-    (void)state;
-    static const struct { const char *publisher, *topic; uint64_t sequence; bool last; double at_s; fw_arrival arrival; uint64_t missing, before; } table[] = {
-        {"p", "a", 1, false, 0, FW_ARRIVAL_NEW, 0, 0},
-        {"p", "a", 2, false, 0, FW_ARRIVAL_NEW, 0, 0},
-        {"p", "a", 2, false, 0, FW_ARRIVAL_DUPLICATE, 0, 0},
-        {"p", "a", 1, false, 0, FW_ARRIVAL_DUPLICATE, 0, 0},
-        {"p", "a", 5, false, 0, FW_ARRIVAL_NEW, 2, 0},
-        {"p", "b", 4, false, 0, FW_ARRIVAL_NEW, 0, 3},          /* another topic: joined late */
-        {"q", "a", 1, false, 1, FW_ARRIVAL_REFUSED, 0, 0},      /* room for two, both alive */
-        {"p", "b", 6, true, 2, FW_ARRIVAL_NEW, 1, 0},           /* ends */
-        {"q", "a", 1, false, 3, FW_ARRIVAL_NEW, 0, 0},          /* takes its place */
-        {"p", "a", 6, false, 3, FW_ARRIVAL_NEW, 0, 0},
-        {"r", "a", 1, false, 3000, FW_ARRIVAL_REFUSED, 0, 0},
-        {"r", "a", 1, false, 4000, FW_ARRIVAL_NEW, 0, 0},       /* the others are silent for more than an hour */
-    };
-    FW_AUTO(fw_numbering) *n = NULL;
-    assert_int_equal(fw_numbering_create(&n, 0, NULL), FW_ERR_ARG);
-    assert_int_equal(fw_numbering_create(&n, 2, NULL), FW_OK);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        fw_arrival arrival = FW_ARRIVAL_REFUSED;
-        uint64_t missing = 99, before = 99;
-        fw_mono now = fw_mono_after((fw_mono){0}, table[i].at_s);
-        assert_int_equal(fw_numbering_take(&arrival, &missing, &before, n, table[i].publisher, table[i].topic, table[i].sequence, table[i].last, now, NULL), FW_OK);
-        if (arrival != table[i].arrival || missing != table[i].missing || before != table[i].before)
-            fail_msg("row %zu: arrival %d, missing %llu, before %llu", i, arrival, (unsigned long long)missing, (unsigned long long)before);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,7 +367,7 @@ int main(void)
         cmocka_unit_test(regression_has_a_value_and_no_classes),
         cmocka_unit_test(progress_comes_back),
         cmocka_unit_test(an_alert_comes_back),
-        cmocka_unit_test(each_topic_is_numbered_and_ends_with_its_counts),
+        cmocka_unit_test(each_topic_ends_with_its_counts),
         cmocka_unit_test(the_encoder_refuses_what_the_decoder_would),
         cmocka_unit_test(a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was),
         cmocka_unit_test(a_full_batch_is_accepted),
@@ -415,7 +375,6 @@ int main(void)
         cmocka_unit_test(what_another_encoder_wrote_is_decoded),
         cmocka_unit_test(a_small_message_may_not_become_a_large_one),
         cmocka_unit_test(damaged_batches_are_refused_or_still_keep_the_limits),
-        cmocka_unit_test(the_numbering_tells_new_repeated_and_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

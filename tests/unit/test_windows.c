@@ -31,7 +31,7 @@ static void a_window_gives_counts_means_and_rate(void **state)
         assert_int_equal(monitor_window_due(w, at(table[i].at_s)), MONITOR_OPEN);
         monitor_window_add(w, table[i].label, table[i].confidence, 0, at(table[i].at_s));
     }
-    monitor_window_note(w, 3, 1);
+    monitor_window_note(w, 3);
     assert_int_equal(monitor_window_due(w, at(12)), MONITOR_FULL);
     monitor_summary s = monitor_window_close(w, MONITOR_FULL);
     assert_int_equal(s.number, 1);
@@ -43,7 +43,6 @@ static void a_window_gives_counts_means_and_rate(void **state)
     assert_int_equal(s.counts[1], 0);
     assert_int_equal(s.counts[2], 2);
     assert_int_equal(s.gaps, 3);
-    assert_int_equal(s.duplicates, 1);
     assert_true(monitor_window_empty(w));
 
     monitor_window_add(w, 1, 1, 0, at(13));
@@ -114,9 +113,12 @@ static monitor_intake *intake_with(heard *h, uint64_t window)
     return in;
 }
 
+static const fw_stream publisher = {{1}}, another = {{2}};
+static uint64_t taken;
+
 static void take(monitor_intake *in, const char *topic, const fw_text *bytes, double at_s)
 {
-    assert_int_equal(monitor_intake_take(in, topic, bytes->data, bytes->len, at(at_s), NULL, NULL), FW_OK);
+    assert_int_equal(monitor_intake_take(in, &publisher, ++taken, topic, bytes->data, bytes->len, at(at_s), NULL, NULL), FW_OK);
 }
 
 static void batch(fw_telemetry *t, fw_text *out, const char *topic, const char *model, size_t n, const char *const *classes, size_t n_classes)
@@ -155,13 +157,13 @@ static void every_prediction_falls_into_one_window_and_the_total(void **state)
     assert_int_equal(h.in_windows, 1830);
     assert_int_equal(h.n_totals, 1);
     assert_int_equal(h.total.predictions, 1830);
-    assert_int_equal(h.total.gaps + h.total.duplicates + h.total.late, 0);
+    assert_int_equal(h.total.gaps, 0);
     assert_int_equal(monitor_intake_count(in).ends, 1);
     monitor_intake_finish(in);
     assert_int_equal(h.n_totals, 1);                      /* given once, nothing came since */
 }
 
-static void lost_and_repeated_batches_are_counted_and_not_believed(void **state)
+static void lost_messages_and_malformed_ones_are_counted(void **state)
 {
     (void)state;
     heard h = {0};
@@ -169,11 +171,13 @@ static void lost_and_repeated_batches_are_counted_and_not_believed(void **state)
     FW_AUTO(fw_telemetry) *t = NULL;
     assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
     FW_AUTO(fw_text) bytes = {0};
-    for (int sequence = 1; sequence <= 10; sequence++) {
+    taken += 3;
+    assert_int_equal(monitor_intake_lost(in, &publisher, taken - 2, taken, NULL), FW_OK);      /* before any prediction */
+    for (int i = 1; i <= 6; i++) {
         batch(t, &bytes, TOPIC, "m", 10, yes_no, 2);
-        if (sequence <= 2 || sequence == 5 || sequence == 6) continue;      /* 1, 2: before we came; 5, 6: lost */
-        take(in, TOPIC, &bytes, sequence);
-        if (sequence == 8) take(in, TOPIC, &bytes, sequence);               /* came twice */
+        if (i == 4) taken += 2, assert_int_equal(monitor_intake_lost(in, &publisher, taken - 1, taken, NULL), FW_OK);
+        if (i == 5) assert_int_equal(monitor_intake_lost(in, &another, 1, 7, NULL), FW_OK);      /* of which no prediction was seen */
+        take(in, TOPIC, &bytes, i);
     }
     take(in, TOPIC, &(fw_text){.data = (char *)(uintptr_t) "junk", .len = 4}, 10);
     take(in, "weather/today", &bytes, 10);
@@ -181,8 +185,7 @@ static void lost_and_repeated_batches_are_counted_and_not_believed(void **state)
     assert_int_equal(h.total.predictions, 60);
     assert_int_equal(h.total.gaps, 2);
     assert_int_equal(h.gaps, 2);
-    assert_int_equal(h.total.duplicates, 1);
-    assert_int_equal(h.total.late, 2);
+    assert_int_equal(monitor_intake_count(in).gaps, 10);
     assert_int_equal(monitor_intake_count(in).malformed, 2);
 }
 
@@ -199,7 +202,7 @@ static void a_model_may_not_change_its_classes(void **state)
     take(in, TOPIC, &bytes, 0);
     batch(t, &bytes, TOPIC, "m", 10, other, 2);
     fw_error why = {0};
-    assert_int_equal(monitor_intake_take(in, TOPIC, bytes.data, bytes.len, at(0), &why, NULL), FW_OK);
+    assert_int_equal(monitor_intake_take(in, &publisher, ++taken, TOPIC, bytes.data, bytes.len, at(0), &why, NULL), FW_OK);
     assert_non_null(strstr(why.text, "classes"));
     monitor_intake_finish(in);
     assert_int_equal(h.total.predictions, 10);
@@ -240,6 +243,9 @@ static void print_one(char **text, bool jsonl)
     const monitor_summary s = {.number = 1, .predictions = 4, .confidence = 0.5, .counts = counts, .n_classes = 3, .reason = MONITOR_FULL};
     sink.window(sink.context, &m, &s);
     sink.total(sink.context, &m);
+    const fw_inbox_publisher p = {.name = "p@h", .endpoint = "tcp://h:1", .produced = 10, .delivered = 4, .spooled = 3, .dropped = {[FW_DROP_FULL] = 3},
+                                  .position = 8, .lost = 1, .adds_up = true};
+    monitor_print_publisher(&printer, &p);
     monitor_print_rest(&printer, &(monitor_counts){.malformed = 1}, 2);
     fclose(out);
     assert_false(printer.failed);
@@ -254,12 +260,14 @@ static void lines_say_what_was_counted(void **state)
     assert_non_null(strstr(table, "total adult 4 predictions, 1 gaps"));
     assert_non_null(strstr(table, "  c 75.0%  a\"? 25.0%\n"));      /* the most frequent first, no control characters */
     assert_non_null(strstr(table, "3 malformed"));
+    assert_non_null(strstr(table, "publisher p@h (tcp://h:1): 10 messages produced, 4 delivered, 3 spooled, 3 dropped (full 3); here up to 8, 1 lost"));
     print_one(&jsonl, true);
     assert_non_null(strstr(jsonl, "\"classes\":{\"a\\\"\\n\":0.25,\"c\":0.75}"));
     assert_non_null(strstr(jsonl, "\"event\":\"total\""));
+    assert_non_null(strstr(jsonl, "\"produced\":10,\"delivered\":4,\"spooled\":3,\"dropped\":{\"queue\":0,\"full\":3,\"disk\":0,\"lost\":0}"));
     size_t lines = 0;
     for (const char *c = jsonl; *c != '\0'; c++) lines += *c == '\n';
-    assert_int_equal(lines, 3);
+    assert_int_equal(lines, 4);
 }
 
 int main(void)
@@ -268,7 +276,7 @@ int main(void)
         cmocka_unit_test(a_window_gives_counts_means_and_rate),
         cmocka_unit_test(windows_close_for_the_stated_reason),
         cmocka_unit_test(every_prediction_falls_into_one_window_and_the_total),
-        cmocka_unit_test(lost_and_repeated_batches_are_counted_and_not_believed),
+        cmocka_unit_test(lost_messages_and_malformed_ones_are_counted),
         cmocka_unit_test(a_model_may_not_change_its_classes),
         cmocka_unit_test(beyond_a_thousand_models_the_rest_is_refused),
         cmocka_unit_test(lines_say_what_was_counted),
