@@ -32,7 +32,7 @@ typedef struct monitor_store_opts {
 /** Opens the store, or makes it (mode 0600; its folder must be there), checks it whole, and brings an older schema up to date.
  *  FW_ERR_FORMAT: damaged, or no store of ours. FW_ERR_VERSION: of a newer program. FW_ERR_CONFIG: another monitor has it, or it is another
  *  program's. FW_ERR_IO.
- *  Cost: reads the whole file once (about 1 s for 1 GiB that is cached). */
+ *  Cost: reads the whole file once (about 4 s for 1 GiB that is cached). */
 fw_status   monitor_store_open(monitor_store **out, const monitor_store_opts *opts, fw_error *err);
 /** Without a last commit: what was put since the one before is gone. */
 void        monitor_store_close(monitor_store **s);

@@ -21,7 +21,7 @@ import program  # noqa: E402
 from program import CHECK_SAYS_NO, DONE, FAILED, USAGE  # noqa: E402
 
 LIMIT_S = 60
-QUICK_S = 1.0                      # a turn of the watching, on a busy machine: far below the deadline of any delivery
+QUICK_S = 2.0                      # a turn of the watching, on a busy machine: far below the deadline of any delivery
 
 
 class Hook:
@@ -137,12 +137,12 @@ def an_alert_is_posted_once_and_its_end_too(program_, folder):
 
 
 def the_watching_waits_for_no_webhook(program_, folder):
-    with Hook((200, 20)) as hook, Monitor(program_, folder, hook.url, deadline_s=1, tries=2) as monitor:
+    with Hook((200, 20)) as hook, Monitor(program_, folder, hook.url, deadline_s=3, tries=1) as monitor:
         for i in range(20):
             monitor.say(f"look f{i % 3} 0.3")
             assert monitor.seconds < QUICK_S, monitor.seconds
         monitor.end()
-    assert len(hook.posts) == 6, hook.posts                      # three alerts, two tries each
+    assert len(hook.posts) == 3, hook.posts
     assert {body["id"] for _, body in hook.posts} and len({body["id"] for _, body in hook.posts}) == 3
     rows = stored(folder, "SELECT delivery, note FROM alert_events")
     assert len(rows) == 3 and all(delivery == 3 and "no answer in time" in note for delivery, note in rows), rows
