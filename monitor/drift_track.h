@@ -5,11 +5,7 @@
 
 #include "common/core/text.h"
 #include "common/stats/evidence.h"
-
-/** Where a saved state is read: 64-bit words. */
-typedef struct monitor_words { const unsigned char *at; size_t left; } monitor_words;
-void monitor_put_word(fw_text *out, uint64_t v);
-bool monitor_take_word(monitor_words *in, uint64_t *v);
+#include "monitor/words.h"
 
 typedef struct monitor_track {
     fw_evidence *evidence;

@@ -1,0 +1,91 @@
+#include "monitor/performance.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KPI_TOLERANCE 0.1      /* of the way from baseline to target */
+#define ONE_SIDE      0.975    /* beyond one end of a 95 % interval */
+
+fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char *metric, double drop, fw_task task, fw_error *err)
+{
+    const bool regression = task == FW_TASK_REGRESSION;
+    *out = (monitor_performance_opts){.metric = regression ? FW_QUALITY_RMSE : FW_QUALITY_ACCURACY, .drop = drop};
+    if (metric == NULL) return FW_OK;
+    if (!fw_quality_find(&out->metric, metric))
+        return fw_fail(err, FW_ERR_CONFIG, "monitor.performance.metric: '%.100s' is not followed in use; write accuracy, precision, recall, f1, macro_f1, auc, log_loss, rmse or mae", metric);
+    if ((out->metric == FW_QUALITY_RMSE || out->metric == FW_QUALITY_MAE) != regression)
+        return fw_fail(err, FW_ERR_CONFIG, "monitor.performance.metric: %s is no metric of %s", metric, regression ? "regression" : "classification");
+    return FW_OK;
+}
+
+static const fw_reference_metric *metric_of(const fw_reference *r, fw_quality_metric m)
+{
+    const char *name = fw_quality_name(m);
+    for (size_t i = 0; i < r->n_metrics; i++)
+        if (strcmp(r->metrics[i].name, name) == 0) return &r->metrics[i];
+    return NULL;
+}
+
+/* How much worse than `from` a value is, as the drop is told; negative: better. */
+static double worse_by(fw_quality_metric m, double value, double from)
+{
+    const bool smaller = fw_metrics_smaller_is_better(fw_quality_name(m));
+    if (!smaller) return from - value;
+    return from > 0 ? (value - from) / from : value - from;
+}
+
+/* The end of the interval that is nearer to what is good. */
+static double best_end(fw_quality_metric m, const fw_interval *i) { return fw_metrics_smaller_is_better(fw_quality_name(m)) ? i->low : i->high; }
+
+static void fill(monitor_verdict *v, monitor_alert_kind kind, double level, double threshold, bool evidence)
+{
+    v->look = (monitor_look){.kind = kind, .subject = v->subject, .level = level, .threshold = threshold, .evidence = evidence, .certainty = evidence ? ONE_SIDE : NAN,
+                             .measure = v->measure, .detail = v->detail};
+}
+
+bool monitor_performance_realised(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
+{
+    const fw_reference_metric *m = metric_of(r, o->metric);
+    const fw_interval *got = &w->realised.of[o->metric];
+    const double drop = o->drop > 0 ? o->drop : MONITOR_DROP;
+    const char *name = fw_quality_name(o->metric);
+    if (!w->due || m == NULL || isnan(got->value) || isnan(got->low)) return false;
+    snprintf(out->subject, sizeof out->subject, "%s", name);
+    snprintf(out->measure, sizeof out->measure, fw_metrics_smaller_is_better(name) ? "rise of %s as a share of the reference" : "drop of %s", name);
+    snprintf(out->detail, sizeof out->detail, "%s is %.4g (%.4g to %.4g) in window %llu instead of %.4g; %.0f %% of its outcomes are in", name, got->value, got->low, got->high,
+             (unsigned long long)w->window, m->value, w->rows > 0 ? 100 * (double)w->labelled / (double)w->rows : 0);
+    fill(out, MONITOR_ALERT_PERFORMANCE, worse_by(o->metric, got->value, m->value), drop, worse_by(o->metric, best_end(o->metric, got), m->value) > drop);
+    return true;
+}
+
+bool monitor_performance_estimated(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows)
+{
+    const fw_reference_metric *m = metric_of(r, o->metric);
+    const fw_interval *got = &estimated->of[o->metric];
+    const double limit = o->deviations > 0 ? o->deviations : MONITOR_DEVIATIONS;
+    const char *name = fw_quality_name(o->metric);
+    if (m == NULL || isnan(got->value) || isnan(got->low) || !(m->deviation > 0) || rows < MONITOR_OUTCOMES_LEAST) return false;
+    const double one = m->deviation * sqrt(fmax(1, (double)r->chunk_rows / (double)rows)), sign = fw_metrics_smaller_is_better(name) ? -1 : 1;
+    snprintf(out->subject, sizeof out->subject, "%s (estimated)", name);
+    snprintf(out->measure, sizeof out->measure, "estimated %s, in standard deviations of the reference's chunks below their mean", name);
+    if (sign < 0) snprintf(out->measure, sizeof out->measure, "estimated %s, in standard deviations of the reference's chunks above their mean", name);
+    snprintf(out->detail, sizeof out->detail, "%s is estimated as %.4g (%.4g to %.4g), without outcomes, instead of %.4g, which varies by %.2g", name, got->value, got->low,
+             got->high, m->mean, one);
+    fill(out, MONITOR_ALERT_PERFORMANCE, sign * (m->mean - got->value) / one, limit, sign * (m->mean - best_end(o->metric, got)) > 0);
+    return true;
+}
+
+bool monitor_performance_kpi(monitor_verdict *out, const monitor_kpi_window *w)
+{
+    const double sign = w->minimize ? 1 : -1, way = fabs(w->target - w->baseline), scale = way > 0 ? way : fabs(w->baseline), tolerance = KPI_TOLERANCE * scale;
+    if (!w->due || isnan(w->baseline) || isnan(w->value.value) || isnan(w->value.low) || !(tolerance > 0)) return false;
+    const double best = w->minimize ? w->value.low : w->value.high;
+    snprintf(out->subject, sizeof out->subject, "%.60s", w->name);
+    snprintf(out->measure, sizeof out->measure, "%.40s worse than its baseline", w->name);
+    snprintf(out->detail, sizeof out->detail, "%.40s is %.4g (%.4g to %.4g) over %llu events; the baseline is %.4g, the target %.4g", w->name, w->value.value, w->value.low,
+             w->value.high, (unsigned long long)w->events, w->baseline, w->target);
+    fill(out, MONITOR_ALERT_KPI, sign * (w->value.value - w->baseline), tolerance, sign * (best - w->baseline) > tolerance);
+    out->look.since_us = w->from_us;
+    return true;
+}

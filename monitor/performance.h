@@ -1,0 +1,39 @@
+/** Verdicts on quality: a look at a cause for monitor_alerts_look, from a window's figures and the model's reference.
+ *
+ *  Realised    a window that is due (outcomes.h), when the metric is worse than the reference's by `drop`. Both keys: the size is the figure's, the evidence is the
+ *              near end of its 95 % interval, which must be beyond the drop too. Metrics from 0 to 1 fall by a difference; log_loss, rmse and mae rise by
+ *              a share of the reference's value.
+ *  Estimated   a window that was closed, when the estimate is more than `deviations` standard deviations of the reference's chunks worse than their mean (a smaller
+ *              window varies more: by sqrt(chunk rows / rows)), and its whole interval is on that side. Better than expected is no alert: drift tells of it.
+ *  KPI         a window of the business figure that is over, when it is worse than the baseline by a tenth of the way to the target, its interval too. */
+#ifndef MONITOR_PERFORMANCE_H
+#define MONITOR_PERFORMANCE_H
+
+#include "common/stats/reference.h"
+#include "monitor/alerts.h"
+#include "monitor/kpi.h"
+#include "monitor/outcomes.h"
+
+#define MONITOR_DROP       0.05
+#define MONITOR_DEVIATIONS 3.0
+
+typedef struct monitor_performance_opts {
+    fw_quality_metric metric;      /* that is judged */
+    double drop, deviations;       /* 0: as above */
+} monitor_performance_opts;
+
+/** Of a project: monitor.performance.metric and .drop; without a metric accuracy, or rmse. FW_ERR_CONFIG: a metric that is not followed in use. */
+fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char *metric, double drop, fw_task task, fw_error *err);
+
+/** look: but for model, name, digest, which the caller knows. Its texts are in here. */
+typedef struct monitor_verdict {
+    monitor_look look;
+    char subject[64], measure[96], detail[256];
+} monitor_verdict;
+
+/** False: nothing can be said (too few rows, a reference without the metric). Else *out is to be looked at, loud or not. */
+bool monitor_performance_realised(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
+bool monitor_performance_estimated(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows);
+bool monitor_performance_kpi(monitor_verdict *out, const monitor_kpi_window *w);
+
+#endif

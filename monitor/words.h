@@ -1,0 +1,15 @@
+/** States as bytes: words of 64 bits, lowest byte first. A reader checks each of them; what it takes is bounded by what is there. */
+#ifndef MONITOR_WORDS_H
+#define MONITOR_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/text.h"
+
+typedef struct monitor_words { const unsigned char *at; size_t left; } monitor_words;
+void monitor_put_word(fw_text *out, uint64_t v);
+bool monitor_take_word(monitor_words *in, uint64_t *v);      /* false: nothing is left */
+
+#endif
