@@ -34,7 +34,7 @@ static bool is_text(const char *s)
 
 bool fw_telemetry_topic_valid(const char *topic)
 {
-    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT, FW_TOPIC_MODEL, FW_TOPIC_SUMMARY};
+    static const char *const kinds[] = {FW_TOPIC_PREDICTION, FW_TOPIC_PROGRESS, FW_TOPIC_ALERT, FW_TOPIC_MODEL, FW_TOPIC_SUMMARY, FW_TOPIC_OUTCOME, FW_TOPIC_KPI};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(topic, kinds[i], strlen(kinds[i])) == 0) return topic[strlen(kinds[i])] != '\0' && is_text(topic);
     return false;
@@ -220,11 +220,14 @@ static void add_varint(fw_text *out, uint64_t v)
     fw_text_add_bytes(out, bytes, n);
 }
 
-/* A body's field and its wire type (length-delimited), as the first byte of its encoding. */
-static char body_tag(const char *topic)
+/* A body's field and its wire type (length-delimited), with which its encoding begins. */
+static uint64_t body_tag(const char *topic)
 {
-    const int field = strncmp(topic, FW_TOPIC_MODEL, strlen(FW_TOPIC_MODEL)) == 0 ? 14 : strncmp(topic, FW_TOPIC_SUMMARY, strlen(FW_TOPIC_SUMMARY)) == 0 ? 15 : 10;
-    return (char)(field << 3 | 2);
+    static const struct { const char *prefix; uint64_t field; } packed[] = {
+        {FW_TOPIC_PREDICTION, 10}, {FW_TOPIC_OUTCOME, 13}, {FW_TOPIC_MODEL, 14}, {FW_TOPIC_SUMMARY, 15}, {FW_TOPIC_KPI, 16}};
+    size_t i = sizeof packed / sizeof *packed;
+    while (i-- > 1 && strncmp(topic, packed[i].prefix, strlen(packed[i].prefix)) != 0) {}
+    return packed[i].field << 3 | 2;
 }
 
 /** The encoding of a message is the concatenation of its fields: header fields, then the body's with the packed bytes as they are.
@@ -237,7 +240,7 @@ fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, co
     fw_text_clear(out);
     fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__telemetry_batch__pack_to_buffer(&batch, &buffer.base);
-    fw_text_add_bytes(out, (const char[]){body_tag(topic)}, 1);
+    add_varint(out, body_tag(topic));
     add_varint(out, len);
     fw_text_add_bytes(out, packed, len);
     FW_TRY(fw_telemetry_check_packed(out, 0, err));

@@ -12,6 +12,7 @@
 #include "common/core/status.h"
 #include "common/core/text.h"
 #include "proto/telemetry_model.h"
+#include "proto/telemetry_outcomes.h"
 
 #define FW_TELEMETRY_MAX_BYTES   (16u << 20)    /* one batch */
 #define FW_TELEMETRY_MAX_ROWS    1000000u
@@ -70,7 +71,7 @@ fw_status fw_telemetry_create(fw_telemetry **out, fw_error *err);
 void      fw_telemetry_destroy(fw_telemetry **t);
 
 /** Replace what out holds by the next TelemetryBatch of the topic. A failed call counts nothing.
- *  wrap: `packed` is what pack_rows gave for n_rows rows, pack_model or pack_summary (n_rows 0), as the topic says. end: the last of the topic, with the counts of batches and rows before it.
+ *  wrap: `packed` is what pack_rows gave for n_rows rows, pack_model, pack_summary, pack_outcomes or pack_kpi (n_rows 0), as the topic says. end: the last of the topic, with the counts of batches and rows before it.
  *  progress: validation metrics that are not finite are left out (absent is how the stream says "not defined"). */
 fw_status fw_telemetry_wrap(fw_telemetry *t, fw_text *out, const char *topic, const void *packed, size_t len, uint64_t n_rows, fw_error *err);
 fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic, const fw_progress *progress, fw_error *err);
@@ -78,7 +79,8 @@ fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, c
 fw_status fw_telemetry_end(fw_telemetry *t, fw_text *out, const char *topic, fw_error *err);
 
 typedef enum fw_telemetry_kind {
-    FW_TELEMETRY_PREDICTIONS, FW_TELEMETRY_PROGRESS, FW_TELEMETRY_END, FW_TELEMETRY_ALERT, FW_TELEMETRY_MODEL, FW_TELEMETRY_SUMMARY
+    FW_TELEMETRY_PREDICTIONS, FW_TELEMETRY_PROGRESS, FW_TELEMETRY_END, FW_TELEMETRY_ALERT, FW_TELEMETRY_MODEL, FW_TELEMETRY_SUMMARY,
+    FW_TELEMETRY_OUTCOMES, FW_TELEMETRY_KPI
 } fw_telemetry_kind;
 
 /** A checked batch. Strings are never NULL. Everything in it belongs to it. */
@@ -94,6 +96,8 @@ typedef struct fw_telemetry_batch {
     fw_alert alert;
     fw_telemetry_model model;
     fw_telemetry_summary summary;
+    fw_telemetry_outcomes outcomes;
+    fw_telemetry_kpi kpi;
     struct { uint64_t batches, rows; } end;
 } fw_telemetry_batch;
 

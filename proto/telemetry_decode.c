@@ -17,6 +17,8 @@ typedef struct decoded {
     fw_named_number *validation;
     fw_reference *reference;
     fw_raw *values;
+    fw_outcome *outcomes;
+    fw_kpi_event *events;
 } decoded;
 
 static void decoded_destroy(decoded **d)
@@ -28,6 +30,8 @@ static void decoded_destroy(decoded **d)
     free((*d)->rows);
     free((*d)->validation);
     free((*d)->values);
+    free((*d)->outcomes);
+    free((*d)->events);
     if ((*d)->batch.model.reference != NULL) fw_reference_destroy(&(*d)->reference);
     free(*d);
     *d = NULL;
@@ -192,6 +196,12 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
     case FLYWHEEL__TELEMETRY_BATCH__BODY_MODEL:
         d->batch.kind = FW_TELEMETRY_MODEL;
         return fw_telemetry_check_model(&d->batch.model, &d->reference, m->model, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_OUTCOMES:
+        d->batch.kind = FW_TELEMETRY_OUTCOMES;
+        return fw_telemetry_check_outcomes(&d->batch.outcomes, &d->outcomes, m->outcomes, err);
+    case FLYWHEEL__TELEMETRY_BATCH__BODY_KPI:
+        d->batch.kind = FW_TELEMETRY_KPI;
+        return fw_telemetry_check_kpi(&d->batch.kpi, &d->events, m->kpi, err);
     case FLYWHEEL__TELEMETRY_BATCH__BODY_SUMMARY:
         d->batch.kind = FW_TELEMETRY_SUMMARY;
         return fw_telemetry_check_summary(&d->batch.summary, m->summary, err);
@@ -206,7 +216,7 @@ static fw_status check_topic(const char *topic, fw_telemetry_kind kind, fw_error
 {
     static const char *const prefixes[] = {
         [FW_TELEMETRY_PREDICTIONS] = FW_TOPIC_PREDICTION, [FW_TELEMETRY_PROGRESS] = FW_TOPIC_PROGRESS, [FW_TELEMETRY_END] = "", [FW_TELEMETRY_ALERT] = FW_TOPIC_ALERT,
-        [FW_TELEMETRY_MODEL] = FW_TOPIC_MODEL, [FW_TELEMETRY_SUMMARY] = FW_TOPIC_SUMMARY};
+        [FW_TELEMETRY_MODEL] = FW_TOPIC_MODEL, [FW_TELEMETRY_SUMMARY] = FW_TOPIC_SUMMARY, [FW_TELEMETRY_OUTCOMES] = FW_TOPIC_OUTCOME, [FW_TELEMETRY_KPI] = FW_TOPIC_KPI};
     if (!fw_telemetry_topic_valid(topic)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: the topic is not %sNAME, or another kind of the contract", FW_TOPIC_PREDICTION);
     if (strncmp(topic, prefixes[kind], strlen(prefixes[kind])) != 0)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: the body is not of the kind that the topic '%.100s' says", topic);

@@ -11,7 +11,7 @@
 /* The table of commands, in the order of the life cycle. */
 const coord_command *const coord_commands[] = {
     &coord_command_init, &coord_command_check, &coord_command_doctor, &coord_command_ingest, &coord_command_train, &coord_command_sweep, &coord_command_evaluate, &coord_command_score,
-    &coord_command_monitor, &coord_command_watch, &coord_command_keys, &coord_command_inspect, &coord_command_diff, &coord_command_version, NULL};
+    &coord_command_monitor, &coord_command_watch, &coord_command_outcomes, &coord_command_keys, &coord_command_inspect, &coord_command_diff, &coord_command_version, NULL};
 
 #define COMMANDS (sizeof coord_commands / sizeof *coord_commands - 1)
 

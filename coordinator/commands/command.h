@@ -60,6 +60,6 @@ const coord_command *coord_command_find(const char *name);
 
 /* One per file, in the order of the life cycle. */
 extern const coord_command coord_command_init, coord_command_check, coord_command_doctor, coord_command_ingest, coord_command_train, coord_command_sweep,
-    coord_command_evaluate, coord_command_score, coord_command_monitor, coord_command_watch, coord_command_keys, coord_command_inspect, coord_command_diff, coord_command_version;
+    coord_command_evaluate, coord_command_score, coord_command_monitor, coord_command_watch, coord_command_outcomes, coord_command_keys, coord_command_inspect, coord_command_diff, coord_command_version;
 
 #endif

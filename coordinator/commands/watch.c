@@ -184,6 +184,28 @@ static void summary_line(fw_text *t, const fw_telemetry_batch *b)
     fw_text_add(t, "]}\n");
 }
 
+static void outcome_line(fw_text *t, const fw_telemetry_batch *b, const fw_outcome *o)
+{
+    add_time(t, o->at_us > 0 ? o->at_us : b->time_us);
+    add_member(t, "model", b->outcomes.model);
+    add_member(t, "event", "outcome");
+    add_member(t, "id", o->id);
+    add_member(t, "outcome", o->outcome);
+    fw_text_add(t, "}\n");
+}
+
+static void kpi_line(fw_text *t, const fw_telemetry_batch *b, const fw_kpi_event *e)
+{
+    add_time(t, e->at_us > 0 ? e->at_us : b->time_us);
+    add_member(t, "project", b->kpi.project);
+    add_member(t, "event", "kpi");
+    add_member(t, "kpi", b->kpi.name);
+    add_member(t, "id", e->id);
+    fw_text_add(t, ",\"value\":");
+    add_double(t, e->value);
+    fw_text_add(t, "}\n");
+}
+
 static bool enough(const watch *w) { return w->reader_gone || (w->wanted > 0 && w->printed >= w->wanted); }
 
 static fw_status output_failed(watch *w, fw_error *err)
@@ -228,6 +250,18 @@ static fw_status print_batch(watch *w, const fw_telemetry_batch *b, fw_error *er
         if (!w->background) break;
         summary_line(&w->line, b);
         FW_TRY(print_line(w, err));
+        break;
+    case FW_TELEMETRY_OUTCOMES:
+        for (size_t i = 0; i < b->outcomes.n && !w->reader_gone; i++) {
+            outcome_line(&w->line, b, &b->outcomes.rows[i]);
+            FW_TRY(print_line(w, err));
+        }
+        break;
+    case FW_TELEMETRY_KPI:
+        for (size_t i = 0; i < b->kpi.n && !w->reader_gone; i++) {
+            kpi_line(&w->line, b, &b->kpi.rows[i]);
+            FW_TRY(print_line(w, err));
+        }
         break;
     case FW_TELEMETRY_END:
         break;

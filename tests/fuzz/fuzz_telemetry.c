@@ -89,9 +89,31 @@ static void check_summary(const fw_telemetry_summary *s)
     must((fw_summary_add_counts(sum, s->count, s->n, s->rows, NULL) == FW_OK) == (s->n == 4 && rows == s->rows));
 }
 
+static void check_outcomes(const fw_telemetry_outcomes *o)
+{
+    must_be_text(o->model);
+    must(*o->model != '\0' && o->n <= FW_TELEMETRY_MAX_ROWS);
+    for (size_t i = 0; i < o->n; i++) {
+        must_be_text(o->rows[i].id);
+        must_be_text(o->rows[i].outcome);
+        must(*o->rows[i].id != '\0' && o->rows[i].at_us >= 0);
+    }
+}
+
+static void check_kpi(const fw_telemetry_kpi *k)
+{
+    must_be_text(k->project);
+    must_be_text(k->name);
+    must(*k->name != '\0' && k->n <= FW_TELEMETRY_MAX_ROWS);
+    for (size_t i = 0; i < k->n; i++) {
+        must_be_text(k->rows[i].id);
+        must(isfinite(k->rows[i].value) && k->rows[i].at_us >= 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p", FW_TOPIC_ALERT "m", FW_TOPIC_MODEL "m", FW_TOPIC_SUMMARY "m"};
+    static const char *const topics[] = {NULL, FW_TOPIC_PREDICTION "m", FW_TOPIC_PROGRESS "p", FW_TOPIC_ALERT "m", FW_TOPIC_MODEL "m", FW_TOPIC_SUMMARY "m", FW_TOPIC_OUTCOME "m", FW_TOPIC_KPI "p"};
     if (len == 0) return 0;
     FW_AUTO(fw_telemetry_batch) *b = NULL;
     fw_error err = {0};
@@ -105,5 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (b->kind == FW_TELEMETRY_ALERT) check_alert(&b->alert);
     if (b->kind == FW_TELEMETRY_MODEL) check_model(&b->model);
     if (b->kind == FW_TELEMETRY_SUMMARY) check_summary(&b->summary);
+    if (b->kind == FW_TELEMETRY_OUTCOMES) check_outcomes(&b->outcomes);
+    if (b->kind == FW_TELEMETRY_KPI) check_kpi(&b->kpi);
     return 0;
 }
