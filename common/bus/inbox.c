@@ -162,15 +162,16 @@ fw_status fw_inbox_receive(fw_inbox *in, fw_inbox_event *out, fw_mono deadline, 
 {
     for (;;) {
         bool got = false;
-        if (++in->calls % AT_A_TIME == 0 || in->quiet) {
+        if (++in->calls % AT_A_TIME == 0 || in->quiet || in->due) {
             const fw_mono now = fw_mono_now();
             for (size_t i = 0; i < in->n_sources; i++) fw_source_tick(in->sources[i], now);
         }
-        in->quiet = false;
+        in->quiet = in->due = false;
         if (take_notice(in, out)) return FW_OK;
         FW_TRY(take_message(in, out, &got, err));
         if (got) return FW_OK;
         if (take_notice(in, out)) return FW_OK;
+        if (in->due) continue;
         in->quiet = true;
         if (fw_mono_passed(deadline)) return fw_fail(err, FW_ERR_TIMEOUT, "bus: nothing came before the deadline");
         FW_TRY(wait_for_any(in, deadline, err));

@@ -55,7 +55,7 @@ struct fw_inbox {
     zmq_msg_t payload;                     /* of the message that was given last */
     char topic[FW_BUS_MAX_TOPIC + 1];
     fw_inbox_publisher told;               /* as it was at the event */
-    unsigned calls; bool quiet;            /* when to look at the clock: now and then, and when nothing came */
+    unsigned calls; bool quiet, due;       /* when to look at the clock: now and then, when nothing came, when there is a question to ask */
 };
 
 /** The position of a stream: the one there is, or a new one. NULL: no room (or no memory). */

@@ -15,7 +15,7 @@
 
 #define QUEUE_BYTES     ((size_t)64 << 20)
 #define LIVE_MESSAGES   1000       /* a reader's queue: what is more it asks for again */
-#define REPLAY_MESSAGES 1000
+#define REPLAY_MESSAGES 4096
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include "common/core/size.h"
 
 #define REQUESTS_PER_LOOK 100
-#define MOST_MESSAGES     256u             /* in one answer */
+#define MOST_MESSAGES     1024u            /* in one answer */
 #define MOST_BYTES        (4u << 20)
 
 void fw_outbox_fill_status(const fw_outbox *o, char out[static FW_STATUS_BYTES])

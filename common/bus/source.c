@@ -13,9 +13,9 @@
 #define REPORT_S        1.0        /* at the latest; also what keeps us among those who are there */
 #define REPORT_SOON_S   0.1        /* when there is news */
 #define REPORT_EAGER_S  0.01
-#define ASKED_MESSAGES  256u
+#define ASKED_MESSAGES  1024u
 #define ASKED_BYTES     (4u << 20)
-#define QUEUED_MESSAGES 1000       /* in the socket: what is more is asked for */
+#define QUEUED_MESSAGES 2000       /* in the socket: what is more is asked for */
 #define FRAMES_AT_ONCE  64
 #define LAST_WORD_MS    200        /* what is acknowledged at the end may take its time to leave */
 
@@ -265,7 +265,7 @@ static void take_status(fw_source *s, const fw_header *h, zmq_msg_t *payload, bo
     if ((h->flags & FW_FRAME_ANSWER) == 0 || h->sequence == 0) return;
     if (s->asked && p->given + 1 == s->asked_from) s->ask_after = fw_mono_after(fw_mono_now(), AGAIN_S);
     s->asked = false;
-    s->inbox->quiet = true;                                    /* the next question at once */
+    s->inbox->due = true;                                      /* the next question at once */
 }
 
 /* ---- frames ----------------------------------------------------------------------------------------------------------------------------------- */
