@@ -48,7 +48,7 @@ def start(program_, *words):
 
 
 def total(result):
-    return [json.loads(line) for line in result.out.splitlines()][-1]
+    return [event for event in map(json.loads, result.out.splitlines()) if event["event"] == "total"][-1]
 
 
 def stored(store, query):
