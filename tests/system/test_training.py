@@ -79,7 +79,7 @@ def resumed_after_any_step_nothing_differs(program, folder):
 def a_round_longer_than_a_write_has_its_checkpoint(program, folder):
     """Every round's checkpoint is at its end when the one before is on the disk by then; one that falls due at each step waits for the one at hand."""
     ingested(program, folder)
-    longer = {"FW_FAULTS": ";".join(f"train.step@hit={STEPS * r},delay=700" for r in range(1, ROUNDS + 1))}
+    longer = {"FW_FAULTS": ";".join(f"train.step@hit={STEPS * r},delay=2000" for r in range(1, ROUNDS + 1))}
     for out, every in (("rounds", EACH_ROUND), ("steps", EACH_STEP)):
         program("train", "p.yaml", "-o", out, *SETTINGS, every, cwd=folder, env=longer).expect(DONE)
     at = {out: [e["step"] for e in events(folder / out) if e["event"] == "checkpoint"] for out in ("rounds", "steps")}
