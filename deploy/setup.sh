@@ -89,14 +89,19 @@ look() {
     want 'clang'                          clang                   llvm       llvm     has_command clang
 }
 
-# Packages that a test can do without: it says that it is skipped, and why. For root alone, since most of these tests are root's.
+# What can be done without: Chart.js (the monitor's page then shows tables), and packages of tests that say that they are skipped, and why. For root alone,
+# since most of these tests are root's.
 wanted_if_easy() {
+    [ -e /usr/share/javascript/chart.js/chart.min.js ] || echo libjs-chart.js
+    [ "$tests" = yes ] || return 0
     PATH=$PATH:/usr/sbin:/sbin      # daemons are there
     has_command slurmctld && has_command slurmd && has_command sbatch && has_command munged ||
         echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
     has_command ip || echo iproute2
     has_command nsenter || echo util-linux
     has_python_module optuna || echo python3-optuna
+    has_command prometheus && has_command promtool || echo prometheus
+    has_command chromium || echo chromium
 }
 
 list_missing() { printf '%s' "$missing" | sed 's/^/  - /'; }
@@ -111,20 +116,20 @@ how_else() {
     echo "  module load$modules"
 }
 
-# --- what --tests takes along
+# --- what is taken along when it is easy
 
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1; }
 update() { apt update || { echo "--- once more" >>"$log"; apt update; }; }
 
 take_along() {
-    [ "$tests" = yes ] && [ "$(id -u)" -eq 0 ] && has_command apt-get || return 0
+    [ "$(id -u)" -eq 0 ] && has_command apt-get || return 0
     easy=$(wanted_if_easy)
     [ -n "$easy" ] || return 0
     log=$(mktemp "${TMPDIR:-/tmp}/flywheel-setup.XXXXXX") || return 0
     echo "setup: installing, if it can be had:" $easy
     # shellcheck disable=SC2086   # a list of words
     apt install --no-install-recommends $easy || { update && apt install --no-install-recommends $easy; } ||
-        echo "setup: it can't be had here; the tests that need it say that they are skipped" >&2
+        echo "setup: it can't be had here; the tests that need it say that they are skipped, the monitor's page shows tables" >&2
     rm -f "$log"
 }
 

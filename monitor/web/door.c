@@ -19,6 +19,7 @@
 #define TICK_S       0.25
 #define LINGER_S     1.0                /* after a refusal, so that it is read before the connection is reset */
 #define LINGER_BYTES 65536u
+#define SEND_BYTES   65536              /* the kernel may hold of an answer: bounded memory, and who does not read is seen */
 #define REST_S       0.05               /* without accepting, when there is no descriptor left */
 
 /** WAITING: its head is not whole. LEAVING: it was refused, and what it still sends is thrown away. */
@@ -134,6 +135,8 @@ static place *find_place(monitor_door *d)
 /** Edge-triggered: bytes that were only looked at do not wake again, new ones do. */
 static void take_in(monitor_door *d, int fd)
 {
+    const int bytes = SEND_BYTES;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     place *p = find_place(d);
     const fw_mono now = fw_mono_now();
     *p = (place){.stage = WAITING, .fd = fd, .since = now, .deadline = fw_mono_after(now, MONITOR_DOOR_HEAD_S)};
@@ -245,14 +248,19 @@ fw_status monitor_door_run(monitor_door *d, fw_error *err)
     return FW_OK;
 }
 
+void monitor_door_stop(monitor_door *d)
+{
+    const uint64_t one = 1;
+    if (d == NULL || !d->running) return;
+    if (write(d->stop, &one, sizeof one) == (ssize_t)sizeof one) pthread_join(d->thread, NULL);
+    d->running = false;
+}
+
 void monitor_door_destroy(monitor_door **door)
 {
     monitor_door *d = door != NULL ? *door : NULL;
     if (d == NULL) return;
-    if (d->running) {
-        const uint64_t one = 1;
-        if (write(d->stop, &one, sizeof one) == (ssize_t)sizeof one) pthread_join(d->thread, NULL);
-    }
+    monitor_door_stop(d);
     for (size_t i = 0; i < MONITOR_DOOR_WAITING; i++)
         if (d->places[i].stage != EMPTY) leave(&d->places[i]);
     if (d->listener >= 0) close(d->listener);

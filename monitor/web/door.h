@@ -30,7 +30,8 @@ typedef struct monitor_door_counts { uint64_t admitted, refused, timed_out, crow
 /** Listens when it returns, and lets in from monitor_door_run on. FW_ERR_CONFIG: the address is none, or can't be had. */
 fw_status   monitor_door_open(monitor_door **out, const monitor_door_opts *opts, fw_error *err);
 fw_status   monitor_door_run(monitor_door *d, fw_error *err);
-void        monitor_door_destroy(monitor_door **d);      /* ends the thread; at once */
+void        monitor_door_stop(monitor_door *d);          /* ends the thread; at once. NULL: nothing */
+void        monitor_door_destroy(monitor_door **d);      /* stops it too */
 const char *monitor_door_address(const monitor_door *d); /* as it was bound: "127.0.0.1:8090" */
 monitor_door_counts monitor_door_count(monitor_door *d); /* from any thread */
 

@@ -124,6 +124,14 @@ static int judge_whole(judge *j)
     return MONITOR_HEAD_FINE;
 }
 
+/** Whether a request line can begin so: a method, as far as it is there. */
+static bool begins_well(const char *bytes, size_t len)
+{
+    const char *space = memchr(bytes, ' ', len);
+    const size_t method = space != NULL ? (size_t)(space - bytes) : len;
+    return len == 0 || (method <= METHOD_BYTES && all_tokens(bytes, method));
+}
+
 static int judge_all(judge *j, const char *bytes, size_t len)
 {
     monitor_head_text line;
@@ -138,6 +146,7 @@ static int judge_all(judge *j, const char *bytes, size_t len)
         if (code != MONITOR_HEAD_MORE) return code;
     }
     if (code != MONITOR_HEAD_MORE) return code;
+    if (at == 0 && !begins_well(bytes, len)) return refuse(j, 400, "the request line is none");
     if (at == 0 && len > MONITOR_HEAD_TARGET + 64) return refuse(j, 414, "the address is longer than 2048 bytes");
     return MONITOR_HEAD_MORE;
 }

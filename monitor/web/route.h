@@ -47,9 +47,24 @@ typedef struct monitor_route {
 extern const monitor_route monitor_routes[];
 extern const size_t monitor_n_routes;
 
-/** The routes' functions, each in the file of its name. */
+/** The routes' functions: health.c, metrics.c, files.c, api_*.c. */
 #define MONITOR_ANSWER(name) fw_status monitor_answer_##name(monitor_answer *out, const monitor_ask *ask, fw_error *err)
+MONITOR_ANSWER(page);
+MONITOR_ANSWER(style);
+MONITOR_ANSWER(script);
+MONITOR_ANSWER(chart);
 MONITOR_ANSWER(health);
 MONITOR_ANSWER(metrics);
+MONITOR_ANSWER(events);
+MONITOR_ANSWER(models);
+MONITOR_ANSWER(windows);
+MONITOR_ANSWER(drift);
+MONITOR_ANSWER(histogram);
+MONITOR_ANSWER(performance);
+MONITOR_ANSWER(kpi);
+MONITOR_ANSWER(alerts);
+MONITOR_ANSWER(publishers);
+MONITOR_ANSWER(trainings);
+MONITOR_ANSWER(studies);
 
 #endif

@@ -1,10 +1,25 @@
 #include "monitor/web/route.h"
 
-static const char *const none[] = {NULL};
+#define NAMES(...) (const char *const[]){__VA_ARGS__ __VA_OPT__(,) NULL}
 
 /* Reading alone: there is no method but GET (and with it HEAD). */
 const monitor_route monitor_routes[] = {
-    {"GET", "/health", none, .open = true, .answer = monitor_answer_health},
-    {"GET", "/metrics", none, .answer = monitor_answer_metrics},
+    {"GET", "/", NAMES(), .answer = monitor_answer_page},
+    {"GET", "/page.css", NAMES(), .answer = monitor_answer_style},
+    {"GET", "/page.js", NAMES(), .answer = monitor_answer_script},
+    {"GET", "/chart.js", NAMES(), .answer = monitor_answer_chart},
+    {"GET", "/health", NAMES(), .open = true, .answer = monitor_answer_health},
+    {"GET", "/metrics", NAMES(), .answer = monitor_answer_metrics},
+    {"GET", "/events", NAMES(), .answer = monitor_answer_events},
+    {"GET", "/api/models", NAMES("limit", "since"), .store = true, .answer = monitor_answer_models},
+    {"GET", "/api/windows", NAMES("model", "version", "limit", "since"), .store = true, .answer = monitor_answer_windows},
+    {"GET", "/api/drift", NAMES("model", "version", "feature", "limit", "since"), .store = true, .answer = monitor_answer_drift},
+    {"GET", "/api/histogram", NAMES("model", "version", "feature"), .store = true, .answer = monitor_answer_histogram},
+    {"GET", "/api/performance", NAMES("model", "version", "metric", "limit", "since"), .store = true, .answer = monitor_answer_performance},
+    {"GET", "/api/kpi", NAMES("name", "limit", "since"), .store = true, .answer = monitor_answer_kpi},
+    {"GET", "/api/alerts", NAMES("model", "open", "limit", "since"), .store = true, .answer = monitor_answer_alerts},
+    {"GET", "/api/publishers", NAMES("limit", "since"), .store = true, .answer = monitor_answer_publishers},
+    {"GET", "/api/trainings", NAMES("limit", "since"), .store = true, .answer = monitor_answer_trainings},
+    {"GET", "/api/studies", NAMES("limit", "since"), .store = true, .answer = monitor_answer_studies},
 };
 const size_t monitor_n_routes = sizeof monitor_routes / sizeof *monitor_routes;

@@ -251,6 +251,13 @@ static bool has_room(void *context)
     return n < MONITOR_SERVER_CONNECTIONS - 1;
 }
 
+void monitor_server_cut(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    shutdown(fd, SHUT_RDWR);
+}
+
 /** Ends connections whose deadline has passed: who reads too slowly. */
 static void reap(void *context)
 {
@@ -259,7 +266,7 @@ static void reap(void *context)
     for (size_t i = 0; i < MONITOR_SERVER_CONNECTIONS; i++) {
         monitor_guest *g = &s->guests[i];
         if (!g->here || g->streams || !fw_mono_passed(g->deadline)) continue;
-        shutdown(g->fd, SHUT_RDWR);
+        monitor_server_cut(g->fd);
         g->deadline = fw_mono_after(fw_mono_now(), MONITOR_SERVER_ANSWER_S);
         atomic_fetch_add(&s->cut, 1);
     }
@@ -303,9 +310,10 @@ void monitor_server_destroy(monitor_server **server)
 {
     monitor_server *s = server != NULL ? *server : NULL;
     if (s == NULL) return;
-    monitor_door_destroy(&s->door);
+    monitor_door_stop(s->door);
     monitor_news_close(s->news);                     /* wakes all streams: the library can't be stopped while one sleeps */
     if (s->daemon != NULL) MHD_stop_daemon(s->daemon);
+    monitor_door_destroy(&s->door);                  /* its counts were asked for until now */
     monitor_news_destroy(&s->news);
     monitor_source_destroy(&s->source);
     pthread_mutex_destroy(&s->lock);

@@ -32,6 +32,9 @@ struct monitor_server {
     monitor_guest guests[MONITOR_SERVER_CONNECTIONS];
 };
 
+/** Ends a connection that does not read: what the kernel still holds for it is thrown away. Its descriptor must be open. */
+void monitor_server_cut(int fd);
+
 /** A response that streams the news. NULL: there are too many listeners, or no memory. */
 struct MHD_Response *monitor_server_stream(monitor_server *s, struct MHD_Connection *connection);
 

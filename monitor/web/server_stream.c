@@ -1,7 +1,6 @@
 #include "monitor/web/server_parts.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 /** A response that goes on: asleep (suspended) while there is nothing to say. asleep is guarded by the news' lock. */
 typedef struct stream {
@@ -17,7 +16,7 @@ static void wake(void *context, bool lost)
     stream *t = context;
     if (lost) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(t->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        if (info != NULL) shutdown(info->connect_fd, SHUT_RDWR);
+        if (info != NULL) monitor_server_cut(info->connect_fd);
     }
     if (t->asleep) MHD_resume_connection(t->connection);
     t->asleep = false;

@@ -34,7 +34,7 @@ static void judges_heads(void **state)
         ROW(LINE HOST "\r\n", 200), ROW("HEAD / HTTP/1.1\r\nhOST:  x  \r\nA: b:c\r\n\r\n", 200), ROW("GET / HTTP/1.0\r\n\r\n", 200),
         ROW(LINE HOST "Content-Length: 0\r\n\r\n", 200), ROW(LINE HOST "X: \xc3\xa9\r\n\r\n", 200), ROW(LINE HOST "\r\nGET /next", 200),
         /* not whole */
-        ROW("", 0), ROW("GE", 0), ROW(LINE, 0), ROW(LINE HOST, 0), ROW(LINE HOST "\r", 0),
+        ROW("", 0), ROW("GE", 0), ROW("GET", 0), ROW("GET /", 0), ROW(LINE, 0), ROW(LINE HOST, 0), ROW(LINE HOST "\r", 0),
         /* smuggling */
         ROW(LINE HOST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400), ROW(LINE HOST "Content-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
         ROW(LINE HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400), ROW(LINE HOST "Transfer-Encoding: xchunked\r\n\r\n", 501),
@@ -49,7 +49,8 @@ static void judges_heads(void **state)
         /* the request line */
         ROW("GET /\r\n", 400), ROW("GET  / HTTP/1.1\r\n", 400), ROW("GET / HTTP/2.0\r\n", 505), ROW("GET / HTTP/1.1 \r\n", 400), ROW("G\xc3T / HTTP/1.1\r\n", 400),
         ROW("GET http://x/ HTTP/1.1\r\n", 400), ROW("OPTIONS * HTTP/1.1\r\n", 400), ROW("GET /a b HTTP/1.1\r\n", 400), ROW("GET /\xff HTTP/1.1\r\n", 400),
-        ROW("ABCDEFGHIJKLMNOPQRS / HTTP/1.1\r\n", 400), ROW("\x16\x03\x01\x02", 400),
+        ROW("ABCDEFGHIJKLMNOPQRS / HTTP/1.1\r\n", 400), ROW("\x16\x03\x01\x02", 400), ROW("\xff\xfe", 400),
+        ROW("ABCDEFGHIJKLMNOPQ", 400),
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const int code = check(rows[i].bytes, rows[i].len);
