@@ -29,12 +29,18 @@ class Browser:
                    f"--user-data-dir={self.folder / 'browser'}", "about:blank"]
         self.talk = (self.folder / "browser.err").open("w+")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.talk, stdin=subprocess.DEVNULL, start_new_session=True)
-        port = self.wait_for_port()
-        self.connect(port)
+        try:
+            self.connect(self.wait_for_port())
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def __exit__(self, *_):
         self.socket.close()
+        self.end()
+
+    def end(self):
         os.killpg(self.process.pid, 9)
         self.process.wait(LIMIT_S)
         self.talk.close()
