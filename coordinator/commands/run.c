@@ -38,7 +38,9 @@ static fw_status fill_paths(coord_run *r, fw_error *err)
     FW_TRY(fw_path_join(&r->checkpoint, r->dir, "checkpoint.h5", err));
     FW_TRY(fw_path_join(&r->previous, r->dir, "checkpoint.h5.previous", err));
     FW_TRY(fw_path_join(&r->progress, r->dir, "progress.jsonl", err));
-    return fw_path_join(&r->resolved, r->dir, "resolved.yaml", err);
+    FW_TRY(fw_path_join(&r->resolved, r->dir, "resolved.yaml", err));
+    FW_TRY(fw_path_join(&r->metrics, r->dir, "metrics.json", err));
+    return fw_path_join(&r->report, r->dir, "report.html", err);
 }
 
 /* The event in the last whole line of progress.jsonl is `done`; its last lines are enough to see that. */
@@ -237,7 +239,7 @@ void coord_run_destroy(coord_run **run)
 {
     coord_run *r = *run;
     if (r == NULL) return;
-    char *texts[] = {r->dir, r->model, r->checkpoint, r->previous, r->progress, r->resolved, r->latest, r->resume_from};
+    char *texts[] = {r->dir, r->model, r->checkpoint, r->previous, r->progress, r->resolved, r->metrics, r->report, r->latest, r->resume_from};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     if (r->lock >= 0) close(r->lock);
     free(r);
@@ -253,12 +255,8 @@ static bool same_file(const char *a, const char *b)
 /* The model last: until then the earlier run counts as finished. */
 static fw_status remove_earlier_run(const coord_run *r, fw_error *err)
 {
-    FW_FREE char *metrics = NULL;
-    FW_FREE char *report = NULL;
     if (r->resume_from != NULL && (same_file(r->resume_from, r->checkpoint) || same_file(r->resume_from, r->previous))) return FW_OK;
-    FW_TRY(fw_path_join(&metrics, r->dir, "metrics.json", err));
-    FW_TRY(fw_path_join(&report, r->dir, "report.html", err));
-    const char *const stale[] = {r->checkpoint, r->previous, metrics, report, r->model};
+    const char *const stale[] = {r->checkpoint, r->previous, r->metrics, r->report, r->model};
     for (size_t i = 0; i < sizeof stale / sizeof *stale; i++)
         if (unlink(stale[i]) != 0 && errno != ENOENT) return fw_fail_errno(err, FW_ERR_IO, "%s: what an earlier run left can't be removed", stale[i]);
     return truncate(r->progress, 0) == 0 ? FW_OK : fw_fail_errno(err, FW_ERR_IO, "%s", r->progress);
@@ -266,7 +264,7 @@ static fw_status remove_earlier_run(const coord_run *r, fw_error *err)
 
 void coord_run_tidy(const coord_run *r)
 {
-    const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved};
+    const char *const written[] = {r->model, r->checkpoint, r->previous, r->resolved, r->metrics, r->report};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++) fw_remove_leftovers(written[i]);
 }
 

@@ -8,7 +8,7 @@
 #include "proto/command.h"
 
 typedef struct coord_run {
-    char *dir, *model, *checkpoint, *previous, *progress, *resolved, *latest;     /* paths; latest: the link, NULL with -o */
+    char *dir, *model, *checkpoint, *previous, *progress, *resolved, *metrics, *report, *latest;     /* paths; latest: the link, NULL with -o */
     char *resume_from;         /* the checkpoint to go on from; NULL: a new start */
     bool damaged_latest;       /* checkpoint.h5 could not be read, the one before is used */
     int lock;                  /* descriptor of progress.jsonl, locked; -1: none */

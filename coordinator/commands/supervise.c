@@ -70,7 +70,7 @@ static fw_status generations(coord_training *t, fw_error *err)
     for (;;) {
         fw_line *line = NULL;
         FW_TRY(coord_keeper_start(t->keeper, &line, err));
-        if (t->restarted) coord_run_tidy(t->run);              /* the ranks of before are gone */
+        coord_run_tidy(t->run);                                /* the ranks of before are gone, also those of an earlier coordinator */
         FW_TRY(coord_group_create(&t->group, line, err));
         const fw_status s = one_generation(t, err);
         coord_progress_end(t->line);

@@ -269,11 +269,14 @@ static void a_run_of_a_gang_is_found_and_goes_on_from_its_own_checkpoint(void **
     put(dir, "checkpoint.h5", "torn");
     assert_int_equal(coord_run_again(r, NULL), FW_OK);
     assert_string_equal(r->resume_from, r->previous);
-    FW_FREE char *half = NULL;
-    assert_int_equal(fw_path_join(&half, dir, "checkpoint.h5.tmp.4711", NULL), FW_OK);
-    put(dir, "checkpoint.h5.tmp.4711", "half");
+    static const char *const halves[] = {"checkpoint.h5.tmp.4711", "model.h5.tmp.4711", "metrics.json.tmp.4711", "report.html.tmp.4711"};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) put(dir, halves[i], "half");
     coord_run_tidy(r);
-    assert_int_equal(access(half, F_OK), -1);
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        FW_FREE char *half = NULL;
+        assert_int_equal(fw_path_join(&half, dir, halves[i], NULL), FW_OK);
+        assert_int_equal(access(half, F_OK), -1);
+    }
     assert_int_equal(access(r->previous, F_OK), 0);
 
     FW_FREE char *out = strdup(scratch_path(&f->folder, "other"));
