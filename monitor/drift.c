@@ -37,6 +37,8 @@ const char *monitor_question_name(monitor_question q)
     return q < MONITOR_N_QUESTIONS ? names[q] : "unknown";
 }
 
+monitor_question monitor_question_of(monitor_detector_id id) { return QUESTION_OF[id]; }
+
 monitor_drift_opts monitor_drift_opts_of(const fw_project *p)
 {
     monitor_drift_opts o = {

@@ -26,7 +26,8 @@ monitor_drift_opts monitor_drift_opts_of(const fw_project *p);
 
 /** What is asked of a column: each has evidence of its own. */
 typedef enum monitor_question { MONITOR_SHARES, MONITOR_MISSING, MONITOR_UNSEEN, MONITOR_N_QUESTIONS } monitor_question;
-const char *monitor_question_name(monitor_question q);      /* "shares", "missing", "unseen" */
+const char      *monitor_question_name(monitor_question q);      /* "shares", "missing", "unseen" */
+monitor_question monitor_question_of(monitor_detector_id id);   /* which one its figures answer */
 
 typedef struct monitor_figure {
     monitor_reading reading;

@@ -42,6 +42,8 @@ void monitor_intake_destroy(monitor_intake **in)
     *in = NULL;
 }
 
+void monitor_intake_pass_on(monitor_intake *in, const monitor_others *others) { in->others = *others; }
+
 static tracked *find_model(monitor_intake *in, const char *topic, const fw_telemetry_batch *b)
 {
     for (size_t i = 0; i < in->n_models; i++) {
@@ -197,6 +199,17 @@ fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_
     return monitor_intake_set_position(in, from, last, err);
 }
 
+static fw_status take_other(monitor_intake *in, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+{
+    fw_error reason = {0};
+    if (in->others.take == NULL) return FW_OK;
+    FW_TRY(in->others.take(in->others.context, b, bytes, len, now, &reason, err));
+    if (reason.status >= 0) return FW_OK;
+    in->counts.refused++;
+    if (why != NULL) *why = reason;
+    return FW_OK;
+}
+
 static fw_status take_message(monitor_intake *in, const fw_stream *from, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why,
                               fw_error *err)
 {
@@ -209,7 +222,7 @@ static fw_status take_message(monitor_intake *in, const fw_stream *from, const c
         return FW_OK;
     }
     if (status < 0) return fw_fail(err, status, "%s", reason.text);
-    if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return FW_OK;      /* progress is no prediction */
+    if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return take_other(in, b, bytes, len, now, why, err);
     if (b->kind == FW_TELEMETRY_END) take_end(in, topic);
     return b->kind == FW_TELEMETRY_PREDICTIONS ? take_predictions(in, from, topic, b, now, why, err) : FW_OK;
 }

@@ -11,6 +11,7 @@
 #include "common/core/status.h"
 #include "common/core/text.h"
 #include "monitor/windows.h"
+#include "proto/telemetry.h"
 
 #define MONITOR_MAX_MODELS  1000u
 #define MONITOR_MAX_STREAMS 1000u
@@ -38,10 +39,17 @@ typedef struct monitor_sink {
     void (*total)(void *context, const monitor_model *m);
 } monitor_sink;
 
+/** Who takes what is no prediction: a decoded batch and its bytes. What is refused has its reason in *why. */
+typedef struct monitor_others {
+    void *context;
+    fw_status (*take)(void *context, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
+} monitor_others;
+
 typedef struct monitor_intake monitor_intake;
 
 fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts *window, const monitor_sink *sink, fw_error *err);
 void      monitor_intake_destroy(monitor_intake **in);
+void      monitor_intake_pass_on(monitor_intake *in, const monitor_others *others);      /* without it such batches are passed over */
 
 /** One message of a publisher's stream; one that was taken before is passed over. A bad one is counted, not an error; its reason is then in *why, which
  *  may be NULL. */

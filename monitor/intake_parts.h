@@ -15,6 +15,7 @@ typedef struct tracked {
 struct monitor_intake {
     monitor_window_opts window_opts;
     monitor_sink sink;
+    monitor_others others;             /* take NULL: nobody */
     tracked *models; size_t n_models, capacity;
     monitor_position *positions; size_t n_positions, positions_capacity;
     size_t memory_left;

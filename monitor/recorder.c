@@ -13,6 +13,8 @@
 struct monitor_recorder {
     monitor_store *store;
     monitor_sink next;
+    bool (*is_left)(const void *context, const monitor_model *m);
+    const void *left_by;
     fw_mono tidy_at;
     uint64_t dropped;                  /* rows, as far as it was told */
     bool in_trouble;
@@ -82,7 +84,8 @@ static void on_window(void *context, const monitor_model *m, const monitor_summa
 {
     monitor_recorder *r = context;
     fw_error err = {0};
-    if (put_window(r, m, s, &err) < 0) r->failed = err;
+    const bool left = r->is_left != NULL && r->is_left(r->left_by, m);
+    if (!left && put_window(r, m, s, &err) < 0) r->failed = err;
     r->next.window(r->next.context, m, s);
 }
 
@@ -93,6 +96,12 @@ static void on_total(void *context, const monitor_model *m)
 }
 
 monitor_sink monitor_recorder_sink(monitor_recorder *r) { return (monitor_sink){.context = r, .window = on_window, .total = on_total}; }
+
+void monitor_recorder_leave(monitor_recorder *r, bool (*is_left)(const void *context, const monitor_model *m), const void *context)
+{
+    r->is_left = is_left;
+    r->left_by = context;
+}
 
 /* ---- restore, commit ---- */
 

@@ -3,6 +3,8 @@
 #ifndef MONITOR_RECORDER_H
 #define MONITOR_RECORDER_H
 
+#include <stdbool.h>
+
 #include "common/core/status.h"
 #include "monitor/intake.h"
 #include "monitor/store.h"
@@ -14,6 +16,9 @@ fw_status    monitor_recorder_create(monitor_recorder **out, monitor_store *stor
 void         monitor_recorder_destroy(monitor_recorder **r);
 /** What the intake is to tell: it is noted, then told to the next sink. */
 monitor_sink monitor_recorder_sink(monitor_recorder *r);
+
+/** Models whose windows somebody else puts into the store: theirs are only told to the next sink. */
+void         monitor_recorder_leave(monitor_recorder *r, bool (*is_left)(const void *context, const monitor_model *m), const void *context);
 
 /** Into an intake that has not taken anything yet. path: the file of the store. FW_ERR_FORMAT: what was kept is damaged. */
 fw_status    monitor_recorder_restore(monitor_intake *in, const char *path, fw_mono now, fw_error *err);

@@ -1,0 +1,40 @@
+/** Watches the models that publishers tell of: summaries -> windows of a model, over all its publishers -> drift -> rows of the store and looks for alerts.
+ *  A window closes with monitor.window rows, or by time, or when nothing comes, or at the end; a row counts once. The rows of the store have numbers that a
+ *  version of a model counts over all its sets of bins. Without a store all is in memory, without a desk nobody is told. One owner. */
+#ifndef MONITOR_WATCH_MODELS_H
+#define MONITOR_WATCH_MODELS_H
+
+#include "common/core/clock.h"
+#include "monitor/alert_desk.h"
+#include "monitor/drift.h"
+#include "monitor/store.h"
+#include "monitor/windows.h"
+#include "proto/telemetry.h"
+
+typedef struct monitor_watch_opts {
+    monitor_window_opts window;        /* predictions: rows */
+    monitor_drift_opts drift;
+    monitor_store *store;              /* NULL: nothing is kept. Both outlive the watch */
+    monitor_alert_desk *desk;
+} monitor_watch_opts;
+
+typedef struct monitor_watch monitor_watch;
+fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *opts, fw_error *err);
+void      monitor_watch_destroy(monitor_watch **w);
+
+/** A decoded batch and the bytes it came as, which are kept of a new model. What is refused is no error: its reason is then in *why. Other kinds are
+ *  passed over. FW_ERR_NOMEM, or an error of the store. */
+fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
+/** Closes the windows whose time has come; all of them. */
+fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err);
+fw_status monitor_watch_finish(monitor_watch *w, fw_error *err);
+
+/** Whether the windows of a model's version are those of its summaries. */
+bool      monitor_watch_has(const monitor_watch *w, const char *name, const char *digest);
+
+/** Puts what has changed into the store, for its next commit: the one that has the positions too. */
+fw_status monitor_watch_save(monitor_watch *w, fw_error *err);
+/** Into a new watch, from the file of its store. Drift whose state is of other bins or damaged begins anew, and that is logged. */
+fw_status monitor_watch_restore(monitor_watch *w, const char *path, fw_mono now, fw_error *err);
+
+#endif

@@ -1,0 +1,255 @@
+/** Models that are watched: windows over publishers, rows of the store, and a watch that goes on where the last one of the store was. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/watch_models.h"
+#include "tests/unit/reference_fixture.h"
+#include "tests/unit/store_fixture.h"
+
+static const char *const CLASSES[] = {"no", "yes"};
+static const uint64_t LIKE[] = {1, 2, 3, 3, 0, 1, 6, 3, 1, 0, 6, 4, 0, 0, 2, 8, 0, 0, 6, 4, 0, 0};         /* 10 rows in each of five columns */
+static const uint64_t OTHER[] = {0, 0, 0, 0, 0, 10, 6, 3, 1, 0, 6, 4, 0, 0, 2, 8, 0, 0, 6, 4, 0, 0};      /* "age" is missing */
+enum { COUNTS = sizeof LIKE / sizeof *LIKE };
+
+static monitor_watch_opts options(monitor_store *store, monitor_alert_desk *desk)
+{
+    monitor_watch_opts o = {.window = {.predictions = 100, .idle_s = 5}, .drift = {.false_alarms = 0.05}, .store = store, .desk = desk};
+    for (size_t i = 0; i < MONITOR_N_DETECTORS; i++) o.drift.threshold[i] = 0.1;
+    o.drift.opens[MONITOR_PSI] = o.drift.opens[MONITOR_MISSING_RATE] = true;
+    return o;
+}
+
+static fw_mono at(double seconds) { return (fw_mono){.ns = 1 + (int64_t)(seconds * 1e9)}; }
+
+static void give(monitor_watch *w, const char *topic, const fw_text *packed, double at_s, fw_error *why)
+{
+    FW_AUTO(fw_telemetry) *t = NULL;
+    FW_AUTO(fw_text) bytes = {0};
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_wrap(t, &bytes, topic, packed->data, packed->len, 0, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_decode(&b, topic, bytes.data, bytes.len, NULL), FW_OK);
+    assert_int_equal(monitor_watch_take(w, b, bytes.data, bytes.len, at(at_s), why, NULL), FW_OK);
+}
+
+static void tell_model(monitor_watch *w)
+{
+    FW_AUTO(fw_text) packed = {0};
+    FW_AUTO(fw_reference) *r = make_reference();
+    fw_error why = {0};
+    const fw_telemetry_model model = {.name = "m", .digest = "d", .classes = CLASSES, .n_classes = 2, .reference = r};
+    assert_int_equal(fw_telemetry_pack_model(&packed, &model, NULL), FW_OK);
+    give(w, FW_TOPIC_MODEL "m", &packed, 0, &why);
+    assert_int_equal(why.status, FW_OK);
+}
+
+/** Ten rows of a publisher. */
+static void tell_rows(monitor_watch *w, const uint64_t *count, uint64_t window, double at_s, fw_error *why)
+{
+    FW_AUTO(fw_text) packed = {0};
+    FW_AUTO(fw_reference) *r = make_reference();
+    const fw_telemetry_summary s = {.model = "m", .digest = "d", .shape = fw_summary_shape(r->summary), .window = window, .rows = 10,
+                                    .from_us = 1000000 * (int64_t)window, .to_us = 1000000 * (int64_t)window + 500000, .count = count, .n = COUNTS};
+    assert_int_equal(fw_telemetry_pack_summary(&packed, &s, NULL), FW_OK);
+    give(w, FW_TOPIC_SUMMARY "m", &packed, at_s, why);
+}
+
+static void tell_many(monitor_watch *w, const uint64_t *count, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i <= to; i++) {
+        fw_error why = {0};
+        tell_rows(w, count, i, 0.001 * (double)i, &why);
+        if (why.status != FW_OK) fail_msg("%s", why.text);
+    }
+}
+
+typedef struct found { size_t windows, figures; int64_t rows, last, from_us, to_us; char closed[8]; double statistic, evidence; } found;
+
+static fw_status note_window(void *context, const monitor_window_row *row, fw_error *err)
+{
+    (void)err;
+    found *s = context;
+    s->windows++;
+    s->rows += row->rows;
+    s->last = row->number;
+    s->from_us = row->from_us;
+    s->to_us = row->to_us;
+    snprintf(s->closed, sizeof s->closed, "%s", row->closed);
+    return FW_OK;
+}
+
+static fw_status note_drift(void *context, const monitor_drift_row *row, fw_error *err)
+{
+    (void)err;
+    found *s = context;
+    s->figures++;
+    if (strcmp(row->feature, "age") != 0 || strcmp(row->test, "missing_rate") != 0) return FW_OK;
+    s->statistic = row->statistic;
+    s->evidence = row->evidence;
+    return FW_OK;
+}
+
+static found look_into(const char *file)
+{
+    FW_AUTO(monitor_reader) *r = NULL;
+    found s = {0};
+    assert_int_equal(monitor_reader_open(&r, file, NULL), FW_OK);
+    assert_int_equal(monitor_read_window(r, NULL, note_window, &s, NULL), FW_OK);
+    assert_int_equal(monitor_read_drift(r, NULL, note_drift, &s, NULL), FW_OK);
+    return s;
+}
+
+static monitor_store *open_store(const char *file)
+{
+    monitor_store *store = NULL;
+    fw_error err = {0};
+    if (monitor_store_open(&store, &(monitor_store_opts){.path = file}, &err) != FW_OK) fail_msg("%s", err.text);
+    return store;
+}
+
+static void keep(monitor_watch *w, monitor_store *store)
+{
+    assert_int_equal(monitor_watch_save(w, NULL), FW_OK);
+    assert_int_equal(monitor_store_commit(store, NULL), FW_OK);
+}
+
+static void windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_end(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_watch) *w = NULL;
+    const monitor_watch_opts o = options(store, NULL);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    assert_false(monitor_watch_has(w, "m", "d"));
+    tell_model(w);
+    assert_true(monitor_watch_has(w, "m", "d"));
+    assert_false(monitor_watch_has(w, "m", "e"));
+    tell_many(w, LIKE, 1, 25);
+    keep(w, store);
+    found s = look_into(path);
+    assert_int_equal(s.windows, 2);
+    assert_int_equal(s.rows, 200);
+    assert_int_equal(s.from_us, 11000000);
+    assert_int_equal(s.to_us, 20500000);
+    assert_string_equal(s.closed, "full");
+    assert_true(s.figures >= 2 * 5 * 3);
+    assert_true(s.evidence < 1);
+    assert_int_equal(monitor_watch_tick(w, at(4), NULL), FW_OK);      /* since the last row it is not yet 5 s */
+    keep(w, store);
+    assert_int_equal(look_into(path).windows, 2);
+    assert_int_equal(monitor_watch_tick(w, at(6), NULL), FW_OK);
+    keep(w, store);
+    s = look_into(path);
+    assert_int_equal(s.windows, 3);
+    assert_string_equal(s.closed, "idle");
+    tell_many(w, LIKE, 26, 26);
+    assert_int_equal(monitor_watch_finish(w, NULL), FW_OK);
+    keep(w, store);
+    s = look_into(path);
+    assert_int_equal(s.last, 4);
+    assert_int_equal(s.rows, 260);
+    assert_string_equal(s.closed, "end");
+}
+
+static void what_nobody_told_of_is_refused(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_watch) *w = NULL;
+    const monitor_watch_opts o = options(NULL, NULL);
+    fw_error why = {0};
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    tell_rows(w, LIKE, 1, 0, &why);
+    assert_int_equal(why.status, FW_ERR_DATA);
+    tell_model(w);
+    uint64_t lies[COUNTS];
+    memcpy(lies, LIKE, sizeof lies);
+    lies[0]++;
+    why = (fw_error){0};
+    tell_rows(w, lies, 2, 0, &why);
+    assert_int_equal(why.status, FW_ERR_DATA);
+}
+
+/** killed: after so many summaries the watch is dropped, and another one goes on from the store. */
+static found life(const char *file, uint64_t killed)
+{
+    FW_AUTO(monitor_store) *store = open_store(file);
+    FW_AUTO(monitor_watch) *w = NULL;
+    const monitor_watch_opts o = options(store, NULL);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    tell_model(w);
+    tell_many(w, LIKE, 1, 33);
+    tell_many(w, OTHER, 34, killed);
+    keep(w, store);
+    monitor_watch_destroy(&w);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    assert_int_equal(monitor_watch_restore(w, file, at(1), NULL), FW_OK);
+    assert_true(monitor_watch_has(w, "m", "d"));
+    tell_many(w, OTHER, killed + 1, 60);
+    keep(w, store);
+    return look_into(file);
+}
+
+static void a_watch_goes_on_to_the_same_bits(void **state)
+{
+    (void)state;
+    char other[sizeof path + 16];
+    const found whole = life(path, 60);
+    assert_int_equal(whole.windows, 6);
+    assert_true(whole.evidence > 5 && whole.statistic > 0.9);
+    for (uint64_t killed = 33; killed < 60; killed += 9) {
+        snprintf(other, sizeof other, "%s.%d", path, (int)killed);
+        const found s = life(other, killed);
+        assert_int_equal(s.windows, whole.windows);
+        assert_int_equal(s.last, whole.last);
+        assert_int_equal(s.from_us, whole.from_us);
+        assert_int_equal(s.figures, whole.figures);
+        assert_memory_equal(&s.evidence, &whole.evidence, sizeof s.evidence);
+        assert_memory_equal(&s.statistic, &whole.statistic, sizeof s.statistic);
+    }
+}
+
+static fw_status damage(void *context, const monitor_state_row *row, fw_error *err)
+{
+    monitor_store *store = context;
+    if (strncmp(row->key, "drift/", 6) != 0) return FW_OK;
+    FW_FREE char *key = strdup(row->key);
+    FW_FREE unsigned char *bytes = malloc(row->bytes.len);
+    memcpy(bytes, row->bytes.data, row->bytes.len);
+    bytes[8 * 6 + 3] ^= 1;                                             /* a count of the open window */
+    return monitor_store_put_state(store, &(monitor_state_row){.key = key, .at_us = row->at_us, .bytes = {bytes, row->bytes.len}}, err);
+}
+
+static void a_damaged_state_is_begun_anew(void **state)
+{
+    (void)state;
+    life(path, 45);
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_reader) *r = NULL;
+    assert_int_equal(monitor_reader_open(&r, path, NULL), FW_OK);
+    assert_int_equal(monitor_read_state(r, NULL, damage, store, NULL), FW_OK);
+    assert_int_equal(monitor_store_commit(store, NULL), FW_OK);
+    FW_AUTO(monitor_watch) *w = NULL;
+    const monitor_watch_opts o = options(store, NULL);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    assert_int_equal(monitor_watch_restore(w, path, at(1), NULL), FW_OK);
+    tell_many(w, LIKE, 61, 70);
+    keep(w, store);
+    assert_true(look_into(path).evidence < 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(what_nobody_told_of_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_watch_goes_on_to_the_same_bits, begin, end),
+        cmocka_unit_test_setup_teardown(a_damaged_state_is_begun_anew, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
