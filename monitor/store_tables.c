@@ -23,7 +23,7 @@ static const monitor_column models[] = {
 static const monitor_column publishers[] = {
     BYTES(publisher, stream), MAY(publisher, name), MAY(publisher, address), INTEGER(publisher, position), INTEGER(publisher, produced),
     INTEGER(publisher, delivered), INTEGER(publisher, spooled), INTEGER(publisher, dropped), JSON(publisher, reasons), INTEGER(publisher, missing),
-    INTEGER(publisher, duplicates), INTEGER(publisher, malformed), INTEGER(publisher, first_us), INTEGER(publisher, heard_us), INTEGER(publisher, ended)};
+    INTEGER(publisher, duplicates), INTEGER(publisher, malformed), MERGED(publisher, first_us, MONITOR_KEEP), INTEGER(publisher, heard_us), INTEGER(publisher, ended)};
 static const monitor_column windows[] = {
     INTEGER(window, model), INTEGER(window, number), INTEGER(window, from_us), INTEGER(window, to_us), INTEGER(window, rows), INTEGER(window, revised),
     MAY(window, closed), JSON(window, body)};

@@ -1,0 +1,147 @@
+#include "monitor/watch_publishers.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/size.h"
+
+#define LOOK_S    5.0
+#define SILENT_US INT64_C(4000000)      /* as long as it was silent when it is named */
+
+typedef struct state {
+    fw_inbox_publisher kept;           /* as it was put last */
+    fw_stream stream;                  /* of `lost` */
+    uint64_t lost;                     /* of its messages, at the last look */
+    bool silent, ended, changed;       /* changed: since it was put */
+    int64_t silent_us;
+} state;
+
+struct monitor_publishers {
+    const fw_inbox *inbox;
+    monitor_store *store;
+    monitor_alert_desk *desk;
+    fw_mono look_at;
+    state of[FW_INBOX_MAX_PUBLISHERS];      /* as in the inbox */
+};
+
+fw_status monitor_publishers_create(monitor_publishers **out, const fw_inbox *inbox, monitor_store *store, monitor_alert_desk *desk, fw_error *err)
+{
+    monitor_publishers *p = calloc(1, sizeof *p);
+    if (p == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: publishers");
+    *p = (monitor_publishers){.inbox = inbox, .store = store, .desk = desk, .look_at = fw_mono_now()};
+    *out = p;
+    return FW_OK;
+}
+
+void monitor_publishers_destroy(monitor_publishers **p)
+{
+    if (p == NULL) return;
+    free(*p);
+    *p = NULL;
+}
+
+static bool is_known(const fw_inbox_publisher *b)
+{
+    static const fw_stream none;
+    return memcmp(&b->stream, &none, sizeof none) != 0;
+}
+
+/* ---- looks ---- */
+
+static void name_of(char *out, size_t len, const fw_inbox_publisher *b) { snprintf(out, len, "%s at %s", *b->name != '\0' ? b->name : "publisher", b->endpoint); }
+
+static uint64_t all_dropped(const fw_inbox_publisher *b)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < FW_N_DROPS; i++) n += b->dropped[i];
+    return n;
+}
+
+static fw_status look_at(const monitor_publishers *p, const fw_inbox_publisher *b, monitor_alert_kind kind, uint64_t level, const char *measure, const char *detail,
+                         int64_t since_us, fw_error *err)
+{
+    char subject[sizeof b->endpoint + sizeof b->name + 8];
+    name_of(subject, sizeof subject, b);
+    const monitor_look look = {.kind = kind, .subject = subject, .level = (double)level, .threshold = 1, .evidence = true, .certainty = 1, .since_us = since_us,
+                               .measure = measure, .detail = detail};
+    return monitor_alert_desk_look(p->desk, &look, fw_utc_now_us(), err);
+}
+
+static fw_status look(const monitor_publishers *p, const fw_inbox_publisher *b, state *s, fw_error *err)
+{
+    char detail[128];
+    if (memcmp(&s->stream, &b->stream, sizeof s->stream) != 0) s->lost = 0;
+    const uint64_t lost = b->lost - FW_MIN(s->lost, b->lost);
+    s->stream = b->stream;
+    s->lost = b->lost;
+    if (p->desk == NULL) return FW_OK;
+    snprintf(detail, sizeof detail, "%llu in all; it says that it dropped %llu", (unsigned long long)b->lost, (unsigned long long)all_dropped(b));
+    FW_TRY(look_at(p, b, MONITOR_ALERT_TELEMETRY_LOST, lost, "messages lost", detail, 0, err));
+    return look_at(p, b, MONITOR_ALERT_PUBLISHER_LOST, s->silent, "silent publishers", NULL, s->silent_us, err);
+}
+
+fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err)
+{
+    size_t i = 0;
+    while (i < fw_inbox_n_publishers(p->inbox) && strcmp(fw_inbox_publisher_at(p->inbox, i)->endpoint, e->publisher->endpoint) != 0) i++;
+    if (i == fw_inbox_n_publishers(p->inbox) || e->kind == FW_INBOX_MESSAGE || e->kind == FW_INBOX_REFUSED) return FW_OK;
+    state *s = &p->of[i];
+    if (e->kind == FW_INBOX_SILENT) s->silent_us = fw_utc_now_us() - SILENT_US;
+    s->changed = true;
+    if (e->kind != FW_INBOX_LOST) {
+        s->silent = e->kind == FW_INBOX_SILENT;
+        s->ended = e->kind == FW_INBOX_ENDED;
+    }
+    return s->silent || e->kind == FW_INBOX_LOST ? look(p, e->publisher, s, err) : FW_OK;
+}
+
+fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *err)
+{
+    if (!fw_mono_passed(p->look_at)) return FW_OK;
+    p->look_at = fw_mono_after(now, LOOK_S);
+    for (size_t i = 0; i < fw_inbox_n_publishers(p->inbox); i++) {
+        const fw_inbox_publisher *b = fw_inbox_publisher_at(p->inbox, i);
+        if (is_known(b)) FW_TRY(look(p, b, &p->of[i], err));
+    }
+    return FW_OK;
+}
+
+/* ---- rows ---- */
+
+static char *reasons_of(const fw_inbox_publisher *b)
+{
+    json_t *o = json_object();
+    for (size_t i = 0; i < FW_N_DROPS; i++) json_object_set_new(o, fw_drop_text((fw_drop)i), json_integer((json_int_t)b->dropped[i]));
+    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    return text;
+}
+
+static fw_status put(const monitor_publishers *p, const fw_inbox_publisher *b, const state *s, fw_error *err)
+{
+    FW_FREE char *reasons = reasons_of(b);
+    if (reasons == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: publisher %s", b->name);
+    const int64_t now_us = fw_utc_now_us();
+    const monitor_publisher_row row = {
+        .stream = {&b->stream, sizeof b->stream}, .name = b->name, .address = b->endpoint, .position = (int64_t)b->position, .produced = (int64_t)b->produced,
+        .delivered = (int64_t)b->delivered, .spooled = (int64_t)b->spooled, .dropped = (int64_t)all_dropped(b), .reasons = reasons, .missing = (int64_t)b->lost,
+        .duplicates = (int64_t)b->duplicates, .malformed = (int64_t)(b->garbage + b->refused), .first_us = now_us, .heard_us = s->silent ? s->silent_us : now_us,
+        .ended = s->ended};
+    return monitor_store_put_publisher(p->store, &row, err);
+}
+
+fw_status monitor_publishers_save(monitor_publishers *p, fw_error *err)
+{
+    for (size_t i = 0; p->store != NULL && i < fw_inbox_n_publishers(p->inbox); i++) {
+        const fw_inbox_publisher *b = fw_inbox_publisher_at(p->inbox, i);
+        state *s = &p->of[i];
+        if (!is_known(b) || (!s->changed && memcmp(&s->kept, b, sizeof *b) == 0)) continue;
+        FW_TRY(put(p, b, s, err));
+        memcpy(&s->kept, b, sizeof *b);
+        s->changed = false;
+    }
+    return FW_OK;
+}

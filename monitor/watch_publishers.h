@@ -1,0 +1,22 @@
+/** What is known of the publishers -> rows of the store, and looks for alerts: one that is not heard of any more, messages that can't be had.
+ *  One that has ended in order is not missed. Without a store nothing is kept, without a desk nobody is told. One owner. */
+#ifndef MONITOR_WATCH_PUBLISHERS_H
+#define MONITOR_WATCH_PUBLISHERS_H
+
+#include "common/bus/inbox.h"
+#include "monitor/alert_desk.h"
+#include "monitor/store.h"
+
+typedef struct monitor_publishers monitor_publishers;
+/** All of them outlive it; store and desk may be NULL. */
+fw_status monitor_publishers_create(monitor_publishers **out, const fw_inbox *inbox, monitor_store *store, monitor_alert_desk *desk, fw_error *err);
+void      monitor_publishers_destroy(monitor_publishers **p);
+
+/** An event of the inbox; messages are passed over. */
+fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err);
+/** Looks at all of them every five seconds. */
+fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *err);
+/** Puts those that have changed into the store, for its next commit. */
+fw_status monitor_publishers_save(monitor_publishers *p, fw_error *err);
+
+#endif
