@@ -2,15 +2,19 @@
 
 #include "common/bus/inbox.h"
 #include "common/core/log.h"
+#include "monitor/alert_desk.h"
 #include "monitor/intake.h"
 #include "monitor/print.h"
 #include "monitor/recorder.h"
+#include "monitor/watch_models.h"
+#include "monitor/watch_publishers.h"
 #include "proto/telemetry.h"
 
 #define LOOK_UP_S     0.2      /* how soon a signal or a due window is noticed */
 #define DRAIN_S       1.0      /* at the end, for what has already arrived */
 #define DRAIN_QUIET_S 0.05
 #define SAID_MALFORMED 10      /* reasons told; more are only counted */
+#define LINGER_S      5.0      /* at the end, for alerts on their way */
 
 /** What one run of the monitor holds. */
 typedef struct watch {
@@ -21,6 +25,9 @@ typedef struct watch {
     monitor_store *store;              /* NULL, and the recorder too: nothing is kept */
     monitor_recorder *recorder;
     monitor_intake *in;
+    monitor_alert_desk *desk;
+    monitor_watch *models;
+    monitor_publishers *publishers;
     bool news, ended;                  /* something came since the last commit; a publisher has ended */
 } watch;
 
@@ -28,7 +35,7 @@ static fw_status connect_all(fw_inbox **out, fw_bus *bus, const monitor_opts *op
 {
     if (opts->n_endpoints == 0) return fw_fail(err, FW_ERR_ARG, "monitor: no endpoint to connect to");
     FW_AUTO(fw_inbox) *inbox = NULL;
-    FW_TRY(fw_inbox_create(&inbox, bus, &(fw_inbox_opts){.name = opts->name, .topic_prefix = FW_TOPIC_PREDICTION}, err));
+    FW_TRY(fw_inbox_create(&inbox, bus, &(fw_inbox_opts){.name = opts->name}, err));
     for (size_t i = 0; i < opts->n_endpoints; i++) FW_TRY(fw_inbox_connect(inbox, opts->endpoints[i], err));
     *out = inbox;
     inbox = NULL;
@@ -39,13 +46,15 @@ static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     fw_error why = {0};
     FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, fw_mono_now(), &why, err));
-    if (why.status < 0 && monitor_intake_count(w->in).malformed <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
+    const monitor_counts counts = monitor_intake_count(w->in);
+    if (why.status < 0 && counts.malformed + counts.refused <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
     return FW_OK;
 }
 
 static fw_status take_event(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     const fw_inbox_publisher *p = e->publisher;
+    FW_TRY(monitor_publishers_take(w->publishers, e, err));
     switch (e->kind) {
     case FW_INBOX_MESSAGE: return take_message(w, e, err);
     case FW_INBOX_FOUND: fw_log_info("publisher %s at %s is there, with %llu messages in its spool", p->name, p->endpoint, (unsigned long long)p->spooled); break;
@@ -82,6 +91,9 @@ static fw_status check_output(const monitor_printer *p, fw_error *err)
 
 static void watch_destroy(watch *w)
 {
+    monitor_publishers_destroy(&w->publishers);
+    monitor_watch_destroy(&w->models);
+    monitor_alert_desk_close(&w->desk, 0);
     monitor_intake_destroy(&w->in);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
@@ -98,6 +110,30 @@ static fw_status open_store(watch *w, monitor_sink *sink, fw_error *err)
     return FW_OK;
 }
 
+static fw_status take_other(void *context, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+{
+    return monitor_watch_take(context, b, bytes, len, now, why, err);
+}
+
+static bool is_watched(const void *context, const monitor_model *m) { return monitor_watch_has(context, m->name, m->digest); }
+
+/** Models and alerts, as the last monitor of the store left them. */
+static fw_status open_models(watch *w, fw_error *err)
+{
+    const monitor_opts *opts = w->opts;
+    const char *path = opts->store != NULL ? opts->store->path : NULL;
+    monitor_deliver_opts deliver = opts->deliver;
+    deliver.publish = monitor_print_alert;
+    deliver.context = &w->printer;
+    FW_TRY(monitor_alert_desk_open(&w->desk, w->store, path, &opts->alerts, &deliver, fw_utc_now_us(), err));
+    const monitor_watch_opts watched = {.window = opts->window, .drift = opts->drift, .store = w->store, .desk = w->desk};
+    FW_TRY(monitor_watch_create(&w->models, &watched, err));
+    if (path != NULL) FW_TRY(monitor_watch_restore(w->models, path, fw_mono_now(), err));
+    monitor_intake_pass_on(w->in, &(monitor_others){w->models, take_other});
+    if (w->recorder != NULL) monitor_recorder_leave(w->recorder, is_watched, w->models);
+    return FW_OK;
+}
+
 static fw_status open_watch(watch *w, fw_error *err)
 {
     const monitor_opts *opts = w->opts;
@@ -107,7 +143,9 @@ static fw_status open_watch(watch *w, fw_error *err)
     FW_TRY(fw_bus_secure(w->bus, &opts->identity, err));
     FW_TRY(monitor_intake_create(&w->in, &opts->window, &sink, err));
     if (opts->store != NULL) FW_TRY(monitor_recorder_restore(w->in, opts->store->path, fw_mono_now(), err));
+    FW_TRY(open_models(w, err));
     FW_TRY(connect_all(&w->inbox, w->bus, opts, err));
+    FW_TRY(monitor_publishers_create(&w->publishers, w->inbox, w->store, w->desk, err));
     const monitor_position *positions = NULL;
     const size_t n = monitor_intake_positions(w->in, &positions);
     for (size_t i = 0; i < n; i++) FW_TRY(fw_inbox_set_position(w->inbox, &positions[i].stream, positions[i].last, err));
@@ -115,9 +153,8 @@ static fw_status open_watch(watch *w, fw_error *err)
 }
 
 /** What is kept is acknowledged: publishers may let go of it. Without a store that is what was counted. */
-static fw_status commit(watch *w, fw_error *err)
+static fw_status commit_counts(watch *w, fw_error *err)
 {
-    if (!w->news) return FW_OK;
     if (w->recorder != NULL) {
         FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
         w->news = !monitor_store_check(w->store).writing;
@@ -128,10 +165,23 @@ static fw_status commit(watch *w, fw_error *err)
     return FW_OK;
 }
 
+/** One transaction for all: rows, states, positions. Alerts are told behind it. */
+static fw_status commit(watch *w, fw_error *err)
+{
+    FW_TRY(monitor_alert_desk_tick(w->desk, fw_utc_now_us(), err));
+    FW_TRY(monitor_watch_save(w->models, err));
+    FW_TRY(monitor_publishers_save(w->publishers, err));
+    if (w->news || (w->store != NULL && monitor_store_check(w->store).waiting_rows > 0)) FW_TRY(commit_counts(w, err));
+    return monitor_alert_desk_tell(w->desk, err);
+}
+
 /** What is due now and then. */
 static fw_status look_up(watch *w, fw_error *err)
 {
-    monitor_intake_tick(w->in, fw_mono_now());
+    const fw_mono now = fw_mono_now();
+    monitor_intake_tick(w->in, now);
+    FW_TRY(monitor_watch_tick(w->models, now, err));
+    FW_TRY(monitor_publishers_tick(w->publishers, now, err));
     FW_TRY(check_output(&w->printer, err));
     return commit(w, err);
 }
@@ -166,6 +216,7 @@ static fw_status finish(watch *w, fw_error *err)
 {
     uint64_t garbage = 0;
     monitor_intake_finish(w->in);
+    fw_status watched = monitor_watch_finish(w->models, err);
     for (size_t i = 0; i < fw_inbox_n_publishers(w->inbox); i++) {
         const fw_inbox_publisher *p = fw_inbox_publisher_at(w->inbox, i);
         garbage += p->garbage + p->refused;
@@ -174,8 +225,11 @@ static fw_status finish(watch *w, fw_error *err)
     const monitor_counts counts = monitor_intake_count(w->in);
     monitor_print_rest(&w->printer, &counts, garbage);
     if (fflush(w->opts->out) != 0) w->printer.failed = true;
+    FW_TRY(watched);
     w->news = true;
     FW_TRY(commit(w, err));
+    monitor_alert_desk_close(&w->desk, LINGER_S);
+    if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
     return check_output(&w->printer, err);
 }
 

@@ -1,4 +1,4 @@
-/** The monitor's loop: subscribe, take in, show, until told to stop. No MPI in this folder. */
+/** The monitor's loop: subscribe, take in, watch, show and tell, until told to stop. No MPI in this folder. */
 #ifndef MONITOR_MONITOR_H
 #define MONITOR_MONITOR_H
 
@@ -7,6 +7,9 @@
 #include <stdio.h>
 
 #include "common/bus/bus.h"
+#include "monitor/alerts.h"
+#include "monitor/deliver.h"
+#include "monitor/drift.h"
 #include "monitor/store.h"
 #include "monitor/windows.h"
 
@@ -15,6 +18,9 @@ typedef struct monitor_opts {
     fw_bus_identity identity;                 /* who it is for the publishers */
     const char *name;                         /* by which publishers know what was taken */
     monitor_window_opts window;
+    monitor_drift_opts drift;
+    monitor_alert_opts alerts;
+    monitor_deliver_opts deliver;             /* its publish is the monitor's: what it prints */
     bool once;                                /* ends with the first publisher that ends */
     bool jsonl;
     FILE *out;

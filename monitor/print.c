@@ -166,6 +166,39 @@ void monitor_print_publisher(monitor_printer *p, const fw_inbox_publisher *b)
     putc('\n', p->out);
 }
 
+static json_t *time_of(int64_t us)
+{
+    char text[FW_UTC_LEN];
+    if (us <= 0) return json_null();
+    fw_utc_format(text, us);
+    return json_string(text);
+}
+
+static void print_alert_object(monitor_printer *p, const fw_alert *a)
+{
+    char time[FW_UTC_LEN];
+    fw_utc_now(time);
+    json_t *features = json_array();
+    for (size_t i = 0; i < a->n_features; i++) json_array_append_new(features, json_string(a->features[i]));
+    print_object(p, json_pack("{ss ss sI ss ss ss? ss? ss? so so sf sf sf so ss? ss?}", "time", time, "event", "alert", "alert", (json_int_t)a->number, "what", a->event,
+                              "kind", a->kind, "model", a->model, "digest", a->digest, "subject", a->subject, "since", time_of(a->since_us), "raised",
+                              time_of(a->raised_us), "level", a->level, "threshold", a->threshold, "certainty", a->certainty, "features", features, "text", a->text,
+                              "advice", a->advice));
+}
+
+void monitor_print_alert(void *context, const char *topic, const fw_alert *a)
+{
+    monitor_printer *p = context;
+    (void)topic;
+    if (p->jsonl) {
+        print_alert_object(p, a);
+        return;
+    }
+    fprintf(p->out, "alert %" PRIu64 " %s %s: ", a->number, a->kind, a->event);
+    print_name(p->out, a->text != NULL ? a->text : "", 0);
+    putc('\n', p->out);
+}
+
 void monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t garbage)
 {
     uint64_t malformed = c->malformed + garbage;

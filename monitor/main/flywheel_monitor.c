@@ -38,6 +38,8 @@ static void print_help(void)
           "shares of the classes, and gaps, which are messages that could not be had any more. What was published before it came, or\n"
           "while it was away, it gets from the publisher's spool. At a publisher's end and at its own end it prints a total for each\n"
           "model, and where the publisher's messages are: produced = delivered + spooled + dropped.\n"
+          "Of a model whose publisher tells of its reference it watches drift, and prints a line for each alert that is raised or over;\n"
+          "thresholds, and who else is told, are monitor.drift and monitor.alerts of FILE.yaml.\n"
           "\n"
           "Options:\n"
           "  --connect ENDPOINT   a publisher, e.g. tcp://host:5555; may be given again. Default: monitor.bus of FILE.yaml,\n"
@@ -76,12 +78,17 @@ typedef struct arguments {
     monitor_store_opts store;      /* path NULL: nothing is kept */
     char *store_path;              /* what store.path is when it came from the file */
     char *keys;                    /* what identity.keys is when it came from the file */
+    monitor_drift_opts drift;
+    monitor_alert_opts alerts;
+    monitor_deliver_opts deliver;
+    char **command;                /* of deliver: its texts are the project's */
     bool done;                     /* --help or --version was all */
 } arguments;
 
 static void arguments_destroy(arguments *a)
 {
     free(a->keys);
+    free(a->command);
     free(a->token_path);
     free(a->store_path);
 }
@@ -192,6 +199,27 @@ static fw_status complete_store(arguments *a, const fw_project *project, fw_erro
     return FW_OK;
 }
 
+/** Thresholds and who is told: of the project, or of one that says nothing of them. */
+static fw_status complete_alerts(arguments *a, const fw_project *project, fw_error *err)
+{
+    static const char bare[] = "project: p\nproblem: {task: classification, target: y}\ndata: {tables: {t: t.csv}}\n";
+    FW_AUTO(fw_project) *defaults = NULL;
+    if (project == NULL) FW_TRY(fw_project_parse(&defaults, bare, "defaults", ".", err));
+    const fw_project *p = project != NULL ? project : defaults;
+    const double cool_down_s = p->monitor.alerts.cool_down_s;
+    a->drift = monitor_drift_opts_of(p);
+    a->alerts = (monitor_alert_opts){.quiet_looks = p->monitor.alerts.quiet_windows, .cool_down_s = cool_down_s > 0 ? cool_down_s : -1};
+    a->deliver.log = a->jsonl;                /* else it is a line on standard output */
+    if (project == NULL) return FW_OK;
+    const fw_strings *exec = &project->monitor.alerts.exec;
+    a->deliver.webhook = project->monitor.alerts.webhook;
+    if (exec->n == 0) return FW_OK;
+    FW_TRY(fw_alloc_zeroed((void **)&a->command, exec->n + 1, sizeof *a->command, "monitor.alerts.exec", err));
+    memcpy(a->command, exec->v, exec->n * sizeof *a->command);
+    a->deliver.command = a->command;
+    return FW_OK;
+}
+
 /** What the command line left open: from the project file, else the defaults. The texts live as long as *project. */
 static fw_status complete(arguments *a, fw_project **project, fw_error *err)
 {
@@ -207,6 +235,7 @@ static fw_status complete(arguments *a, fw_project **project, fw_error *err)
     }
     if (a->n_endpoints == 0) a->endpoints[a->n_endpoints++] = a->file != NULL ? (*project)->monitor.bus : DEFAULT_ENDPOINT;
     FW_TRY(complete_store(a, *project, err));
+    FW_TRY(complete_alerts(a, *project, err));
     return complete_keys(a, *project, err);
 }
 
@@ -244,7 +273,8 @@ static fw_status run(int argc, char **argv, fw_error *err)
         FW_TRY(monitor_web_start(&web, &a.web, err));
         fw_log_info("the page is at http://%s/", monitor_web_address(web));
     }
-    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .name = a.name, .window = a.window, .once = a.once, .jsonl = a.jsonl, .out = stdout,
+    monitor_opts opts = {.endpoints = a.endpoints, .n_endpoints = a.n_endpoints, .identity = a.identity, .name = a.name, .window = a.window,
+                         .drift = a.drift, .alerts = a.alerts, .deliver = a.deliver, .once = a.once, .jsonl = a.jsonl, .out = stdout,
                          .store = a.store.path != NULL ? &a.store : NULL, .stop = &stop_asked};
     return monitor_run(&opts, err);
 }
