@@ -1,0 +1,72 @@
+/** Publishers that are watched: what their events say to the alerts. No message is sent: events are made by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "common/bus/bus.h"
+#include "monitor/watch_publishers.h"
+
+#define ENDPOINT "tcp://127.0.0.1:9"      /* nobody is there */
+
+typedef struct bench { fw_bus *bus; fw_inbox *inbox; monitor_alert_desk *desk; monitor_publishers *publishers; } bench;
+
+static void bench_destroy(bench *b)
+{
+    monitor_publishers_destroy(&b->publishers);
+    monitor_alert_desk_close(&b->desk, 0);
+    fw_inbox_destroy(&b->inbox);
+    fw_bus_destroy(&b->bus);
+}
+
+static bench make(void)
+{
+    bench b = {0};
+    assert_int_equal(fw_bus_create(&b.bus, NULL), FW_OK);
+    assert_int_equal(fw_inbox_create(&b.inbox, b.bus, &(fw_inbox_opts){0}, NULL), FW_OK);
+    assert_int_equal(fw_inbox_connect(b.inbox, ENDPOINT, NULL), FW_OK);
+    assert_int_equal(monitor_alert_desk_open(&b.desk, NULL, NULL, &(monitor_alert_opts){0}, &(monitor_deliver_opts){0}, fw_utc_now_us(), NULL), FW_OK);
+    assert_int_equal(monitor_publishers_create(&b.publishers, b.inbox, NULL, b.desk, NULL), FW_OK);
+    return b;
+}
+
+static monitor_alert_counts tell(bench *b, fw_inbox_kind kind, uint64_t lost)
+{
+    fw_inbox_publisher p = *fw_inbox_publisher_at(b->inbox, 0);
+    snprintf(p.name, sizeof p.name, "score");
+    p.stream.bytes[0] = 1;
+    p.lost = lost;
+    assert_int_equal(monitor_publishers_take(b->publishers, &(fw_inbox_event){.kind = kind, .publisher = &p, .first = 1, .last = lost}, NULL), FW_OK);
+    return monitor_alert_desk_count(b->desk);
+}
+
+static void lost_messages_are_one_alert(void **state)
+{
+    (void)state;
+    FW_AUTO(bench) b = make();
+    assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).open, 0);
+    assert_int_equal(tell(&b, FW_INBOX_LOST, 7).raised[MONITOR_ALERT_TELEMETRY_LOST], 1);
+    const monitor_alert_counts n = tell(&b, FW_INBOX_LOST, 9);
+    assert_int_equal(n.raised[MONITOR_ALERT_TELEMETRY_LOST], 1);
+    assert_int_equal(n.open, 1);
+}
+
+static void silence_is_an_alert_and_an_end_is_none(void **state)
+{
+    (void)state;
+    FW_AUTO(bench) b = make();
+    assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).open, 0);
+    assert_int_equal(tell(&b, FW_INBOX_ENDED, 0).open, 0);
+    assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).open, 0);
+    assert_int_equal(tell(&b, FW_INBOX_SILENT, 0).raised[MONITOR_ALERT_PUBLISHER_LOST], 1);
+    assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).raised[MONITOR_ALERT_PUBLISHER_LOST], 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lost_messages_are_one_alert), cmocka_unit_test(silence_is_an_alert_and_an_end_is_none)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
