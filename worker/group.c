@@ -10,6 +10,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/size.h"
+#include "common/data/h5.h"
 #include "worker/group_board.h"
 #include "worker/group_fabric.h"
 #include "worker/group_mpi.h"
@@ -283,7 +284,13 @@ int worker_mpi_size(void)
     return size;
 }
 
-void worker_mpi_end(void) { MPI_Finalize(); }
+/* MPI_Finalize ends the HDF5 library too. */
+static void finalize(void)
+{
+    if (!fw_h5_stuck()) MPI_Finalize();
+}
+
+void worker_mpi_end(void) { finalize(); }
 
 fw_status worker_group_start(worker_group **out, int *argc, char ***argv, fw_error *err)
 {
@@ -338,7 +345,7 @@ void worker_group_stop(worker_group **group, bool lost)
         if (g->peers != MPI_COMM_NULL) MPI_Comm_free(&g->peers);
         MPI_Comm_free(&g->node);
         MPI_Comm_free(&g->all);
-        MPI_Finalize();
+        finalize();
     }
     free(g->part_len);
     free(g->part_count);

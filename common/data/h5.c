@@ -206,17 +206,25 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
     return FW_OK;
 }
 
+static _Atomic bool stuck;             /* a file was not closed: what the library holds of it is gone in part */
+
+bool fw_h5_stuck(void) { return stuck; }
+
 fw_status fw_h5_close(hid_t *file, fw_error *err)
 {
     if (*file < 0) return FW_OK;
+    char buffer[256];
+    const char *path = file_of(*file, buffer, sizeof buffer);
     struct rlimit limit;
     bool lifted = false;
     fw_status s = fw_h5_reserve(*file, 0, "its end", err);
     divert_if_only_read(*file);
     if (descriptor_of(*file) < 0) lift_limit(&limit, &lifted);
     if (H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0 && s == FW_OK)             /* Collective for parallel files, like the close */
-        s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
-    if (H5Fclose(*file) < 0 && s == FW_OK) s = failed(err, FW_ERR_IO, "cannot finish writing", "the HDF5 file");
+        s = failed(err, FW_ERR_IO, "cannot finish writing", path);
+    const bool closed = H5Fclose(*file) >= 0;
+    if (!closed) stuck = true;
+    if (!closed && s == FW_OK) s = failed(err, FW_ERR_IO, "cannot finish writing", path);
     if (lifted) setrlimit(RLIMIT_FSIZE, &limit);
     H5Eclear2(H5E_DEFAULT);
     *file = -1;

@@ -17,6 +17,8 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
 hid_t     fw_h5_cell_type(fw_column_type type);
 /** Flush and close with every code checked. *file becomes negative. Of a serial file on which something failed before nothing more is written. */
 fw_status fw_h5_close(hid_t *file, fw_error *err);
+/** A file could not be closed, for its disk is full or broken: libhdf5 1.10 then crashes when MPI_Finalize ends it. */
+bool      fw_h5_stuck(void);
 
 /** For datasets that grow (allocated early): before they do. Takes the space on the disk that the file needs so far and `more` bytes; FW_ERR_IO, and
  *  the file diverted, when there is none. object: the file, or something in it. */

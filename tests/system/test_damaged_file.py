@@ -111,13 +111,13 @@ def a_damaged_checkpoint_gives_way_to_the_one_before(program_, folder):
 
 def other_versions_are_refused_as_such(program_, folder):
     trained(program_, folder)
-    for name, kind, command, older in [
-        ("run/model.h5", "model", ["score", "run", "rows.csv", "-o", "out.csv"], None),      # version 1 is read
-        ("run/checkpoint.h5", "checkpt", ["train", "p.yaml", "--resume", "run/checkpoint.h5", "-o", "other", *RUN], "start a new run"),
-        (DATASET, "dataset", ["train", "p.yaml", "-o", "new", *RUN], None),      # the version of its content stands in its manifest
+    for name, kind, version, command, older in [
+        ("run/model.h5", "model", 3, ["score", "run", "rows.csv", "-o", "out.csv"], None),      # versions 1 and 2 are read
+        ("run/checkpoint.h5", "checkpt", 2, ["train", "p.yaml", "--resume", "run/checkpoint.h5", "-o", "other", *RUN], "start a new run"),
+        (DATASET, "dataset", 2, ["train", "p.yaml", "-o", "new", *RUN], None),      # the version of its content stands in its manifest
     ]:
         good = (folder / name).read_bytes()
-        subprocess.run([program_.bin / "stamp_version", name, kind, "2"], cwd=folder, check=True)
+        subprocess.run([program_.bin / "stamp_version", name, kind, str(version)], cwd=folder, check=True)
         assert (folder / name).read_bytes() == good
         if older is not None:
             subprocess.run([program_.bin / "stamp_version", name, kind, "1"], cwd=folder, check=True)
