@@ -10,7 +10,6 @@
 
 #include "common/core/clock.h"
 #include "common/core/size.h"
-#include "common/data/h5.h"
 #include "worker/group_board.h"
 #include "worker/group_fabric.h"
 #include "worker/group_mpi.h"
@@ -25,11 +24,13 @@
 #define fw_pause() atomic_signal_fence(memory_order_seq_cst)
 #endif
 
-/* Under a simulator (tests/bench/simulate) all ranks take turns in one thread: who waits must tell MPI, and there is nobody to watch. */
+/* Under a simulator (tests/bench/simulate) all ranks take turns in one thread: who waits must tell MPI, and there is nobody to watch. It has no files. */
 #ifdef FW_SIMULATE
 #define SIMULATED true
+#define fw_h5_stuck() false
 #else
 #define SIMULATED false
+#include "common/data/h5.h"
 #endif
 
 #define MPI_PIECE (1u << 30)          /* MPI counts are int: larger messages go in pieces */
