@@ -38,13 +38,13 @@ static double worse_by(fw_quality_metric m, double value, double from)
 /* The end of the interval that is nearer to what is good. */
 static double best_end(fw_quality_metric m, const fw_interval *i) { return fw_metrics_smaller_is_better(fw_quality_name(m)) ? i->low : i->high; }
 
-static void fill(monitor_verdict *v, monitor_alert_kind kind, double level, double threshold, bool evidence)
+static void fill(monitor_finding *v, monitor_alert_kind kind, double level, double threshold, bool evidence)
 {
     v->look = (monitor_look){.kind = kind, .subject = v->subject, .level = level, .threshold = threshold, .evidence = evidence, .certainty = evidence ? ONE_SIDE : NAN,
                              .measure = v->measure, .detail = v->detail};
 }
 
-bool monitor_performance_realised(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
+bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
 {
     const fw_reference_metric *m = metric_of(r, o->metric);
     const fw_interval *got = &w->realised.of[o->metric];
@@ -59,7 +59,7 @@ bool monitor_performance_realised(monitor_verdict *out, const monitor_performanc
     return true;
 }
 
-bool monitor_performance_estimated(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows)
+bool monitor_performance_estimated(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows)
 {
     const fw_reference_metric *m = metric_of(r, o->metric);
     const fw_interval *got = &estimated->of[o->metric];
@@ -76,7 +76,7 @@ bool monitor_performance_estimated(monitor_verdict *out, const monitor_performan
     return true;
 }
 
-bool monitor_performance_kpi(monitor_verdict *out, const monitor_kpi_window *w)
+bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w)
 {
     const double sign = w->minimize ? 1 : -1, way = fabs(w->target - w->baseline), scale = way > 0 ? way : fabs(w->baseline), tolerance = KPI_TOLERANCE * scale;
     if (!w->due || isnan(w->baseline) || isnan(w->value.value) || isnan(w->value.low) || !(tolerance > 0)) return false;

@@ -26,14 +26,14 @@ typedef struct monitor_performance_opts {
 fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char *metric, double drop, fw_task task, fw_error *err);
 
 /** look: but for model, name, digest, which the caller knows. Its texts are in here. */
-typedef struct monitor_verdict {
+typedef struct monitor_finding {
     monitor_look look;
     char subject[64], measure[96], detail[256];
-} monitor_verdict;
+} monitor_finding;
 
 /** False: nothing can be said (too few rows, a reference without the metric). Else *out is to be looked at, loud or not. */
-bool monitor_performance_realised(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
-bool monitor_performance_estimated(monitor_verdict *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows);
-bool monitor_performance_kpi(monitor_verdict *out, const monitor_kpi_window *w);
+bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
+bool monitor_performance_estimated(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows);
+bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w);
 
 #endif

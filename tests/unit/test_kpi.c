@@ -189,7 +189,7 @@ static void a_fall_is_loud_when_its_interval_is_beyond_the_drop(void **state)
 {
     (void)state;
     monitor_performance_opts o;
-    monitor_verdict v;
+    monitor_finding v;
     assert_int_equal(monitor_performance_opts_of(&o, NULL, 0, FW_TASK_CLASSIFICATION, NULL), FW_OK);
     const struct { uint64_t hits, rows; bool reached, evident; } cases[] = {{870, 1000, false, false}, {810, 1000, true, false}, {780, 1000, true, true}, {39, 50, true, false}, {950, 1000, false, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -212,7 +212,7 @@ static void a_loss_rises_by_a_share_of_the_reference(void **state)
 {
     (void)state;
     monitor_performance_opts o;
-    monitor_verdict v;
+    monitor_finding v;
     monitor_quality_window w = window_of_hits(1, 1);
     assert_int_equal(monitor_performance_opts_of(&o, NULL, 0.1, FW_TASK_REGRESSION, NULL), FW_OK);
     w.realised.of[FW_QUALITY_RMSE] = (fw_interval){4.6, 4.5, 4.7};
@@ -226,7 +226,7 @@ static void an_estimate_is_held_against_the_spread_of_chunks(void **state)
 {
     (void)state;
     monitor_performance_opts o;
-    monitor_verdict v;
+    monitor_finding v;
     fw_qualities q = fw_qualities_none();
     assert_int_equal(monitor_performance_opts_of(&o, "accuracy", 0, FW_TASK_CLASSIFICATION, NULL), FW_OK);
     q.of[FW_QUALITY_ACCURACY] = (fw_interval){0.828, 0.81, 0.84};
@@ -243,7 +243,7 @@ static void an_estimate_is_held_against_the_spread_of_chunks(void **state)
 static void a_kpi_is_held_against_its_baseline(void **state)
 {
     (void)state;
-    monitor_verdict v;
+    monitor_finding v;
     monitor_kpi_window w = {.name = "transfer_rate", .events = 500, .minimize = true, .due = true, .baseline = 0.34, .target = 0.2, .value = {0.45, 0.41, 0.49}};
     assert_true(monitor_performance_kpi(&v, &w) && v.look.evidence && fabs(v.look.level - 0.11) < 1e-12 && fabs(v.look.threshold - 0.014) < 1e-12);
     w.value = (fw_interval){0.35, 0.31, 0.39};
