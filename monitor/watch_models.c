@@ -38,12 +38,25 @@ static bool is_of(const watched *t, const char *name, const char *digest)
     return strcmp(t->known->digest, digest) == 0 && strcmp(t->known->name, name) == 0;
 }
 
-bool monitor_watch_has(const monitor_watch *w, const char *name, const char *digest)
+bool monitor_watch_place(monitor_place *out, const monitor_watch *w, const char *name, const char *digest, int64_t at_us)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->of[i].drift != NULL && is_of(&w->of[i], name, digest)) return true;
+    (void)at_us;
+    for (size_t i = 0; i < w->n; i++) {
+        const watched *t = &w->of[i];
+        if (t->drift == NULL || !is_of(t, name, digest)) continue;
+        *out = (monitor_place){t->known, t->model, t->number};
+        return true;
+    }
     return false;
 }
+
+bool monitor_watch_has(const monitor_watch *w, const char *name, const char *digest)
+{
+    monitor_place place;
+    return monitor_watch_place(&place, w, name, digest, 0);
+}
+
+void monitor_watch_tell(monitor_watch *w, const monitor_watch_hearer *h) { w->hearer = *h; }
 
 /* ---- models ---- */
 
@@ -56,10 +69,20 @@ static fw_status number_of(int64_t *out, const monitor_watch *w, const monitor_k
     return FW_OK;
 }
 
+/** The number of a window that opens: it is kept for it, over all sets of bins of the version. */
+static uint64_t next_number(const monitor_watch *w, int64_t model)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < w->n; i++)
+        if (w->of[i].model == model) last = FW_MAX(last, w->of[i].number);
+    return last + 1;
+}
+
 static fw_status fill(watched *t, const monitor_watch *w, const void *bytes, size_t len, fw_error *err)
 {
     const monitor_known *k = t->known;
     FW_TRY(number_of(&t->model, w, k, err));
+    t->number = next_number(w, t->model);
     if (k->reference == NULL) return FW_OK;
     const fw_summary *r = k->reference->summary;
     FW_TRY(fw_summary_create(&t->open, fw_summary_bins(r, 0), fw_summary_n(r), err));
@@ -82,21 +105,20 @@ fw_status monitor_watch_add(monitor_watch *w, const monitor_known *known, const 
 
 /* ---- windows ---- */
 
-static uint64_t next_number(const monitor_watch *w, int64_t model)
+static fw_status tell(const monitor_watch *w, const watched *t, fw_error *err)
 {
-    uint64_t last = 0;
-    for (size_t i = 0; i < w->n; i++)
-        if (w->of[i].model == model) last = FW_MAX(last, w->of[i].number);
-    return last + 1;
+    const monitor_closed c = {.place = {t->known, t->model, t->number}, .rows = t->rows, .from_us = t->from_us, .to_us = t->to_us, .counts = t->open};
+    return w->hearer.closed != NULL ? w->hearer.closed(w->hearer.context, &c, err) : FW_OK;
 }
 
 static fw_status close_window(monitor_watch *w, watched *t, monitor_reason reason, fw_error *err)
 {
-    t->number = next_number(w, t->model);
     FW_TRY(monitor_drift_look(t->drift, t->open, (uint64_t)FW_MAX(t->from_us, 0), err));
     if (w->opts.store != NULL) FW_TRY(monitor_watch_put_window(w, t, reason, err));
+    FW_TRY(tell(w, t, err));
     if (w->opts.desk != NULL) FW_TRY(monitor_watch_look(w, t, err));
     fw_summary_reset(t->open);
+    t->number = next_number(w, t->model);
     t->rows = 0;
     t->changed = true;
     return FW_OK;

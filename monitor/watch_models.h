@@ -7,6 +7,7 @@
 #include "common/core/clock.h"
 #include "monitor/alert_desk.h"
 #include "monitor/drift.h"
+#include "monitor/models.h"
 #include "monitor/store.h"
 #include "monitor/windows.h"
 #include "proto/telemetry.h"
@@ -28,6 +29,17 @@ fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void
 /** Closes the windows whose time has come; all of them. */
 fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err);
 fw_status monitor_watch_finish(monitor_watch *w, fw_error *err);
+
+/** Where a prediction made at a moment is counted: the model's version and its window; the open one, or with windows of time the one of that moment.
+ *  A version that is told of with several sets of bins: the first of them. */
+typedef struct monitor_place { const monitor_known *known; int64_t model; uint64_t window; } monitor_place;
+/** False: no publisher has told of the model, or it has no reference (then nothing is watched). */
+bool      monitor_watch_place(monitor_place *out, const monitor_watch *w, const char *name, const char *digest, int64_t at_us);
+
+/** Hears of each window when it is closed (revised 0) and each time that late rows amend it; the counts are good during the call. */
+typedef struct monitor_closed { monitor_place place; uint64_t rows, revised; int64_t from_us, to_us; const fw_summary *counts; } monitor_closed;
+typedef struct monitor_watch_hearer { void *context; fw_status (*closed)(void *context, const monitor_closed *c, fw_error *err); } monitor_watch_hearer;
+void      monitor_watch_tell(monitor_watch *w, const monitor_watch_hearer *h);      /* copied; one hearer, behind the store and before the alerts */
 
 /** Whether the windows of a model's version are those of its summaries. */
 bool      monitor_watch_has(const monitor_watch *w, const char *name, const char *digest);

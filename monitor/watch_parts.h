@@ -11,7 +11,7 @@ typedef struct watched {
     monitor_drift *drift;              /* NULL: the model has no reference, and nothing is watched */
     fw_summary *open;                  /* the counts of the open window */
     int64_t model;                     /* number in the store; without one: of the first with this name and digest */
-    uint64_t number, rows, all_rows;   /* of the last closed window; in the open one; since it was first told of */
+    uint64_t number, rows, all_rows;   /* of the open window; in it; since it was first told of */
     int64_t from_us, to_us;            /* of the open one, by the publishers' clocks */
     fw_mono opened, last;
     bool changed;                      /* since it was saved */
@@ -19,6 +19,7 @@ typedef struct watched {
 
 struct monitor_watch {
     monitor_watch_opts opts;
+    monitor_watch_hearer hearer;       /* its function NULL: nobody hears */
     monitor_models *models;
     watched *of; size_t n, capacity;   /* as in models */
 };

@@ -1,5 +1,5 @@
 /** What is watched, as states of the store. "told/MODEL/BINS": the model as it was told. "drift/MODEL/BINS": words of 64 bits: number, rows and times of the
- *  windows, the counts of the open one, then the drift's own bytes. */
+ *  open window, its counts, then the drift's own bytes. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "monitor/words.h"
 
 #define DRIFT_KEY "drift/"
-#define MAGIC     UINT64_C(0x3148435457574646)      /* "FFWWTCH1" */
+#define MAGIC     UINT64_C(0x3248435457574646)      /* "FFWWTCH2" */
 
 void monitor_watch_key(char *out, size_t len, const char *prefix, const watched *t)
 {

@@ -157,6 +157,45 @@ static void windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_
     assert_string_equal(s.closed, "end");
 }
 
+typedef struct heard { size_t n; uint64_t rows; monitor_closed last; uint64_t missing; } heard;
+
+static fw_status hear(void *context, const monitor_closed *c, fw_error *err)
+{
+    (void)err;
+    heard *h = context;
+    h->n++;
+    h->rows += c->rows;
+    h->last = *c;
+    h->missing = fw_summary_counts(c->counts, 0)[fw_bins_missing(fw_summary_bins(c->counts, 0))];
+    return FW_OK;
+}
+
+static void a_place_is_the_window_that_is_open_and_the_hearer_hears_of_it(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_watch) *w = NULL;
+    const monitor_watch_opts o = options(NULL, NULL);
+    monitor_place p;
+    heard h = {0};
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    monitor_watch_tell(w, &(monitor_watch_hearer){&h, hear});
+    assert_false(monitor_watch_place(&p, w, "m", "d", 1));
+    tell_model(w);
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_true(monitor_watch_place(&p, w, "m", "d", 1));
+        assert_string_equal(p.known->digest, "d");
+        assert_int_equal(p.model, 1);
+        assert_int_equal(p.window, i);
+        tell_many(w, OTHER, 10 * i - 9, 10 * i);
+        assert_int_equal(h.n, i);
+        assert_int_equal(h.last.place.window, i);
+        assert_true(h.last.place.known == p.known && h.last.rows == 100 && h.last.revised == 0 && h.missing == 100);
+        assert_true(h.last.from_us == (int64_t)(10 * i - 9) * 1000000 && h.last.to_us == (int64_t)(10 * i) * 1000000 + 500000);
+    }
+    assert_false(monitor_watch_place(&p, w, "m", "e", 1));
+    assert_false(monitor_watch_place(&p, w, "n", "d", 1));
+}
+
 static void what_nobody_told_of_is_refused(void **state)
 {
     (void)state;
@@ -247,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(a_place_is_the_window_that_is_open_and_the_hearer_hears_of_it, begin, end),
         cmocka_unit_test_setup_teardown(what_nobody_told_of_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_watch_goes_on_to_the_same_bits, begin, end),
         cmocka_unit_test_setup_teardown(a_damaged_state_is_begun_anew, begin, end),
