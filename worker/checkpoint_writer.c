@@ -1,10 +1,8 @@
 #include "worker/checkpoint_writer.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +11,7 @@
 #include "common/core/size.h"
 #include "common/core/thread.h"
 
-#define NICER 10
+#define NICER 10                       /* the ranks may fill all cores: about a tenth of one while they compute */
 
 enum { IDLE, RUNS, ENDED, LEAVE };      /* of the thread; IDLE -> RUNS and ENDED -> IDLE by the owner, RUNS -> ENDED by the thread */
 
@@ -47,20 +45,10 @@ static int next_task(worker_checkpoint_writer *w)
     return state;
 }
 
-/* Behind the ranks, which may fill all cores: it takes no core away when it wakes, and about a tenth of one while they compute. Where that can't be had
- * it writes all the same. */
-static void step_back(void)
-{
-    const struct sched_param usual = {0};
-    const id_t thread = (id_t)gettid();
-    (void)sched_setscheduler((pid_t)thread, SCHED_BATCH, &usual);
-    (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICER);
-}
-
 static void *write_on_demand(void *argument)
 {
     worker_checkpoint_writer *w = argument;
-    step_back();
+    fw_thread_step_back(NICER);
     while (next_task(w) == RUNS) {
         w->error = (fw_error){0};
         w->status = w->job(w->context, &w->error);

@@ -9,4 +9,8 @@
 /** Starts run(context) in a thread that takes no signals: they are the main thread's. FW_ERR_NOMEM: "<what> did not start" and why. */
 fw_status fw_thread_start(pthread_t *out, void *(*run)(void *), void *context, const char *what, fw_error *err);
 
+/** For the thread that calls: it waits for a free core when it wakes, and takes none away from a thread that runs; nicer > 0: it gets less of one, too, when
+ *  cores are wanted by others. Where the system does not grant it, nothing changes. */
+void      fw_thread_step_back(int nicer);
+
 #endif

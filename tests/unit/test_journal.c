@@ -2,6 +2,8 @@
  *  Chained: any change is found and named by line and byte; only what is torn at the end is taken off. */
 #include "coordinator/journal/journal.h"
 
+#include <dirent.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -302,6 +304,31 @@ static void a_reader_that_refuses_ends_it(void **state)
     assert_null(j);
 }
 
+/* Threads of this process that wait for a free core when they wake. */
+static int threads_behind(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (e->d_name[0] != '.') n += sched_getscheduler(atoi(e->d_name)) == SCHED_BATCH;
+    closedir(d);
+    return n;
+}
+
+static void who_appends_loses_no_core_to_the_thread_that_waits_for_the_disk(void **state)
+{
+    fixture *f = *state;
+    coord_journal *j = NULL;
+    const int before = threads_behind();
+    const coord_journal_opts grouped = {.chained = true, .grouped = true};
+    assert_int_equal(coord_journal_open(&j, f->path, &grouped, NULL, NULL, NULL), FW_OK);
+    add(j, 1);
+    assert_int_equal(coord_journal_sync(j, NULL), FW_OK);          /* so that it has begun */
+    assert_int_equal(threads_behind(), before + 1);
+    coord_journal_close(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_process_alone_has_it, begin_chained, finish),
         cmocka_unit_test_setup_teardown(without_room_nothing_of_a_line_stays, begin_chained, finish),
         cmocka_unit_test_setup_teardown(a_reader_that_refuses_ends_it, begin_chained, finish),
+        cmocka_unit_test_setup_teardown(who_appends_loses_no_core_to_the_thread_that_waits_for_the_disk, begin_chained, finish),
     };
     if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);      /* thousands of journals are opened; no disk is tested */
     return cmocka_run_group_tests(tests, NULL, NULL);
