@@ -222,7 +222,10 @@ static void *serve(void *group)
 
 static void release(runner *r)
 {
-    for (uint32_t i = 0; r->group != NULL && i < r->o->source->n; i++) coord_trial_run_destroy(&r->group[i].held);
+    for (uint32_t i = 0; r->group != NULL && i < r->o->source->n; i++) {
+        coord_trial_run_destroy(&r->group[i].held);
+        coord_trial_run_destroy(&r->group[i].before);
+    }
     free(r->group);
     free(r->slot);
     free(r->trash);

@@ -66,7 +66,8 @@ void runner_forget(runner_group *g)
     coord_trial_run *held = g->held;
     if (held == NULL) return;
     set_held(g, NULL);
-    coord_trial_run_destroy(&held);
+    coord_trial_run_destroy(&g->before);
+    g->before = held;
 }
 
 static bool may_go_on(const runner_group *g, uint64_t trial)
@@ -90,6 +91,14 @@ static void tell_progress(const runner_group *g)
 {
     const coord_source *source = g->r->o->source;
     if (source->progress != NULL) source->progress(source->context, g->number, g->steps);
+}
+
+/* The ranks are at work for a while: time for what nobody waits for. */
+static fw_status send_round(runner_group *g, coord_trial_run *run, fw_error *err)
+{
+    FW_TRY(coord_trial_run_send_round(run, g->line, err));
+    coord_trial_run_destroy(&g->before);
+    return FW_OK;
 }
 
 static fw_status take_round(runner_group *g, coord_trial_run *run, fw_error *err)
@@ -185,7 +194,7 @@ static fw_status tell_rounds(runner_group *g, runner_slot *slot, fw_error *err)
 static fw_status tell_and_train(runner_group *g, runner_slot *slot, fw_error *err)
 {
     fw_error unheard = {0};
-    FW_TRY(coord_trial_run_send_round(g->held, g->line, err));
+    FW_TRY(send_round(g, g->held, err));
     const fw_status told = tell_rounds(g, slot, err);
     const fw_status taken = take_round(g, g->held, told < 0 ? &unheard : err);
     return told < 0 ? told : taken;
@@ -222,7 +231,7 @@ static fw_status train_part(runner_group *g, const coord_job *job, parts *p, uin
     p->rounds = FW_MIN(job->to, run->rounds_wanted);
     while (run->rounds.n < p->rounds) {
         if (has_to_stop(g)) return fw_fail(err, FW_ERR_STOPPED, "stopped");
-        FW_TRY(coord_trial_run_send_round(run, g->line, err));
+        FW_TRY(send_round(g, run, err));
         FW_TRY(take_round(g, run, err));
     }
     for (uint64_t i = 0; i < p->rounds; i++) {

@@ -30,6 +30,7 @@ typedef struct runner_group {
     bool begun;                        /* its thread */
     coord_group *line;                 /* NULL: not started, or lost */
     coord_trial_run *held;             /* what the ranks have in memory; its trial is read by others under the lock */
+    coord_trial_run *before;           /* what they held before: given back to the memory while they are at work */
     uint64_t reported;                 /* rounds of `held` that the study knows */
     uint64_t asked;                    /* version at which the study had nothing for it; 0: never */
     uint64_t steps;                    /* all that it made */
