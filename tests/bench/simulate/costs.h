@@ -23,6 +23,9 @@ extern simulate_costs simulate;
 /** Seconds of the machine itself: the C library's clock tells simulated time here. */
 double simulate_real_seconds(void);
 
+/** This rank has computed for so long: clock_simulated.c tells the simulator, clock_machine.c waits. */
+void simulate_pass(double seconds);
+
 /** In the place of memset in what is simulated. Without arithmetic nothing but zeros is ever written: the pages of large buffers are not touched. */
 void *simulate_memset(void *at, int c, size_t n);
 
