@@ -193,7 +193,7 @@ static void free_words(fw_word *v, size_t n)
 static fw_status packed(void **bytes, size_t *len, const ProtobufCMessage *m, fw_error *err)
 {
     const size_t n = protobuf_c_message_get_packed_size(m);
-    if (n > FW_COMMAND_MAX_BYTES) return fw_fail(err, FW_ERR_NOMEM, "a message of %zu bytes; at most %u are accepted", n, FW_COMMAND_MAX_BYTES);
+    if (n > FW_COMMAND_MAX_BYTES) return fw_fail(err, FW_ERR_ARG, "a message of %zu bytes; at most %u are accepted", n, FW_COMMAND_MAX_BYTES);
     *bytes = malloc(n + 1);
     if (*bytes == NULL) return fw_fail(err, FW_ERR_NOMEM, "a message of %zu bytes", n);
     *len = protobuf_c_message_pack(m, *bytes);

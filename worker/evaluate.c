@@ -7,12 +7,13 @@
 #include "common/core/size.h"
 #include "worker/view.h"
 
-#define PART_ROWS 4096           /* rows a rank does between two gatherings */
+#define PART_ROWS  4096                       /* rows a rank does between two gatherings, */
+#define PART_BYTES ((size_t)8 << 20)          /* fewer when their predictions would be more than this: a part goes to the coordinator in one message */
 
 /* What a rank sends for its rows of a part: count, then the arrays one behind the other; what the task does not have is NULL. */
 typedef struct bundle {
     const fw_model *m;
-    size_t n_out;
+    size_t n_out, part_rows;
     char *bytes;
     uint64_t *n, *row;
     double *value, *truth;
@@ -78,13 +79,13 @@ static fw_status hand_out(const fw_model *m, size_t n_out, char *all, const size
     return FW_OK;
 }
 
-/* Rows of a part go to the ranks in turn: [at + r * PART_ROWS, ...), so that gathering in rank order is row order. */
+/* Rows of a part go to the ranks in turn: [at + r * part_rows, ...), so that gathering in rank order is row order. */
 static fw_status one_part(worker_group *g, bundle *b, worker_view *view, fw_split split, uint64_t at, uint64_t rows, fw_block *block, fw_apply_counts *counts,
                           worker_part_take take, void *context, fw_error *err)
 {
     const fw_reduce *reduce = worker_group_reduce(g);
-    const uint64_t first = FW_MIN(at + (uint64_t)worker_group_rank(g) * PART_ROWS, rows);
-    const size_t n = (size_t)FW_MIN((uint64_t)PART_ROWS, rows - first);
+    const uint64_t first = FW_MIN(at + (uint64_t)worker_group_rank(g) * b->part_rows, rows);
+    const size_t n = (size_t)FW_MIN((uint64_t)b->part_rows, rows - first);
     const bool regression = b->m->task == FW_TASK_REGRESSION;
     FW_FREE char *all = NULL;
     FW_FREE size_t *offset = NULL;
@@ -105,11 +106,12 @@ static fw_status all_parts(worker_group *g, const fw_model *m, worker_view *view
     FW_AUTO(fw_block) *block = NULL;
     FW_FREE char *bytes = NULL;
     bundle b = {.m = m, .n_out = fw_model_n_out(m)};
-    fw_status s = fw_block_create(&block, m->schema, PART_ROWS, err);
-    if (s == FW_OK) s = fw_alloc_zeroed((void **)&bytes, bundle_bytes(PART_ROWS, b.n_out, m->task == FW_TASK_REGRESSION) + 8, 1, "predictions", err);
+    b.part_rows = FW_MAX(FW_MIN((size_t)PART_ROWS, PART_BYTES / (FW_MAX(b.n_out, (size_t)1) * sizeof(float))), (size_t)1);
+    fw_status s = fw_block_create(&block, m->schema, b.part_rows, err);
+    if (s == FW_OK) s = fw_alloc_zeroed((void **)&bytes, bundle_bytes(b.part_rows, b.n_out, m->task == FW_TASK_REGRESSION) + 8, 1, "predictions", err);
     FW_TRY(reduce->agree(reduce->context, s, err));
     b.bytes = bytes;
-    for (uint64_t at = 0; at < rows; at += (uint64_t)worker_group_size(g) * PART_ROWS)
+    for (uint64_t at = 0; at < rows; at += (uint64_t)worker_group_size(g) * b.part_rows)
         FW_TRY(one_part(g, &b, view, split, at, rows, block, counts, take, context, err));
     return FW_OK;
 }

@@ -10,7 +10,6 @@
 #define CHUNK_ROWS   1000        /* of a chunk when there are ten of them */
 #define CHUNKS_LEAST 10
 #define CHUNK_LEAST  30
-#define CONFUSION    1024        /* classes up to which metrics are computed: the confusion matrix is their square */
 #define RANKED       FW_REFERENCE_MAX_SCORES   /* classes up to which auc and average_precision are: each sorts the rows once a class */
 #define MAX_OUTPUTS  (2 + FW_REFERENCE_MAX_SCORES)
 
@@ -245,7 +244,6 @@ static fw_status add_metrics(const outputs *o, fw_reference *r, fw_error *err)
 {
     const fw_predictions all = rows_from(o, 0, o->n);
     const size_t chunk = FW_MIN((size_t)CHUNK_ROWS, o->n / CHUNKS_LEAST);
-    if (classifies(o) && o->k > CONFUSION) return FW_OK;
     if (chunk >= CHUNK_LEAST) r->chunk_rows = chunk, r->n_chunks = o->n / chunk;
     for (const char *const *name = fw_metrics_names(o->m->task); *name != NULL; name++) {
         double value = 0, mean = 0, deviation = 0;

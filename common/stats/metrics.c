@@ -57,11 +57,11 @@ static double ratio(uint64_t part, uint64_t whole)
     return whole == 0 ? 0.0 : (double)part / (double)whole;
 }
 
-static void count_confusion(fw_metrics *m, const fw_predictions *p)
+static void count_classes(fw_metrics *m, const fw_predictions *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         size_t truth = (size_t)p->label[i], predicted = fw_predicted_class(p->p + i * p->n_classes, p->n_classes);
-        m->confusion[truth * p->n_classes + predicted]++;
+        if (m->confusion != NULL) m->confusion[truth * p->n_classes + predicted]++;
         m->per_class[truth].support++;
         m->per_class[predicted].predicted++;
         if (truth == predicted) m->per_class[truth].correct++;
@@ -164,7 +164,7 @@ static fw_status errors_of_values(fw_metrics *m, const fw_predictions *p, fw_err
     return FW_OK;
 }
 
-static fw_status create(fw_metrics **out, const fw_predictions *p, fw_error *err)
+static fw_status create(fw_metrics **out, const fw_predictions *p, unsigned parts, fw_error *err)
 {
     FW_AUTO(fw_metrics) *m = calloc(1, sizeof *m);
     if (m == NULL) return fw_fail(err, FW_ERR_NOMEM, "metrics");
@@ -174,7 +174,7 @@ static fw_status create(fw_metrics **out, const fw_predictions *p, fw_error *err
     m->positive = m->n_classes == 2 && !p->positive_first ? 1 : 0;
     size_t cells = 0;
     FW_TRY(fw_size_mul(&cells, m->n_classes, m->n_classes, "confusion matrix", err));
-    FW_TRY(fw_alloc_zeroed((void **)&m->confusion, cells, sizeof *m->confusion, "confusion matrix", err));
+    if (parts & FW_PART_CONFUSION) FW_TRY(fw_alloc_zeroed((void **)&m->confusion, cells, sizeof *m->confusion, "confusion matrix", err));
     FW_TRY(fw_alloc_zeroed((void **)&m->per_class, m->n_classes, sizeof *m->per_class, "metrics of classes", err));
     *out = m;
     m = NULL;
@@ -185,12 +185,12 @@ fw_status fw_metrics_compute_parts(fw_metrics **out, const fw_predictions *p, un
 {
     FW_TRY(fw_predictions_check(p, err));
     FW_AUTO(fw_metrics) *m = NULL;
-    FW_TRY(create(&m, p, err));
+    FW_TRY(create(&m, p, parts, err));
     if (p->task == FW_TASK_REGRESSION) {
         if (parts & FW_PART_ERRORS) FW_TRY(errors_of_values(m, p, err));
     } else {
         if (parts & FW_PART_COUNTS) {
-            count_confusion(m, p);
+            count_classes(m, p);
             rates_of_classes(m);
         }
         if (parts & FW_PART_LOSS) FW_TRY(log_loss(m, p, err));

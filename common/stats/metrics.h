@@ -45,7 +45,7 @@ typedef struct fw_metrics {
     double accuracy, balanced_accuracy, macro_precision, macro_recall, macro_f1, weighted_precision, weighted_recall, weighted_f1;
     double log_loss, auc, average_precision, ece;
     bool has_auc;
-    uint64_t *confusion;                /* (n_classes, n_classes), [truth][predicted] */
+    uint64_t *confusion;                /* (n_classes, n_classes), [truth][predicted]; only fw_metrics_compute makes it */
     fw_class_metrics *per_class;        /* n_classes */
     fw_reliability_bin reliability[FW_CALIBRATION_BINS];   /* by confidence of the predicted class, equal widths */
     /* regression; r2 of a constant truth: 1 when every prediction is exact, else 0 */

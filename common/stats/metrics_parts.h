@@ -5,16 +5,17 @@
 #include "common/stats/metrics.h"
 
 typedef enum fw_metric_parts {
-    FW_PART_COUNTS = 1,          /* confusion and what follows from it */
+    FW_PART_COUNTS = 1,          /* of each class, and what follows from them */
     FW_PART_LOSS = 2,
     FW_PART_CALIBRATION = 4,
     FW_PART_RANK = 8,            /* auc and average precision of every class */
     FW_PART_RANK_POSITIVE = 16,  /* the same, of the positive class alone when binary */
     FW_PART_ERRORS = 32,         /* regression */
-    FW_PART_ALL = FW_PART_COUNTS | FW_PART_LOSS | FW_PART_CALIBRATION | FW_PART_RANK | FW_PART_ERRORS
+    FW_PART_CONFUSION = 64,      /* with the counts; the square of the classes: for the one who shows it */
+    FW_PART_ALL = FW_PART_COUNTS | FW_PART_LOSS | FW_PART_CALIBRATION | FW_PART_RANK | FW_PART_ERRORS | FW_PART_CONFUSION
 } fw_metric_parts;
 
-/** As fw_metrics_compute, but what belongs to parts that are not asked for stays 0. */
+/** As fw_metrics_compute, but what belongs to parts that are not asked for stays 0 or NULL. */
 fw_status fw_metrics_compute_parts(fw_metrics **out, const fw_predictions *p, unsigned parts, fw_error *err);
 
 /** Fills auc and average precision, of all classes or (positive_only) of m->positive. support of each class may still be unknown. */

@@ -4,6 +4,9 @@
 #include "common/core/size.h"
 #include "coordinator/report/words.h"
 
+#define MATRIX_CLASSES    256        /* the whole confusion matrix up to here, beyond the commonest confusions */
+#define LISTED_CONFUSIONS 1000
+
 static void json_t_destroy(json_t **j)
 {
     json_decref(*j);
@@ -108,8 +111,23 @@ static fw_status put_classes(json_t *to, const coord_report *r, fw_error *err)
     return m->n_classes == 2 ? put(to, "positive", text_value(coord_class_name(r, m->positive)), err) : FW_OK;
 }
 
-static fw_status put_confusion(json_t *to, const fw_metrics *m, fw_error *err)
+/* The matrix of many classes is nearly all zeros, and larger than all else that is written. */
+static fw_status put_commonest_confusions(json_t *to, const coord_report *r, fw_error *err)
 {
+    FW_FREE coord_confusion *top = NULL;
+    FW_TRY(fw_alloc_zeroed((void **)&top, LISTED_CONFUSIONS, sizeof *top, "confusions", err));
+    const size_t n = coord_top_confusions(top, LISTED_CONFUSIONS, r->metrics);
+    FW_AUTO(json_t) *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        FW_TRY(append(list, json_pack("{s:o, s:o, s:o}", "truth", text_value(coord_class_name(r, top[i].truth)), "predicted",
+                                      text_value(coord_class_name(r, top[i].predicted)), "count", count_value(top[i].count)), err));
+    return put(to, "commonest_confusions", json_incref(list), err);
+}
+
+static fw_status put_confusion(json_t *to, const coord_report *r, fw_error *err)
+{
+    const fw_metrics *m = r->metrics;
+    if (m->n_classes > MATRIX_CLASSES) return put_commonest_confusions(to, r, err);
     FW_AUTO(json_t) *rows = json_array();
     for (size_t truth = 0; truth < m->n_classes; truth++) {
         FW_AUTO(json_t) *row = json_array();
@@ -147,7 +165,7 @@ fw_status coord_report_json(json_t **out, const coord_report *r, fw_error *err)
     FW_TRY(put_fairness(j, r, err));
     if (classes) {
         FW_TRY(put_classes(j, r, err));
-        FW_TRY(put_confusion(j, r->metrics, err));
+        FW_TRY(put_confusion(j, r, err));
         FW_TRY(put_calibration(j, r->metrics, err));
     }
     FW_FREE char *fit = coord_report_fit_words(r);

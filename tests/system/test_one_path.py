@@ -110,4 +110,34 @@ def the_output_is_the_same_file(program_, folder):
     program.assert_same_bytes(*outputs)
 
 
-program.main([a_row_alone_or_among_others, a_thousand_rows_singly_and_in_blocks, evaluation_judges_what_score_gives, the_output_is_the_same_file])
+MANY = """\
+project: many
+problem: {task: classification, target: kind}
+data: {tables: {rows: rows.csv}, split: {train: 0.6, validation: 0.2, test: 0.2}}
+features: {a: number, b: number}
+model: {learner: linear}
+train: {epochs: 2, global_batch_size: 1024}
+"""
+
+
+def three_thousand_classes_are_judged(program_, folder):
+    """The predictions of one part of a split, 4,096 rows of 3,000 classes, would be three times what one message may hold."""
+    (folder / "p.yaml").write_text(MANY)
+    (folder / "rows.csv").write_text("a,b,kind\n" + "".join(f"{i % 60},{i // 60 % 50},c{i % 3000}\n" for i in range(9000)))
+    program_("ingest", "p.yaml", cwd=folder).expect(DONE)
+    program_("train", "p.yaml", "-o", "run", cwd=folder, ranks=2).expect(DONE)
+    reports = []
+    for ranks in (None, 3):
+        result = program_("evaluate", "p.yaml", "run", "--format", "json", cwd=folder, ranks=ranks).expect(DONE)
+        reports.append(json.loads(result.out))
+    assert reports[0] == reports[1] == json.loads((folder / "run/metrics.json").read_text())
+    (report, _), rows = reports, reports[0]["rows"]
+    assert rows > 1400, rows                             # more than one message holds
+    each = report["per_class"]
+    assert len(each) == 3000 and sum(c["support"] for c in each) == sum(c["predicted"] for c in each) == rows
+    assert report["metrics"]["accuracy"] == sum(c["correct"] for c in each) / rows
+    assert "confusion" not in report and len(report["commonest_confusions"]) == 1000
+
+
+program.main([a_row_alone_or_among_others, a_thousand_rows_singly_and_in_blocks, evaluation_judges_what_score_gives, the_output_is_the_same_file,
+              three_thousand_classes_are_judged])

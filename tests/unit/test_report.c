@@ -385,6 +385,39 @@ static void json_has_the_documented_names(void **state)
     example_free(&e);
 }
 
+/* Of more classes than the matrix is written for: the commonest pairs by name, in order, no matrix. */
+static void json_of_many_classes_lists_the_commonest_confusions(void **state)
+{
+    (void)state;
+    enum { MANY = 300 };
+    static char name[MANY][8];
+    static const char *names[MANY];
+    for (size_t c = 0; c < MANY; c++) {
+        snprintf(name[c], sizeof name[c], "c%03zu", c);
+        names[c] = name[c];
+    }
+    example e;
+    full_example(&e, names, MANY);
+    json_t *j = NULL;
+    assert_int_equal(coord_report_json(&j, &e.report, NULL), FW_OK);
+    assert_null(json_object_get(j, "confusion"));
+    json_t *list = json_object_get(j, "commonest_confusions");
+    assert_in_range(json_array_size(list), 2, 1000);
+    json_int_t last = INT64_MAX;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *pair = json_array_get(list, i);
+        const json_int_t count = json_integer_value(json_object_get(pair, "count"));
+        assert_in_range(count, 1, last);
+        last = count;
+        const size_t truth = (size_t)atoi(json_string_value(json_object_get(pair, "truth")) + 1);
+        const size_t predicted = (size_t)atoi(json_string_value(json_object_get(pair, "predicted")) + 1);
+        assert_true(truth != predicted);
+        assert_int_equal(count, e.metrics->confusion[truth * MANY + predicted]);
+    }
+    json_decref(j);
+    example_free(&e);
+}
+
 static void a_full_disk_is_noticed(void **state)
 {
     (void)state;
@@ -416,6 +449,7 @@ int main(void)
         cmocka_unit_test_prestate(the_card_is_whole_and_needs_nothing_else, &s),
         cmocka_unit_test(parts_that_are_not_there_are_left_out),
         cmocka_unit_test(json_has_the_documented_names),
+        cmocka_unit_test(json_of_many_classes_lists_the_commonest_confusions),
         cmocka_unit_test(a_full_disk_is_noticed),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
