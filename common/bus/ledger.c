@@ -40,7 +40,7 @@ static void read_boot(unsigned char out[static 16])
     if (n > 0) memcpy(out, &d, 16);
 }
 
-static fw_status draw_stream(fw_stream *out, fw_error *err)
+fw_status fw_stream_draw(fw_stream *out, fw_error *err)
 {
     ssize_t n;
     do n = getrandom(out->bytes, sizeof out->bytes, 0);
@@ -77,12 +77,26 @@ fw_status fw_ledger_open(fw_ledger *l, const char *folder, bool *found, bool *da
         *found = read_slots(&made, damaged);
         *damaged = *damaged && !*found;
     }
-    const fw_status status = *found ? FW_OK : draw_stream(&made.entry.stream, err);
+    const fw_status status = *found ? FW_OK : fw_stream_draw(&made.entry.stream, err);
     if (status < 0) {
         fw_ledger_close(&made);
         return status;
     }
     *l = made;
+    return FW_OK;
+}
+
+fw_status fw_ledger_read(fw_ledger_entry *out, const char *folder, fw_error *err)
+{
+    FW_FREE char *path = NULL;
+    bool anything = false;
+    if (asprintf(&path, "%s/ledger", folder) < 0) return fw_fail(err, FW_ERR_NOMEM, "spool: a name");
+    fw_ledger l = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (l.fd < 0) return fw_fail_errno(err, errno == ENOENT ? FW_ERR_CONFIG : FW_ERR_IO, "%s is no spool: %s", folder, path);
+    const bool found = read_slots(&l, &anything);
+    fw_ledger_close(&l);
+    if (!found) return fw_fail(err, FW_ERR_FORMAT, "%s is damaged", path);
+    *out = l.entry;
     return FW_OK;
 }
 

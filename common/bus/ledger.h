@@ -36,10 +36,14 @@ typedef struct fw_ledger {
 
 /** *found: there was an entry. A new one has a random stream and numbers from 1. *damaged: no slot was whole. */
 fw_status fw_ledger_open(fw_ledger *l, const char *folder, bool *found, bool *damaged, fw_error *err);
+/** The entry alone, for who changes nothing. FW_ERR_CONFIG: there is none; FW_ERR_FORMAT: no slot is whole. */
+fw_status fw_ledger_read(fw_ledger_entry *out, const char *folder, fw_error *err);
 void      fw_ledger_close(fw_ledger *l);
 /** Survives the process at once; the machine from fw_ledger_sync on. */
 fw_status fw_ledger_save(fw_ledger *l, fw_error *err);
 fw_status fw_ledger_sync(fw_ledger *l, fw_error *err);
+/** A random one. */
+fw_status fw_stream_draw(fw_stream *out, fw_error *err);
 /** Whether the machine went down since the entry was written (or it was another machine). */
 bool      fw_ledger_other_boot(const fw_ledger *l);
 

@@ -62,7 +62,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static fw_status list_segments(uint64_t **out, size_t *n, const char *folder, fw_error *err)
+fw_status fw_spool_list(uint64_t **out, size_t *n, const char *folder, fw_error *err)
 {
     size_t capacity = 0;
     fw_status status = FW_OK;
@@ -113,7 +113,7 @@ static fw_status load_segments(fw_spool *s, findings *f, bool ledger_found, fw_e
     FW_FREE uint64_t *first = NULL;
     size_t n = 0;
     fw_stream none = {0}, *stream = ledger_found ? &s->ledger.entry.stream : &none;
-    FW_TRY(list_segments(&first, &n, s->folder, err));
+    FW_TRY(fw_spool_list(&first, &n, s->folder, err));
     for (size_t i = 0; i < n; i++) FW_TRY(load_one(s, f, first[i], stream, err));
     if (!ledger_found && memcmp(&none, &(fw_stream){0}, sizeof none) != 0) s->ledger.entry.stream = none;
     return FW_OK;

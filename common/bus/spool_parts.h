@@ -25,6 +25,8 @@ struct fw_spool {
     fw_text block; size_t block_at; uint64_t block_next; /* records that were read, where the next one stands, and its number */
 };
 
+/** First numbers of the segments of a folder, ascending; *out malloc'ed. */
+fw_status fw_spool_list(uint64_t **out, size_t *n, const char *folder, fw_error *err);
 void      fw_spool_say(const fw_spool *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** first..last are gone for this reason, but for those of them that were gone before or are settled. */
 fw_status fw_spool_add_hole(fw_spool *s, uint64_t first, uint64_t last, fw_drop why, fw_error *err);
