@@ -60,7 +60,7 @@ sed -n '/^Gates/,$p' "$log/evaluate"
 
 step "scoring every call, with a monitor listening"
 bus=tcp://127.0.0.1:$((20000 + $$ % 20000))
-"$bin/flywheel-monitor" --connect "$bus" --window 10000 --once >"$log/monitor" 2>"$log/monitor.err" &
+"$bin/flywheel-monitor" --connect "$bus" --window 10000 --until-end >"$log/monitor" 2>"$log/monitor.err" &
 monitor=$!
 trap 'kill $monitor 2>/dev/null || true' EXIT
 run score mpirun -n "$ranks" "$bin/flywheel" score "$demo/run" calls.csv -o "$demo/predictions.csv" --bus "$bus" --wait-subscribers 1

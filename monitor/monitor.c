@@ -1,8 +1,8 @@
 #include "monitor/monitor.h"
 
-#include "common/bus/inbox.h"
 #include "common/core/log.h"
 #include "monitor/alert_desk.h"
+#include "monitor/feed.h"
 #include "monitor/intake.h"
 #include "monitor/print.h"
 #include "monitor/recorder.h"
@@ -20,27 +20,16 @@
 typedef struct watch {
     const monitor_opts *opts;
     monitor_printer printer;
-    fw_bus *bus;
-    fw_inbox *inbox;
+    monitor_feed feed;
     monitor_store *store;              /* NULL, and the recorder too: nothing is kept */
     monitor_recorder *recorder;
     monitor_intake *in;
     monitor_alert_desk *desk;
     monitor_watch *models;
     monitor_publishers *publishers;
-    bool news, ended;                  /* something came since the last commit; a publisher has ended */
+    bool news, ended, over;            /* something came since the last commit; a publisher has ended; nothing more will come */
+    monitor_result result;             /* at the end */
 } watch;
-
-static fw_status connect_all(fw_inbox **out, fw_bus *bus, const monitor_opts *opts, fw_error *err)
-{
-    if (opts->n_endpoints == 0) return fw_fail(err, FW_ERR_ARG, "monitor: no endpoint to connect to");
-    FW_AUTO(fw_inbox) *inbox = NULL;
-    FW_TRY(fw_inbox_create(&inbox, bus, &(fw_inbox_opts){.name = opts->name}, err));
-    for (size_t i = 0; i < opts->n_endpoints; i++) FW_TRY(fw_inbox_connect(inbox, opts->endpoints[i], err));
-    *out = inbox;
-    inbox = NULL;
-    return FW_OK;
-}
 
 static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
@@ -78,8 +67,9 @@ static fw_status take_event(watch *w, const fw_inbox_event *e, fw_error *err)
 static fw_status take_one(watch *w, fw_mono deadline, fw_error *err)
 {
     fw_inbox_event e;
-    const fw_status status = fw_inbox_receive(w->inbox, &e, deadline, err);
-    if (status == FW_ERR_TIMEOUT) return FW_END;
+    const fw_status status = w->feed.next(w->feed.context, &e, deadline, err);
+    w->over = status == FW_END;
+    if (status == FW_ERR_TIMEOUT || w->over) return FW_END;
     return status < 0 ? status : take_event(w, &e, err);
 }
 
@@ -97,8 +87,7 @@ static void watch_destroy(watch *w)
     monitor_intake_destroy(&w->in);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
-    fw_inbox_destroy(&w->inbox);
-    fw_bus_destroy(&w->bus);
+    monitor_feed_destroy(&w->feed);
 }
 
 static fw_status open_store(watch *w, monitor_sink *sink, fw_error *err)
@@ -134,21 +123,25 @@ static fw_status open_models(watch *w, fw_error *err)
     return FW_OK;
 }
 
+static fw_status open_feed(watch *w, fw_error *err)
+{
+    const monitor_opts *opts = w->opts;
+    return opts->n_recordings > 0 ? monitor_feed_recordings(&w->feed, opts->recordings, opts->n_recordings, err) : monitor_feed_bus(&w->feed, &opts->bus, err);
+}
+
 static fw_status open_watch(watch *w, fw_error *err)
 {
     const monitor_opts *opts = w->opts;
     monitor_sink sink = monitor_print_sink(&w->printer);
+    FW_TRY(open_feed(w, err));
     if (opts->store != NULL) FW_TRY(open_store(w, &sink, err));
-    FW_TRY(fw_bus_create(&w->bus, err));
-    FW_TRY(fw_bus_secure(w->bus, &opts->identity, err));
     FW_TRY(monitor_intake_create(&w->in, &opts->window, &sink, err));
     if (opts->store != NULL) FW_TRY(monitor_recorder_restore(w->in, opts->store->path, fw_mono_now(), err));
     FW_TRY(open_models(w, err));
-    FW_TRY(connect_all(&w->inbox, w->bus, opts, err));
-    FW_TRY(monitor_publishers_create(&w->publishers, w->inbox, w->store, w->desk, err));
+    FW_TRY(monitor_publishers_create(&w->publishers, &w->feed, w->store, w->desk, err));
     const monitor_position *positions = NULL;
     const size_t n = monitor_intake_positions(w->in, &positions);
-    for (size_t i = 0; i < n; i++) FW_TRY(fw_inbox_set_position(w->inbox, &positions[i].stream, positions[i].last, err));
+    for (size_t i = 0; i < n; i++) FW_TRY(w->feed.set_position(w->feed.context, &positions[i].stream, positions[i].last, err));
     return FW_OK;
 }
 
@@ -160,7 +153,7 @@ static fw_status commit_counts(watch *w, fw_error *err)
         w->news = !monitor_store_check(w->store).writing;
         if (w->news) return FW_OK;
     }
-    fw_inbox_acknowledge(w->inbox, NULL, 0);
+    w->feed.acknowledge(w->feed.context);
     w->news = false;
     return FW_OK;
 }
@@ -189,7 +182,7 @@ static fw_status look_up(watch *w, fw_error *err)
 static fw_status watch_stream(watch *w, fw_error *err)
 {
     fw_mono due = fw_mono_after(fw_mono_now(), LOOK_UP_S);
-    while (*w->opts->stop == 0 && !(w->opts->once && w->ended)) {
+    while (*w->opts->stop == 0 && !w->over && !(w->opts->until_end && w->ended)) {
         const fw_status s = take_one(w, due, err);
         if (s < 0) return s;
         w->news = w->news || s == FW_OK;
@@ -203,7 +196,7 @@ static fw_status watch_stream(watch *w, fw_error *err)
 static fw_status drain(watch *w, fw_error *err)
 {
     const fw_mono end = fw_mono_after(fw_mono_now(), DRAIN_S);
-    while (!fw_mono_passed(end)) {
+    while (!w->over && !fw_mono_passed(end)) {
         const fw_status s = take_one(w, fw_mono_after(fw_mono_now(), DRAIN_QUIET_S), err);
         if (s != FW_OK) return s < 0 ? s : FW_OK;
         w->news = true;
@@ -217,8 +210,8 @@ static fw_status finish(watch *w, fw_error *err)
     uint64_t garbage = 0;
     monitor_intake_finish(w->in);
     fw_status watched = monitor_watch_finish(w->models, err);
-    for (size_t i = 0; i < fw_inbox_n_publishers(w->inbox); i++) {
-        const fw_inbox_publisher *p = fw_inbox_publisher_at(w->inbox, i);
+    for (size_t i = 0; i < w->feed.n(w->feed.context); i++) {
+        const fw_inbox_publisher *p = w->feed.at(w->feed.context, i);
         garbage += p->garbage + p->refused;
         if (p->there) monitor_print_publisher(&w->printer, p);
     }
@@ -228,17 +221,20 @@ static fw_status finish(watch *w, fw_error *err)
     FW_TRY(watched);
     w->news = true;
     FW_TRY(commit(w, err));
+    w->result = (monitor_result){.alerts = monitor_alert_desk_count(w->desk), .messages = counts, .watched = monitor_watch_n(w->models)};
     monitor_alert_desk_close(&w->desk, LINGER_S);
     if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
     return check_output(&w->printer, err);
 }
 
-fw_status monitor_run(const monitor_opts *opts, fw_error *err)
+fw_status monitor_run(const monitor_opts *opts, monitor_result *result, fw_error *err)
 {
     FW_AUTO(watch) w = {.opts = opts, .printer = {.out = opts->out, .jsonl = opts->jsonl}};
     FW_TRY(open_watch(&w, err));
     fw_status status = watch_stream(&w, err);
     if (status >= 0) status = drain(&w, err);
+    if (status >= 0 && opts->n_recordings > 0 && !w.over) status = fw_fail(err, FW_ERR_STOPPED, "stopped before the end of the recordings: they are judged in part alone");
     const fw_status end = finish(&w, status < 0 ? NULL : err);
+    if (result != NULL) *result = w.result;
     return status < 0 ? status : end;
 }

@@ -58,6 +58,13 @@ bool monitor_watch_has(const monitor_watch *w, const char *name, const char *dig
 
 void monitor_watch_tell(monitor_watch *w, const monitor_watch_hearer *h) { w->hearer = *h; }
 
+size_t monitor_watch_n(const monitor_watch *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n; i++) n += w->of[i].drift != NULL;
+    return n;
+}
+
 /* ---- models ---- */
 
 static fw_status number_of(int64_t *out, const monitor_watch *w, const monitor_known *k, fw_error *err)

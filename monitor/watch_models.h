@@ -42,6 +42,7 @@ typedef struct monitor_watch_hearer { void *context; fw_status (*closed)(void *c
 void      monitor_watch_tell(monitor_watch *w, const monitor_watch_hearer *h);      /* copied; one hearer, behind the store and before the alerts */
 
 /** Whether the windows of a model's version are those of its summaries. */
+size_t    monitor_watch_n(const monitor_watch *w);       /* models with a reference */
 bool      monitor_watch_has(const monitor_watch *w, const char *name, const char *digest);
 
 /** Puts what has changed into the store, for its next commit: the one that has the positions too. */

@@ -20,18 +20,18 @@ typedef struct state {
 } state;
 
 struct monitor_publishers {
-    const fw_inbox *inbox;
+    const monitor_feed *feed;
     monitor_store *store;
     monitor_alert_desk *desk;
     fw_mono look_at;
-    state of[FW_INBOX_MAX_PUBLISHERS];      /* as in the inbox */
+    state of[FW_INBOX_MAX_PUBLISHERS];      /* as in the feed */
 };
 
-fw_status monitor_publishers_create(monitor_publishers **out, const fw_inbox *inbox, monitor_store *store, monitor_alert_desk *desk, fw_error *err)
+fw_status monitor_publishers_create(monitor_publishers **out, const monitor_feed *feed, monitor_store *store, monitor_alert_desk *desk, fw_error *err)
 {
     monitor_publishers *p = calloc(1, sizeof *p);
     if (p == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: publishers");
-    *p = (monitor_publishers){.inbox = inbox, .store = store, .desk = desk, .look_at = fw_mono_now()};
+    *p = (monitor_publishers){.feed = feed, .store = store, .desk = desk, .look_at = fw_mono_now()};
     *out = p;
     return FW_OK;
 }
@@ -86,8 +86,8 @@ static fw_status look(const monitor_publishers *p, const fw_inbox_publisher *b, 
 fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err)
 {
     size_t i = 0;
-    while (i < fw_inbox_n_publishers(p->inbox) && strcmp(fw_inbox_publisher_at(p->inbox, i)->endpoint, e->publisher->endpoint) != 0) i++;
-    if (i == fw_inbox_n_publishers(p->inbox) || e->kind == FW_INBOX_MESSAGE || e->kind == FW_INBOX_REFUSED) return FW_OK;
+    while (i < p->feed->n(p->feed->context) && strcmp(p->feed->at(p->feed->context, i)->endpoint, e->publisher->endpoint) != 0) i++;
+    if (i == p->feed->n(p->feed->context) || e->kind == FW_INBOX_MESSAGE || e->kind == FW_INBOX_REFUSED) return FW_OK;
     state *s = &p->of[i];
     if (e->kind == FW_INBOX_SILENT) s->silent_us = fw_utc_now_us() - SILENT_US;
     s->changed = true;
@@ -102,8 +102,8 @@ fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *
 {
     if (!fw_mono_passed(p->look_at)) return FW_OK;
     p->look_at = fw_mono_after(now, LOOK_S);
-    for (size_t i = 0; i < fw_inbox_n_publishers(p->inbox); i++) {
-        const fw_inbox_publisher *b = fw_inbox_publisher_at(p->inbox, i);
+    for (size_t i = 0; i < p->feed->n(p->feed->context); i++) {
+        const fw_inbox_publisher *b = p->feed->at(p->feed->context, i);
         if (is_known(b)) FW_TRY(look(p, b, &p->of[i], err));
     }
     return FW_OK;
@@ -135,8 +135,8 @@ static fw_status put(const monitor_publishers *p, const fw_inbox_publisher *b, c
 
 fw_status monitor_publishers_save(monitor_publishers *p, fw_error *err)
 {
-    for (size_t i = 0; p->store != NULL && i < fw_inbox_n_publishers(p->inbox); i++) {
-        const fw_inbox_publisher *b = fw_inbox_publisher_at(p->inbox, i);
+    for (size_t i = 0; p->store != NULL && i < p->feed->n(p->feed->context); i++) {
+        const fw_inbox_publisher *b = p->feed->at(p->feed->context, i);
         state *s = &p->of[i];
         if (!is_known(b) || (!s->changed && memcmp(&s->kept, b, sizeof *b) == 0)) continue;
         FW_TRY(put(p, b, s, err));

@@ -3,16 +3,16 @@
 #ifndef MONITOR_WATCH_PUBLISHERS_H
 #define MONITOR_WATCH_PUBLISHERS_H
 
-#include "common/bus/inbox.h"
 #include "monitor/alert_desk.h"
+#include "monitor/feed.h"
 #include "monitor/store.h"
 
 typedef struct monitor_publishers monitor_publishers;
 /** All of them outlive it; store and desk may be NULL. */
-fw_status monitor_publishers_create(monitor_publishers **out, const fw_inbox *inbox, monitor_store *store, monitor_alert_desk *desk, fw_error *err);
+fw_status monitor_publishers_create(monitor_publishers **out, const monitor_feed *feed, monitor_store *store, monitor_alert_desk *desk, fw_error *err);
 void      monitor_publishers_destroy(monitor_publishers **p);
 
-/** An event of the inbox; messages are passed over. */
+/** An event of the feed; messages are passed over. */
 fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err);
 /** Looks at all of them every five seconds. */
 fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *err);

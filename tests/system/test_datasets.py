@@ -158,7 +158,7 @@ def telemetry(program, folder, source):
     run = train(program, folder, "adult.yaml", "run", dataset, "train.epochs=1")
     bus = f"ipc://{folder}/bus"
     subscriber = start_reader(folder, "subscriber", [sys.executable, source / "deploy/examples/subscriber.py", "--connect", bus, "--until-end"])
-    monitor = start_reader(folder, "monitor", [program.bin / "flywheel-monitor", "--connect", bus, "--once", "--format", "jsonl"])
+    monitor = start_reader(folder, "monitor", [program.bin / "flywheel-monitor", "--connect", bus, "--until-end", "--format", "jsonl"])
     try:
         program("score", run, tables() / "adult/adult-test.csv", "-o", folder / "predictions.csv", "--bus", bus, "--wait-subscribers", "2",
                 cwd=folder, ranks=RANKS).expect(DONE)

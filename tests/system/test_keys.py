@@ -175,7 +175,7 @@ def the_right_key_hears_every_row_and_a_wrong_one_nothing(program_, folder):
         readers.start("monitor-stranger", program_.bin / "flywheel-monitor", "--connect", bus, "--keys", stranger)
         readers.start("python", *example, "--keys", folder / "keys")
         readers.start("watch", program_.bin / "flywheel", "watch", bus, "--keys", folder / "keys", "--until-end")
-        readers.start("monitor", program_.bin / "flywheel-monitor", "--connect", bus, "--keys", folder / "keys", "--once", "--format", "jsonl")
+        readers.start("monitor", program_.bin / "flywheel-monitor", "--connect", bus, "--keys", folder / "keys", "--until-end", "--format", "jsonl")
         scored = program_.start("score", "run", "new.csv", "-o", "o.csv", "--bus", bus, "--keys", "keys", "--wait-subscribers", "4", "--wait-seconds", "8", cwd=folder)
         wait_for("the strangers are not told", lambda: "does not let this key in" in readers.err("watch-stranger") and "does not let" in readers.err("monitor-stranger"))
         readers.start("late", program_.bin / "flywheel", "watch", bus, "--keys", folder / "keys", "--until-end")

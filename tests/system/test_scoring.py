@@ -80,7 +80,7 @@ def what_nobody_hears_stays_in_the_spool_and_is_counted(program, folder):
     assert n >= 2 and f"0 delivered, 0 spooled, {n} dropped" in said, said
     said = score()
     assert f"0 delivered, {n} spooled, 0 dropped" in said and f".spool keeps {n} messages" in said, said
-    command = [program.bin / "flywheel-monitor", "--connect", f"ipc://{folder}/bus", "--once"]
+    command = [program.bin / "flywheel-monitor", "--connect", f"ipc://{folder}/bus", "--until-end"]
     with (folder / "monitor.out").open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as monitor:
         said = score("--wait-subscribers", "1")
         assert f"{2 * n} delivered, 0 spooled, 0 dropped" in said, said

@@ -33,7 +33,7 @@ def one_run(program_, folder, *words, file_limit=None):
 
     with Stage(program_.bin, folder) as stage:
         publisher, endpoint = stage.publish(1, BATCHES, ROWS)
-        command = monitor_command(program_, "--connect", endpoint, "--once", "--format", "jsonl", *words)
+        command = monitor_command(program_, "--connect", endpoint, "--until-end", "--format", "jsonl", *words)
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, preexec_fn=limit if file_limit else None)
         result = program.Result(command, done.returncode, done.stdout, done.stderr, 0).expect(DONE)
         stage.finish("publisher", publisher)

@@ -85,9 +85,9 @@ def every_reader_sees_every_prediction_once(bin_folder, source, folder):
         python, python_out = stage.start(
             "subscriber", [sys.executable, source / "deploy/examples/subscriber.py", "--connect", endpoint, "--until-end"])
         watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--until-end"])
-        table, table_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once", "--window", "1000"])
+        table, table_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--until-end", "--window", "1000"])
         jsonl, jsonl_out = stage.start(
-            "monitor-jsonl", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once", "--window", "1000", "--format", "jsonl", "--name", "second"])
+            "monitor-jsonl", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--until-end", "--window", "1000", "--format", "jsonl", "--name", "second"])
         head, _ = stage.start("head", ["sh", "-c", '"$0" watch "$1" | head -n 1', bin_folder / "flywheel", endpoint])
         counts = publisher.stdout.read().split()
         stage.finish("publisher", publisher)
@@ -124,7 +124,7 @@ def readers_that_come_late_get_what_is_spooled(bin_folder, _source, folder):
     with Stage(bin_folder, folder) as stage:
         publisher, endpoint = stage.publish(2, 100, ROWS, folder / "spool")
         watch, watch_out = stage.start("watch", [bin_folder / "flywheel", "watch", endpoint, "--topic", "prediction/", "--until-end"])
-        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once"])
+        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--until-end"])
         counts = publisher.stdout.read().split()
         stage.finish("publisher", publisher)
         assert counts == "produced 101 delivered 101 spooled 0 dropped 0".split(), counts
@@ -137,7 +137,7 @@ def readers_that_come_late_get_what_is_spooled(bin_folder, _source, folder):
 def what_left_a_small_spool_is_accounted_for(bin_folder, _source, folder):
     with Stage(bin_folder, folder) as stage:
         publisher, endpoint = stage.publish(1, 100, ROWS, folder / "small", 64 << 10)
-        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--once", "--format", "jsonl"])
+        monitor, monitor_out = stage.start("monitor", [bin_folder / "flywheel-monitor", "--connect", endpoint, "--until-end", "--format", "jsonl"])
         words = publisher.stdout.read().split()
         stage.finish("publisher", publisher)
         counts = dict(zip(words[::2], map(int, words[1::2])))

@@ -7,35 +7,33 @@
 
 #include <stdio.h>
 
-#include "common/bus/bus.h"
 #include "monitor/watch_publishers.h"
 
 #define ENDPOINT "tcp://127.0.0.1:9"      /* nobody is there */
 
-typedef struct bench { fw_bus *bus; fw_inbox *inbox; monitor_alert_desk *desk; monitor_publishers *publishers; } bench;
+typedef struct bench { monitor_feed *feed; monitor_alert_desk *desk; monitor_publishers *publishers; } bench;
 
 static void bench_destroy(bench *b)
 {
     monitor_publishers_destroy(&b->publishers);
     monitor_alert_desk_close(&b->desk, 0);
-    fw_inbox_destroy(&b->inbox);
-    fw_bus_destroy(&b->bus);
+    monitor_feed_destroy(b->feed);
 }
 
 static bench make(void)
 {
-    bench b = {0};
-    assert_int_equal(fw_bus_create(&b.bus, NULL), FW_OK);
-    assert_int_equal(fw_inbox_create(&b.inbox, b.bus, &(fw_inbox_opts){0}, NULL), FW_OK);
-    assert_int_equal(fw_inbox_connect(b.inbox, ENDPOINT, NULL), FW_OK);
+    static const char *const endpoint = ENDPOINT;
+    static monitor_feed feed;
+    bench b = {.feed = &feed};
+    assert_int_equal(monitor_feed_bus(&feed, &(monitor_bus_opts){.endpoints = &endpoint, .n_endpoints = 1}, NULL), FW_OK);
     assert_int_equal(monitor_alert_desk_open(&b.desk, NULL, NULL, &(monitor_alert_opts){0}, &(monitor_deliver_opts){0}, fw_utc_now_us(), NULL), FW_OK);
-    assert_int_equal(monitor_publishers_create(&b.publishers, b.inbox, NULL, b.desk, NULL), FW_OK);
+    assert_int_equal(monitor_publishers_create(&b.publishers, b.feed, NULL, b.desk, NULL), FW_OK);
     return b;
 }
 
 static monitor_alert_counts tell(bench *b, fw_inbox_kind kind, uint64_t lost)
 {
-    fw_inbox_publisher p = *fw_inbox_publisher_at(b->inbox, 0);
+    fw_inbox_publisher p = *b->feed->at(b->feed->context, 0);
     snprintf(p.name, sizeof p.name, "score");
     p.stream.bytes[0] = 1;
     p.lost = lost;
