@@ -38,6 +38,7 @@ void monitor_intake_destroy(monitor_intake **in)
     for (size_t i = 0; i < (*in)->n_models; i++) monitor_tracked_release(&(*in)->models[i]);
     free((*in)->models);
     free((*in)->positions);
+    monitor_senders_destroy(&(*in)->senders);
     free(*in);
     *in = NULL;
 }
@@ -126,18 +127,31 @@ static void add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b
 
 /* ---- positions ---- */
 
+monitor_position *monitor_intake_position(const monitor_intake *in, const fw_stream *stream)
+{
+    for (size_t i = 0; i < in->n_positions; i++)
+        if (memcmp(&in->positions[i].stream, stream, sizeof *stream) == 0) return &in->positions[i];
+    return NULL;
+}
+
 fw_status monitor_intake_set_position(monitor_intake *in, const fw_stream *stream, uint64_t last, fw_error *err)
 {
-    size_t at = 0;
-    while (at < in->n_positions && memcmp(&in->positions[at].stream, stream, sizeof *stream) != 0) at++;
-    if (at == MONITOR_MAX_STREAMS) {               /* the one that is known the longest makes room */
-        at--;
-        memmove(in->positions, in->positions + 1, at * sizeof *in->positions);
+    monitor_position *p = monitor_intake_position(in, stream);
+    if (p != NULL) {
+        p->last = last;
+        return FW_OK;
     }
-    FW_TRY(fw_grow((void **)&in->positions, &in->positions_capacity, at + 1, sizeof *in->positions, "positions", err));
-    if (at >= in->n_positions) in->n_positions = at + 1;
-    in->positions[at] = (monitor_position){*stream, last};
+    if (in->n_positions == MONITOR_MAX_STREAMS)               /* the one that is known the longest makes room */
+        memmove(in->positions, in->positions + 1, --in->n_positions * sizeof *in->positions);
+    FW_TRY(fw_grow((void **)&in->positions, &in->positions_capacity, in->n_positions + 1, sizeof *in->positions, "positions", err));
+    in->positions[in->n_positions++] = (monitor_position){.stream = *stream, .last = last};
     return FW_OK;
+}
+
+uint64_t monitor_intake_lost_of(const monitor_intake *in, const fw_stream *stream)
+{
+    const monitor_position *p = monitor_intake_position(in, stream);
+    return p != NULL ? p->lost : 0;
 }
 
 size_t monitor_intake_positions(const monitor_intake *in, const monitor_position **out)
@@ -148,9 +162,8 @@ size_t monitor_intake_positions(const monitor_intake *in, const monitor_position
 
 static bool is_known(const monitor_intake *in, const fw_stream *stream, uint64_t sequence)
 {
-    for (size_t i = 0; i < in->n_positions; i++)
-        if (memcmp(&in->positions[i].stream, stream, sizeof *stream) == 0) return sequence <= in->positions[i].last;
-    return false;
+    const monitor_position *p = monitor_intake_position(in, stream);
+    return p != NULL && sequence <= p->last;
 }
 
 /* ---- batches ---- */
@@ -162,8 +175,7 @@ static void take_end(monitor_intake *in, const char *topic)
     in->counts.ends++;
 }
 
-static fw_status take_predictions(monitor_intake *in, const fw_stream *from, const char *topic, const fw_telemetry_batch *b, fw_mono now, fw_error *why,
-                                  fw_error *err)
+static fw_status take_predictions(monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_mono now, fw_error *why, fw_error *err)
 {
     tracked *t = find_model(in, topic, b);
     if (t != NULL && !same_classes(&t->model, b)) {
@@ -178,25 +190,52 @@ static fw_status take_predictions(monitor_intake *in, const fw_stream *from, con
     }
     monitor_reason due = monitor_window_due(t->window, now);
     if (due != MONITOR_OPEN) close_window(in, t, due);
-    t->from = *from;
     t->news = true;
     add_rows(in, t, b, now);
     return FW_OK;
+}
+
+static void note_lost(monitor_intake *in, const monitor_sender *s, uint64_t n)
+{
+    for (size_t i = 0; i < in->n_models; i++) {
+        tracked *t = &in->models[i];
+        if (strcmp(t->model.digest, s->digest) != 0 || strcmp(t->model.name, s->name) != 0) continue;
+        t->model.gaps += n;
+        t->news = true;
+        monitor_window_note(t->window, n);
+    }
+    if (in->others.lost != NULL) in->others.lost(in->others.context, s->name, s->digest, n);
 }
 
 fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_t first, uint64_t last, fw_error *err)
 {
     const uint64_t n = last - first + 1;
     bool known = false;
-    for (size_t i = 0; i < in->n_models; i++) {
-        tracked *t = &in->models[i];
-        if (memcmp(&t->from, from, sizeof *from) != 0) continue;
-        t->model.gaps += n;
-        t->news = known = true;
-        monitor_window_note(t->window, n);
+    for (size_t i = 0; i < in->senders.n; i++) {
+        if (memcmp(&in->senders.of[i].stream, from, sizeof *from) != 0) continue;
+        note_lost(in, &in->senders.of[i], n);
+        known = true;
     }
     if (!known) in->counts.gaps += n;
-    return monitor_intake_set_position(in, from, last, err);
+    FW_TRY(monitor_intake_set_position(in, from, last, err));
+    monitor_intake_position(in, from)->lost += n;
+    return FW_OK;
+}
+
+/** Of which model and version a batch is. False: of none. */
+static bool model_of(const fw_telemetry_batch *b, const char **name, const char **digest)
+{
+    switch (b->kind) {
+    case FW_TELEMETRY_PREDICTIONS: *name = b->predictions.model; *digest = b->predictions.digest; return true;
+    case FW_TELEMETRY_MODEL: *name = b->model.name; *digest = b->model.digest; return true;
+    case FW_TELEMETRY_SUMMARY: *name = b->summary.model; *digest = b->summary.digest; return true;
+    case FW_TELEMETRY_PROGRESS:
+    case FW_TELEMETRY_END:
+    case FW_TELEMETRY_ALERT:
+    case FW_TELEMETRY_OUTCOMES:
+    case FW_TELEMETRY_KPI: break;
+    }
+    return false;
 }
 
 static fw_status take_other(monitor_intake *in, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
@@ -222,9 +261,11 @@ static fw_status take_message(monitor_intake *in, const fw_stream *from, const c
         return FW_OK;
     }
     if (status < 0) return fw_fail(err, status, "%s", reason.text);
+    const char *name = NULL, *digest = NULL;
+    if (model_of(b, &name, &digest)) FW_TRY(monitor_senders_note(&in->senders, from, name, digest, err));
     if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return take_other(in, b, bytes, len, now, why, err);
     if (b->kind == FW_TELEMETRY_END) take_end(in, topic);
-    return b->kind == FW_TELEMETRY_PREDICTIONS ? take_predictions(in, from, topic, b, now, why, err) : FW_OK;
+    return b->kind == FW_TELEMETRY_PREDICTIONS ? take_predictions(in, topic, b, now, why, err) : FW_OK;
 }
 
 fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_t sequence, const char *topic, const void *bytes, size_t len, fw_mono now,

@@ -16,9 +16,9 @@
 #define MONITOR_MAX_MODELS  1000u
 #define MONITOR_MAX_STREAMS 1000u
 
-typedef struct monitor_position { fw_stream stream; uint64_t last; } monitor_position;
+typedef struct monitor_position { fw_stream stream; uint64_t last, lost; } monitor_position;      /* lost: of the numbers up to last */
 
-/** What is known of one model since the start. gaps: messages of its publisher that were lost. */
+/** What is known of one model since the start. gaps: messages of its publishers that were lost. */
 typedef struct monitor_model {
     char *topic, *name, *digest;
     char **classes; size_t n_classes;
@@ -29,7 +29,7 @@ typedef struct monitor_model {
 typedef struct monitor_counts {
     uint64_t malformed;            /* not a batch, or it breaks a limit */
     uint64_t refused;              /* batches of a model for which there is no room */
-    uint64_t gaps;                 /* messages lost of a publisher of which no prediction was seen */
+    uint64_t gaps;                 /* messages lost of a publisher that told of no model */
     uint64_t ends;                 /* publishers that said they have ended */
 } monitor_counts;
 
@@ -39,9 +39,11 @@ typedef struct monitor_sink {
     void (*total)(void *context, const monitor_model *m);
 } monitor_sink;
 
-/** Who takes what is no prediction: a decoded batch and its bytes. What is refused has its reason in *why. */
+/** Who takes what is no prediction: a decoded batch and its bytes. What is refused has its reason in *why. lost (may be NULL): messages of a publisher of this
+ *  version of a model. */
 typedef struct monitor_others {
     void *context;
+    void (*lost)(void *context, const char *name, const char *digest, uint64_t messages);
     fw_status (*take)(void *context, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
 } monitor_others;
 
@@ -55,10 +57,11 @@ void      monitor_intake_pass_on(monitor_intake *in, const monitor_others *other
  *  may be NULL. */
 fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_t sequence, const char *topic, const void *bytes, size_t len, fw_mono now,
                               fw_error *why, fw_error *err);
-/** Messages first to last of the stream can't be had: told by the windows of its models. */
+/** Messages first to last of the stream can't be had: told by the windows of each model of which it told. */
 fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_t first, uint64_t last, fw_error *err);
 /** Where it stands in each stream: what is committed with its counts, and given to the inbox at the next start. */
 fw_status monitor_intake_set_position(monitor_intake *in, const fw_stream *stream, uint64_t last, fw_error *err);
+uint64_t  monitor_intake_lost_of(const monitor_intake *in, const fw_stream *stream);
 size_t    monitor_intake_positions(const monitor_intake *in, const monitor_position **out);
 /** Closes the windows whose time has come. */
 void      monitor_intake_tick(monitor_intake *in, fw_mono now);

@@ -3,12 +3,12 @@
 #define MONITOR_INTAKE_PARTS_H
 
 #include "monitor/intake.h"
+#include "monitor/senders.h"
 #include "proto/telemetry.h"
 
 typedef struct tracked {
     monitor_model model;
     monitor_window *window;
-    fw_stream from;                /* of its last batch */
     bool news;                     /* something came since its total was given */
 } tracked;
 
@@ -18,9 +18,13 @@ struct monitor_intake {
     monitor_others others;             /* take NULL: nobody */
     tracked *models; size_t n_models, capacity;
     monitor_position *positions; size_t n_positions, positions_capacity;
+    monitor_senders senders;
     size_t memory_left;
     monitor_counts counts;
 };
+
+/** NULL: the stream is not known. */
+monitor_position *monitor_intake_position(const monitor_intake *in, const fw_stream *stream);
 
 void monitor_tracked_release(tracked *t);
 /** *out NULL: there is no room. Of the batch its model, digest and classes are looked at. */

@@ -1,5 +1,6 @@
 /** What the intake counts as JSON, and back.
- *      {"counts": {...}, "streams": [{"stream": 32 hex digits, "last"}], "models": [{"topic", "name", "digest", "classes", totals, "window": {...}}]} */
+ *      {"counts": {...}, "streams": [{"stream": 32 hex digits, "last", "lost"}], "senders": [{"stream", "name", "digest"}],
+ *       "models": [{"topic", "name", "digest", "classes", totals, "window": {...}}]} */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,20 @@ static json_t *streams_list(const monitor_intake *in)
     json_t *list = json_array();
     for (size_t i = 0; i < in->n_positions; i++) {
         stream_text(text, &in->positions[i].stream);
-        whole = append(list, json_pack("{ss so}", "stream", text, "last", number(in->positions[i].last))) && whole;
+        whole = append(list, json_pack("{ss so so}", "stream", text, "last", number(in->positions[i].last), "lost", number(in->positions[i].lost))) && whole;
     }
+    if (whole) return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *senders_list(const monitor_senders *s)
+{
+    bool whole = true;
+    char text[STREAM_TEXT];
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n; i++)
+        whole = append(list, json_pack("{ss ss ss}", "stream", stream_text(text, &s->of[i].stream), "name", s->of[i].name, "digest", s->of[i].digest)) && whole;
     if (whole) return list;
     json_decref(list);
     return NULL;
@@ -57,11 +70,10 @@ static json_t *window_object(const monitor_window *w)
 static json_t *model_object(const tracked *t)
 {
     const monitor_model *m = &t->model;
-    char from[STREAM_TEXT];
     json_t *classes = json_array();
     bool whole = true;
     for (size_t i = 0; i < m->n_classes; i++) whole = append(classes, json_string(m->classes[i])) && whole;
-    json_t *o = json_pack("{ss ss ss ss so so so sb so}", "topic", m->topic, "from", stream_text(from, &t->from), "name", m->name, "digest", m->digest, "classes", classes, "predictions",
+    json_t *o = json_pack("{ss ss ss so so so sb so}", "topic", m->topic, "name", m->name, "digest", m->digest, "classes", classes, "predictions",
                           number(m->predictions), "gaps", number(m->gaps), "news", t->news, "window",
                           window_object(t->window));
     if (whole) return o;
@@ -74,7 +86,7 @@ fw_status monitor_intake_save(const monitor_intake *in, fw_text *out, fw_error *
     json_t *models = json_array();
     bool whole = true;
     for (size_t i = 0; i < in->n_models; i++) whole = append(models, model_object(&in->models[i])) && whole;
-    json_t *all = json_pack("{so so so}", "counts", counts_object(&in->counts), "streams", streams_list(in), "models", models);
+    json_t *all = json_pack("{so so so so}", "counts", counts_object(&in->counts), "streams", streams_list(in), "senders", senders_list(&in->senders), "models", models);
     char *text = whole && all != NULL ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(all);
     if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: what it counts, as JSON");
@@ -123,10 +135,25 @@ static fw_status load_streams(monitor_intake *in, const json_t *list, fw_error *
         const json_t *o = json_array_get(list, i);
         const char *text = NULL;
         fw_stream stream;
-        uint64_t last = 0;
-        if (!get_text(&text, o, "stream") || !read_stream(&stream, text) || !get_number(&last, o, "last") || last > FW_BUS_MAX_SEQUENCE)
+        uint64_t last = 0, lost = 0;
+        if (!get_text(&text, o, "stream") || !read_stream(&stream, text) || !get_number(&last, o, "last") || last > FW_BUS_MAX_SEQUENCE ||
+            !get_number(&lost, o, "lost") || lost > last)
             return does_not_fit(err, "a stream");
         FW_TRY(monitor_intake_set_position(in, &stream, last, err));
+        monitor_intake_position(in, &stream)->lost = lost;
+    }
+    return FW_OK;
+}
+
+static fw_status load_senders(monitor_intake *in, const json_t *list, fw_error *err)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i);
+        const char *text = NULL, *name = NULL, *digest = NULL;
+        fw_stream stream;
+        if (!get_text(&text, o, "stream") || !read_stream(&stream, text) || !get_text(&name, o, "name") || !get_text(&digest, o, "digest"))
+            return does_not_fit(err, "a publisher of a model");
+        FW_TRY(monitor_senders_note(&in->senders, &stream, name, digest, err));
     }
     return FW_OK;
 }
@@ -150,7 +177,7 @@ static fw_status load_window(monitor_window *w, const json_t *o, size_t n_classe
 static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw_error *err)
 {
     const json_t *list = json_object_get(o, "classes");
-    const char *topic = NULL, *from = NULL;
+    const char *topic = NULL;
     fw_telemetry_batch b = {0};
     FW_FREE void *space = NULL;
     tracked *t = NULL;
@@ -165,7 +192,6 @@ static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw
     b.predictions.n_classes = n;
     FW_TRY(monitor_intake_add_model(&t, in, topic, &b, err));
     if (t == NULL) return does_not_fit(err, "more models than there is room for");
-    if (!get_text(&from, o, "from") || !read_stream(&t->from, from)) return does_not_fit(err, "the stream of a model");
     if (!get_number(&t->model.predictions, o, "predictions") || !get_number(&t->model.gaps, o, "gaps"))
         return does_not_fit(err, "the totals of a model");
     t->news = json_is_true(json_object_get(o, "news"));
@@ -180,6 +206,7 @@ static fw_status load_all(monitor_intake *in, const json_t *all, fw_mono now, fw
         !get_number(&c->ends, counts, "ends"))
         return does_not_fit(err, "its counts");
     FW_TRY(load_streams(in, json_object_get(all, "streams"), err));
+    FW_TRY(load_senders(in, json_object_get(all, "senders"), err));
     for (size_t i = 0; i < json_array_size(models); i++) FW_TRY(load_model(in, json_array_get(models, i), now, err));
     return FW_OK;
 }

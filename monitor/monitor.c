@@ -104,6 +104,8 @@ static fw_status take_other(void *context, fw_telemetry_batch *b, const void *by
     return monitor_watch_take(context, b, bytes, len, now, why, err);
 }
 
+static void note_lost(void *context, const char *name, const char *digest, uint64_t messages) { monitor_watch_lost(context, name, digest, messages); }
+
 static bool is_watched(const void *context, const monitor_model *m) { return monitor_watch_has(context, m->name, m->digest); }
 
 /** Models and alerts, as the last monitor of the store left them. */
@@ -118,7 +120,7 @@ static fw_status open_models(watch *w, fw_error *err)
     const monitor_watch_opts watched = {.window = opts->window, .drift = opts->drift, .store = w->store, .desk = w->desk};
     FW_TRY(monitor_watch_create(&w->models, &watched, err));
     if (path != NULL) FW_TRY(monitor_watch_restore(w->models, path, fw_mono_now(), err));
-    monitor_intake_pass_on(w->in, &(monitor_others){w->models, take_other});
+    monitor_intake_pass_on(w->in, &(monitor_others){.context = w->models, .lost = note_lost, .take = take_other});
     if (w->recorder != NULL) monitor_recorder_leave(w->recorder, is_watched, w->models);
     return FW_OK;
 }
@@ -139,6 +141,7 @@ static fw_status open_watch(watch *w, fw_error *err)
     if (opts->store != NULL) FW_TRY(monitor_recorder_restore(w->in, opts->store->path, fw_mono_now(), err));
     FW_TRY(open_models(w, err));
     FW_TRY(monitor_publishers_create(&w->publishers, &w->feed, w->store, w->desk, err));
+    monitor_publishers_ask(w->publishers, w->in);
     const monitor_position *positions = NULL;
     const size_t n = monitor_intake_positions(w->in, &positions);
     for (size_t i = 0; i < n; i++) FW_TRY(w->feed.set_position(w->feed.context, &positions[i].stream, positions[i].last, err));

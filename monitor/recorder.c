@@ -1,10 +1,13 @@
 #include "monitor/recorder.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/core/clock.h"
 #include "common/core/log.h"
+#include "common/core/size.h"
+#include "monitor/bodies.h"
 #include "monitor/store_reader.h"
 
 #define STATE_KEY "intake"
@@ -40,15 +43,12 @@ void monitor_recorder_destroy(monitor_recorder **r)
 
 /* ---- rows ---- */
 
-/** {"counts": {class: n}, "confidence", "value", "rate", "gaps"}; NULL: no memory. */
-static char *body_of(const monitor_model *m, const monitor_summary *s)
+static fw_status body_of(char **json, const monitor_summary *s, fw_error *err)
 {
-    json_t *counts = json_object();
-    for (size_t i = 0; i < s->n_classes; i++) json_object_set_new(counts, m->classes[i], json_integer((json_int_t)s->counts[i]));
-    json_t *o = json_pack("{so sf sf sf sI}", "counts", counts, "confidence", s->confidence, "value", s->value, "rate", s->rate, "gaps", (json_int_t)s->gaps);
-    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    return text;
+    const monitor_window_body b = {.seconds = s->seconds, .rate = s->rate > 0 ? s->rate : NAN, .confidence = s->n_classes > 0 ? s->confidence : NAN,
+                                   .value = s->n_classes > 0 ? NAN : s->value, .gaps = s->gaps, .counts = s->counts, .n_classes = s->n_classes,
+                                   .latency_p50_s = NAN, .latency_p90_s = NAN, .latency_p99_s = NAN};
+    return monitor_window_body_write(json, &b, err);
 }
 
 static fw_status put_model(const monitor_recorder *r, int64_t *number, const monitor_model *m, int64_t now_us, fw_error *err)
@@ -71,13 +71,11 @@ static fw_status put_window(const monitor_recorder *r, const monitor_model *m, c
     const int64_t now_us = fw_utc_now_us();
     int64_t number = 0;
     FW_TRY(put_model(r, &number, m, now_us, err));
-    char *body = body_of(m, s);
-    if (body == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: a window of model %s", m->name);
+    FW_FREE char *body = NULL;
+    FW_TRY(body_of(&body, s, err));
     const monitor_window_row row = {.model = number, .number = (int64_t)s->number, .from_us = now_us - (int64_t)(s->seconds * 1e6), .to_us = now_us,
                                     .rows = (int64_t)s->predictions, .closed = monitor_reason_text(s->reason), .body = body};
-    const fw_status status = monitor_store_put_window(r->store, &row, err);
-    free(body);
-    return status;
+    return monitor_store_put_window(r->store, &row, err);
 }
 
 static void on_window(void *context, const monitor_model *m, const monitor_summary *s)

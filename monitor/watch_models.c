@@ -126,7 +126,7 @@ static fw_status close_window(monitor_watch *w, watched *t, monitor_reason reaso
     if (w->opts.desk != NULL) FW_TRY(monitor_watch_look(w, t, err));
     fw_summary_reset(t->open);
     t->number = next_number(w, t->model);
-    t->rows = 0;
+    t->rows = t->gaps = 0;
     t->changed = true;
     return FW_OK;
 }
@@ -175,6 +175,15 @@ fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void
     FW_TRY(monitor_models_take(&verdict, &known, w->models, b, why, err));
     if (verdict == MONITOR_NEW) return monitor_watch_add(w, known, bytes, len, err);
     return verdict == MONITOR_SUMMED ? add_summary(w, find(w, known), &b->summary, now, err) : FW_OK;
+}
+
+void monitor_watch_lost(monitor_watch *w, const char *name, const char *digest, uint64_t messages)
+{
+    size_t i = 0;
+    while (i < w->n && (w->of[i].drift == NULL || !is_of(&w->of[i], name, digest))) i++;      /* of several sets of bins the first, as in monitor_watch_place */
+    if (i == w->n) return;
+    w->of[i].gaps += messages;
+    w->of[i].changed = true;
 }
 
 fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err)

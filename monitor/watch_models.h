@@ -26,6 +26,8 @@ void      monitor_watch_destroy(monitor_watch **w);
 /** A decoded batch and the bytes it came as, which are kept of a new model. What is refused is no error: its reason is then in *why. Other kinds are
  *  passed over. FW_ERR_NOMEM, or an error of the store. */
 fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
+/** Messages of a publisher that told of this version of a model are lost: the open window says so. */
+void      monitor_watch_lost(monitor_watch *w, const char *name, const char *digest, uint64_t messages);
 /** Closes the windows whose time has come; all of them. */
 fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err);
 fw_status monitor_watch_finish(monitor_watch *w, fw_error *err);

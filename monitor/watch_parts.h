@@ -13,6 +13,7 @@ typedef struct watched {
     int64_t model;                     /* number in the store; without one: of the first with this name and digest */
     uint64_t number, rows, all_rows;   /* of the open window; in it; since it was first told of */
     int64_t from_us, to_us;            /* of the open one, by the publishers' clocks */
+    uint64_t gaps;                     /* messages of its publishers that were lost while it was open */
     fw_mono opened, last;
     bool changed;                      /* since it was saved */
 } watched;

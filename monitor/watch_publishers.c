@@ -21,6 +21,7 @@ typedef struct state {
 
 struct monitor_publishers {
     const monitor_feed *feed;
+    const monitor_intake *intake;      /* NULL: not to be asked */
     monitor_store *store;
     monitor_alert_desk *desk;
     fw_mono look_at;
@@ -42,6 +43,8 @@ void monitor_publishers_destroy(monitor_publishers **p)
     free(*p);
     *p = NULL;
 }
+
+void monitor_publishers_ask(monitor_publishers *p, const monitor_intake *in) { p->intake = in; }
 
 static bool is_known(const fw_inbox_publisher *b)
 {
@@ -127,7 +130,7 @@ static fw_status put(const monitor_publishers *p, const fw_inbox_publisher *b, c
     const int64_t now_us = fw_utc_now_us();
     const monitor_publisher_row row = {
         .stream = {&b->stream, sizeof b->stream}, .name = b->name, .address = b->endpoint, .position = (int64_t)b->position, .produced = (int64_t)b->produced,
-        .delivered = (int64_t)b->delivered, .spooled = (int64_t)b->spooled, .dropped = (int64_t)all_dropped(b), .reasons = reasons, .missing = (int64_t)b->lost,
+        .delivered = (int64_t)b->delivered, .spooled = (int64_t)b->spooled, .dropped = (int64_t)all_dropped(b), .reasons = reasons, .missing = (int64_t)(p->intake != NULL ? monitor_intake_lost_of(p->intake, &b->stream) : b->lost),
         .duplicates = (int64_t)b->duplicates, .malformed = (int64_t)(b->garbage + b->refused), .first_us = now_us, .heard_us = s->silent ? s->silent_us : now_us,
         .ended = s->ended};
     return monitor_store_put_publisher(p->store, &row, err);

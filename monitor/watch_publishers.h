@@ -5,12 +5,15 @@
 
 #include "monitor/alert_desk.h"
 #include "monitor/feed.h"
+#include "monitor/intake.h"
 #include "monitor/store.h"
 
 typedef struct monitor_publishers monitor_publishers;
 /** All of them outlive it; store and desk may be NULL. */
 fw_status monitor_publishers_create(monitor_publishers **out, const monitor_feed *feed, monitor_store *store, monitor_alert_desk *desk, fw_error *err);
 void      monitor_publishers_destroy(monitor_publishers **p);
+/** Who knows what was lost of a stream, also before this monitor began; the feed knows of its own time alone. It outlives it too. */
+void      monitor_publishers_ask(monitor_publishers *p, const monitor_intake *in);
 
 /** An event of the feed; messages are passed over. */
 fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err);

@@ -51,7 +51,7 @@ fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, cons
 static fw_status body_of(char **json, const watched *t, fw_error *err)
 {
     const double seconds = (double)(t->to_us - t->from_us) / 1e6;
-    monitor_window_body b = {.seconds = seconds, .rate = seconds > 0 ? (double)t->rows / seconds : NAN, .confidence = NAN, .value = NAN,
+    monitor_window_body b = {.seconds = seconds, .rate = seconds > 0 ? (double)t->rows / seconds : NAN, .confidence = NAN, .value = NAN, .gaps = t->gaps,
                              .latency_p50_s = NAN, .latency_p90_s = NAN, .latency_p99_s = NAN};
     for (size_t i = t->known->reference->n_features; i < fw_summary_n(t->open); i++)
         if (fw_summary_bins(t->open, i)->kind == FW_BINS_CLASS && fw_bins_n(fw_summary_bins(t->open, i)) == t->known->n_classes) {

@@ -11,7 +11,7 @@
 #include "monitor/words.h"
 
 #define DRIFT_KEY "drift/"
-#define MAGIC     UINT64_C(0x3248435457574646)      /* "FFWWTCH2" */
+#define MAGIC     UINT64_C(0x3348435457574646)      /* "FFWWTCH3" */
 
 void monitor_watch_key(char *out, size_t len, const char *prefix, const watched *t)
 {
@@ -24,7 +24,7 @@ static fw_status save_one(const monitor_watch *w, const watched *t, fw_error *er
 {
     FW_AUTO(fw_text) bytes = {0};
     char key[80];
-    const uint64_t head[] = {MAGIC, t->number, t->all_rows, t->rows, (uint64_t)t->from_us, (uint64_t)t->to_us};
+    const uint64_t head[] = {MAGIC, t->number, t->all_rows, t->rows, (uint64_t)t->from_us, (uint64_t)t->to_us, t->gaps};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) monitor_put_word(&bytes, head[i]);
     for (size_t i = 0; i < fw_summary_total(t->open); i++) monitor_put_word(&bytes, fw_summary_counts(t->open, 0)[i]);
     FW_TRY(fw_text_check(&bytes, err));
@@ -80,7 +80,7 @@ static bool take_head(watched *head, monitor_words *in)
 {
     uint64_t magic = 0, from = 0, to = 0;
     const bool whole = monitor_take_word(in, &magic) && monitor_take_word(in, &head->number) && monitor_take_word(in, &head->all_rows) &&
-                       monitor_take_word(in, &head->rows) && monitor_take_word(in, &from) && monitor_take_word(in, &to);
+                       monitor_take_word(in, &head->rows) && monitor_take_word(in, &from) && monitor_take_word(in, &to) && monitor_take_word(in, &head->gaps);
     head->from_us = (int64_t)from;
     head->to_us = (int64_t)to;
     return whole && magic == MAGIC && head->number < INT64_MAX && head->rows <= head->all_rows;
@@ -103,6 +103,7 @@ static fw_status restore_drift(watched *t, const monitor_state_row *row, fw_mono
     t->rows = head.rows;
     t->from_us = head.from_us;
     t->to_us = head.to_us;
+    t->gaps = head.gaps;
     t->opened = t->last = now;
     if (monitor_drift_restore(t->drift, in.at, in.left, &why) < 0) fw_log_warn("store: state %s: %s", row->key, why.text);
     return FW_OK;

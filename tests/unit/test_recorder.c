@@ -137,6 +137,10 @@ static void what_was_lost_while_it_was_away_is_a_gap(void **state)
     assert_int_equal(positions[0].last, 1);
     assert_memory_equal(&positions[0].stream, &publisher, sizeof publisher);
     assert_int_equal(monitor_intake_lost(d.in, &publisher, 2, 3, NULL), FW_OK);
+    commit_desk(&d);
+    stop(&d);
+    start(&d);
+    assert_int_equal(monitor_intake_lost_of(d.in, &publisher), 2);
     take(&d, batch, 3);
     monitor_intake_finish(d.in);
     assert_int_equal(d.shown.total.predictions, 1 + 4);
@@ -150,7 +154,7 @@ static void a_state_that_is_damaged_is_refused(void **state)
     (void)state;
 #define COUNTS "\"counts\":{\"malformed\":0,\"refused\":0,\"gaps\":0,\"ends\":0}"
 #define MODEL(classes, counts, predictions)                                                                                                          \
-    "{" COUNTS ",\"streams\":[],\"models\":[{\"topic\":\"prediction/m\",\"from\":\"0123456789abcdef0123456789abcdef\",\"name\":\"m\",\"digest\":\"d\",\"classes\":" classes ",\"predictions\":5,"      \
+    "{" COUNTS ",\"streams\":[],\"models\":[{\"topic\":\"prediction/m\",\"name\":\"m\",\"digest\":\"d\",\"classes\":" classes ",\"predictions\":5,"      \
     "\"gaps\":0,\"news\":true,\"window\":{\"number\":2,\"predictions\":" predictions ",\"gaps\":0,"                            \
     "\"confidence\":0.5,\"value\":0,\"counts\":" counts "}}]}"
     static const struct { const char *what, *json; fw_status status; } table[] = {
@@ -164,6 +168,8 @@ static void a_state_that_is_damaged_is_refused(void **state)
         {"a negative count", MODEL("[\"a\",\"b\"]", "[4,-1]", "3"), FW_ERR_FORMAT},
         {"a class that is no text", MODEL("[\"a\",1]", "[2,1]", "3"), FW_ERR_FORMAT},
         {"predictions as text", MODEL("[\"a\",\"b\"]", "[2,1]", "\"3\""), FW_ERR_FORMAT},
+        {"more lost than there were", "{" COUNTS ",\"streams\":[{\"stream\":\"0123456789abcdef0123456789abcdef\",\"last\":2,\"lost\":3}]}", FW_ERR_FORMAT},
+        {"a publisher of no model", "{" COUNTS ",\"streams\":[],\"senders\":[{\"stream\":\"0123456789abcdef0123456789abcdef\",\"name\":\"m\"}]}", FW_ERR_FORMAT},
         {"a stream without a number", "{" COUNTS ",\"streams\":[{\"stream\":\"0123456789abcdef0123456789abcdef\"}]}", FW_ERR_FORMAT},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

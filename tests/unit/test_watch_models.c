@@ -69,7 +69,7 @@ static void tell_many(monitor_watch *w, const uint64_t *count, uint64_t from, ui
     }
 }
 
-typedef struct found { size_t windows, figures; int64_t rows, last, from_us, to_us; char closed[8]; double statistic, evidence; } found;
+typedef struct found { size_t windows, figures; int64_t rows, last, from_us, to_us, gaps; char closed[8]; double statistic, evidence; } found;
 
 static fw_status note_window(void *context, const monitor_window_row *row, fw_error *err)
 {
@@ -80,6 +80,7 @@ static fw_status note_window(void *context, const monitor_window_row *row, fw_er
     s->last = row->number;
     s->from_us = row->from_us;
     s->to_us = row->to_us;
+    s->gaps += atoll(strstr(row->body, "\"gaps\":") + strlen("\"gaps\":"));
     snprintf(s->closed, sizeof s->closed, "%s", row->closed);
     return FW_OK;
 }
@@ -224,6 +225,8 @@ static found life(const char *file, uint64_t killed)
     tell_model(w);
     tell_many(w, LIKE, 1, 33);
     tell_many(w, OTHER, 34, killed);
+    monitor_watch_lost(w, "m", "d", 7);
+    monitor_watch_lost(w, "m", "another", 5);
     keep(w, store);
     monitor_watch_destroy(&w);
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
@@ -247,6 +250,7 @@ static void a_watch_goes_on_to_the_same_bits(void **state)
         assert_int_equal(s.windows, whole.windows);
         assert_int_equal(s.last, whole.last);
         assert_int_equal(s.from_us, whole.from_us);
+        assert_int_equal(s.gaps, 7);                                   /* of the window that was open */
         assert_int_equal(s.figures, whole.figures);
         assert_memory_equal(&s.evidence, &whole.evidence, sizeof s.evidence);
         assert_memory_equal(&s.statistic, &whole.statistic, sizeof s.statistic);
@@ -260,7 +264,7 @@ static fw_status damage(void *context, const monitor_state_row *row, fw_error *e
     FW_FREE char *key = strdup(row->key);
     FW_FREE unsigned char *bytes = malloc(row->bytes.len);
     memcpy(bytes, row->bytes.data, row->bytes.len);
-    bytes[8 * 6 + 3] ^= 1;                                             /* a count of the open window */
+    bytes[8 * 7 + 3] ^= 1;                                             /* a count of the open window */
     return monitor_store_put_state(store, &(monitor_state_row){.key = key, .at_us = row->at_us, .bytes = {bytes, row->bytes.len}}, err);
 }
 

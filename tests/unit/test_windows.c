@@ -189,6 +189,30 @@ static void lost_messages_and_malformed_ones_are_counted(void **state)
     assert_int_equal(monitor_intake_count(in).malformed, 2);
 }
 
+/** Whoever of them spoke last. */
+static void lost_messages_are_a_gap_of_each_model_of_their_publisher(void **state)
+{
+    (void)state;
+    heard h = {0};
+    FW_AUTO(monitor_intake) *in = intake_with(&h, 1000);
+    FW_AUTO(fw_telemetry) *t = NULL;
+    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_text) bytes = {0};
+    batch(t, &bytes, TOPIC, "m", 10, yes_no, 2);
+    take(in, TOPIC, &bytes, 1);
+    batch(t, &bytes, TOPIC, "second", 10, yes_no, 2);
+    take(in, TOPIC, &bytes, 2);
+    batch(t, &bytes, TOPIC, "m", 10, yes_no, 2);
+    assert_int_equal(monitor_intake_take(in, &another, 1, TOPIC, bytes.data, bytes.len, at(3), NULL, NULL), FW_OK);
+    assert_int_equal(monitor_intake_lost(in, &publisher, taken + 1, taken + 3, NULL), FW_OK);
+    assert_int_equal(monitor_intake_lost(in, &another, 2, 3, NULL), FW_OK);
+    taken += 3;
+    monitor_intake_finish(in);
+    assert_int_equal(h.n_totals, 2);
+    assert_int_equal(h.gaps, (3 + 2) + 3);
+    assert_int_equal(monitor_intake_count(in).gaps, 0);
+}
+
 static void a_model_may_not_change_its_classes(void **state)
 {
     (void)state;
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test(windows_close_for_the_stated_reason),
         cmocka_unit_test(every_prediction_falls_into_one_window_and_the_total),
         cmocka_unit_test(lost_messages_and_malformed_ones_are_counted),
+        cmocka_unit_test(lost_messages_are_a_gap_of_each_model_of_their_publisher),
         cmocka_unit_test(a_model_may_not_change_its_classes),
         cmocka_unit_test(beyond_a_thousand_models_the_rest_is_refused),
         cmocka_unit_test(lines_say_what_was_counted),

@@ -1,0 +1,315 @@
+"""flywheel-monitor with its store and two publishers of predictions, all killed with SIGKILL at random moments: what the store holds in the end is the truth, class
+by class; and with spools that are too small on purpose, produced = delivered + dropped exactly, and the monitor has what was delivered, and says what is missing.
+
+Usage: test_monitor_exact.py BIN_FOLDER [--predictions N] [--kills N] [--rows N] [--seed S]
+kills: of the monitor; each publisher is killed once. What the publishers say is computed here again from the seed (bus/telemetry_peer.c)."""
+
+import argparse
+import collections
+import contextlib
+import json
+import pathlib
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+PUBLISHERS, CLASSES = 2, ["kindle", "orders", "prime", "music", "other"]
+STEPS, BLOCKS, SAMPLED = 4, 16, 10                  # as in telemetry_peer.c
+SUMMARY, SAMPLE, OUTCOMES, PLAIN = range(STEPS)
+TOLD, UNTOLD = 0, 1
+LABEL = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
+LIMIT_S = 300
+SMALL_CAP = 1 << 20
+
+
+# ---- the truth --------------------------------------------------------------------------------------------------------------------------------------
+
+
+class Truth:
+    """What the messages of the publishers say."""
+
+    def __init__(self, seed, blocks, rows):
+        self.seed, self.blocks, self.rows = seed, blocks, rows
+        self.last = blocks * STEPS + -(-blocks // BLOCKS) + 2
+
+    def labels(self, who, kind, rows):
+        """How often each class is among these rows."""
+        mask, counts = (1 << 64) - 1, [0] * 16
+        start = self.seed * 0xBF58476D1CE4E5B9 + (who * 4 + kind) * 0x94D049BB133111EB
+        for row in rows:
+            x = (row + 1) * 0x9E3779B97F4A7C15 + start & mask
+            x = (x ^ x >> 32) * 0xD6E8FEB86659FD93 & mask
+            counts[(x ^ x >> 32) & 15] += 1
+        return [sum(n for n, label in zip(counts, LABEL) if label == wanted) for wanted in range(len(CLASSES))]
+
+    def step(self, number):
+        """(step, block) of a message; (None, None): it holds no rows."""
+        at = (number - 1) % (1 + BLOCKS * STEPS)
+        if at == 0 or number > self.last - 2:
+            return None, None
+        return (at - 1) % STEPS, (number - 1) // (1 + BLOCKS * STEPS) * BLOCKS + (at - 1) // STEPS
+
+    def rows_of(self, lost, step):
+        """Of each publisher: the rows whose message of this step was not lost. lost: a set of numbers for each."""
+        for who in range(PUBLISHERS):
+            gone = {block for kind, block in map(self.step, lost[who]) if kind == step}
+            if not gone:
+                yield who, range(self.blocks * self.rows)
+                continue
+            for block in range(self.blocks):
+                if block not in gone:
+                    yield who, range(block * self.rows, (block + 1) * self.rows)
+
+    def counts(self, lost, step, kind):
+        total = [0] * len(CLASSES)
+        for who, rows in self.rows_of(lost, step):
+            total = [a + b for a, b in zip(total, self.labels(who, kind, rows))]
+        return total
+
+    def sampled(self, lost, step):
+        return {f"{who}-{row}" for who, rows in self.rows_of(lost, step) for block in range(rows.start, rows.stop, self.rows)
+                for row in range(block, block + self.rows, SAMPLED)}
+
+
+# ---- the processes ----------------------------------------------------------------------------------------------------------------------------------
+
+
+class Stage:
+    """The publishers and the monitor; started again after each kill."""
+
+    def __init__(self, options, folder, truth, cap=None):
+        self.options, self.folder, self.truth, self.cap = options, folder, truth, cap
+        self.processes, self.ended, self.kills, self.peak_kib = {}, {}, collections.Counter(), collections.Counter()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def endpoint(self, who):
+        return f"ipc://{self.folder}/{who}"
+
+    def command(self, name):
+        if name == "monitor":
+            connect = [word for who in range(PUBLISHERS) for word in ("--connect", self.endpoint(who))]
+            return ["flywheel-monitor", *connect, "--store", self.folder / "m.store", "--name", "m", "--format", "jsonl", "--dashboard", "127.0.0.1:0"]
+        cap = [] if self.cap is None else [self.cap]
+        return ["telemetry_peer", self.endpoint(name), self.folder / f"spool{name}", self.truth.seed, name, self.truth.blocks, self.truth.rows, self.options.pause, *cap]
+
+    def text(self, name, kind):
+        path = self.folder / f"{name}.{kind}"
+        return path.read_text() if path.exists() else ""
+
+    def start(self, name):
+        program, *words = self.command(name)
+        with (self.folder / f"{name}.err").open("a") as err, (self.folder / f"{name}.out").open("a") as out:
+            self.processes[name] = subprocess.Popen(list(map(str, (self.options.bin / program, *words))), stdout=out, stderr=err)
+
+    def said(self, name):
+        """Whole lines of a publisher."""
+        return [json.loads(line) for line in self.text(name, "out").splitlines(keepends=True) if line.endswith("}\n")]
+
+    def look(self):
+        """Who has ended by itself; an error is ours."""
+        for name, process in list(self.processes.items()):
+            with contextlib.suppress(OSError, TypeError):                     # it has just ended
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                self.peak_kib[name] = max(self.peak_kib[name], int(re.search(r"VmHWM:\s+(\d+)", status)[1]))
+            code = process.poll()
+            if code is None:
+                continue
+            del self.processes[name]
+            assert code == 0 and name != "monitor", f"{name} ended with {code}: {self.text(name, 'err')[-2000:]}"
+            counts = self.said(name)[-1]
+            if counts["spooled"] > 0:                  # the monitor was away: the next publisher on the spool has to deliver it
+                self.start(name)
+            else:
+                self.ended[name] = counts
+
+    def kill(self, name):
+        """False: it has ended before."""
+        self.look()
+        process = self.processes.pop(name, None)
+        if process is None:
+            return False
+        process.kill()
+        process.wait()
+        self.kills[name] += 1
+        return True
+
+    def produced(self, who):
+        """How far the publisher has come, as a share."""
+        numbers = [line["messages"] for line in self.said(who) if "messages" in line]
+        return max(numbers, default=0) / self.truth.last
+
+    def until(self, what, is_so):
+        deadline = time.monotonic() + LIMIT_S
+        while not is_so():
+            self.look()
+            assert time.monotonic() < deadline, f"{what}: not so after {LIMIT_S} s; ended: {self.ended}; {self.text('monitor', 'err')[-1000:]}"
+            time.sleep(0.02)
+
+    def until_produced(self, share, who=None):
+        self.until(f"{share:.0%} produced", lambda: who in self.ended or
+                   (sum(map(self.produced, range(PUBLISHERS))) / PUBLISHERS if who is None else self.produced(who)) >= share)
+
+    def stored(self, query):
+        with contextlib.closing(sqlite3.connect(self.folder / "m.store", timeout=60)) as db:
+            return db.execute(query).fetchall()
+
+    def page(self, path):
+        address = re.findall(r"the page is at (http://\S+)", self.text("monitor", "err"))[-1]
+        with urllib.request.urlopen(address + path, timeout=30) as answer:
+            return answer.read().decode()
+
+    def finish(self):
+        """Until the publishers have ended, and then the monitor. What its page said before."""
+        self.until("the publishers' end", lambda: len(self.ended) == PUBLISHERS)
+        self.until("the last word in the store", lambda: [tuple(row) for row in self.stored("SELECT ended, position = produced - dropped FROM publishers")] == [(1, 1)] * PUBLISHERS
+                   or self.cap is not None and all(row[0] == 1 for row in self.stored("SELECT ended FROM publishers")))
+        said = {path: self.page(path) for path in ("metrics", "api/publishers")}
+        monitor = self.processes.pop("monitor")
+        monitor.send_signal(signal.SIGTERM)
+        assert monitor.wait(LIMIT_S) == 0, self.text("monitor", "err")[-2000:]
+        return said
+
+    def lost(self):
+        """The numbers of each publisher's messages that the monitor says are lost: before a commit it may say so twice."""
+        lost = [set() for _ in range(PUBLISHERS)]
+        for who, first, last in re.findall(r"at ipc://\S*/(\d+): messages (\d+) to (\d+) are lost", self.text("monitor", "err")):
+            lost[int(who)].update(range(int(first), int(last) + 1))
+        return lost
+
+
+# ---- what the store says ----------------------------------------------------------------------------------------------------------------------------
+
+
+def check_model(stage, name, expected):
+    """Its windows' counts are the truth. The sum of the gaps that they tell of."""
+    ((model, classes, predictions),) = stage.stored(f"SELECT model, classes, predictions FROM models WHERE name = '{name}'")
+    windows = stage.stored(f"SELECT number, rows, revised, body FROM windows WHERE model = {model} ORDER BY number")
+    assert json.loads(classes) == CLASSES
+    assert [number for number, *_ in windows] == list(range(1, len(windows) + 1)), f"{name}: numbers {[number for number, *_ in windows]}"
+    total, gaps = [0] * len(CLASSES), 0
+    for number, rows, _, body in windows:
+        body = json.loads(body)
+        assert sum(body["counts"]) == rows > 0, f"window {number} of {name}: {rows} rows, {body}"
+        total = [a + b for a, b in zip(total, body["counts"])]
+        gaps += body["gaps"]
+    assert total == expected, f"{name}: {total}, in truth {expected}"
+    assert predictions == sum(expected), f"{name}: {predictions}, in truth {sum(expected)}"
+    return gaps
+
+
+def check_account(stage, said, lost):
+    """The same counts from the publishers, in the store and on the page."""
+    rows = stage.stored("SELECT address, position, produced, delivered, spooled, dropped, missing, reasons FROM publishers ORDER BY address")
+    shown = sorted(json.loads(said["api/publishers"])["publishers"], key=lambda p: p["address"])
+    for who, (address, position, produced, delivered, spooled, dropped, missing, reasons) in enumerate(rows):
+        counts, reasons = stage.ended[who], json.loads(reasons)
+        drops = {reason: counts[reason] for reason in reasons}
+        assert counts["produced"] == stage.truth.last == counts["delivered"] + sum(drops.values()) and counts["spooled"] == 0, counts
+        assert (produced, delivered, spooled, dropped) == (counts["produced"], counts["delivered"], 0, sum(drops.values())), (rows, counts)
+        assert reasons == drops and position == produced and missing == dropped == len(lost[who]), (rows, counts, len(lost[who]))
+        assert (shown[who]["produced"], shown[who]["delivered"], shown[who]["spooled"], shown[who]["dropped"]) == (produced, delivered, 0, dropped), shown[who]
+        assert address == stage.endpoint(who)
+        for outcome, n in {"delivered": delivered, "spooled": 0, "dropped": dropped}.items():
+            lines = re.findall(rf'^flywheel_telemetry_events_total{{[^}}]*publisher="{re.escape(shown[who]["name"])}[^}}]*outcome="{outcome}"[^}}]*}} (\d+)', said["metrics"], re.M)
+            assert sum(map(int, lines)) == n, (outcome, n, lines, said["metrics"])
+
+
+def store_mb(stage):
+    return sum(path.stat().st_size for path in stage.folder.glob("m.store*")) / 1e6
+
+
+def figures(stage, start):
+    peak = {name: f"{kib / 1024:.0f}" for name, kib in stage.peak_kib.items()}
+    return (f"monitor killed {stage.kills['monitor']} times, publishers {[stage.kills[who] for who in range(PUBLISHERS)]}, store {store_mb(stage):.1f} MB, "
+            f"peak MiB: monitor {peak['monitor']}, publishers {[peak[who] for who in range(PUBLISHERS)]}, {time.monotonic() - start:.1f} s to the monitor's end")
+
+
+# ---- the tests --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def every_prediction_is_counted_once(options, folder, draw, truth):
+    start = time.monotonic()
+    moments = sorted([(draw.uniform(0.02, 1), "monitor") for _ in range(options.kills)] + [(draw.uniform(0.1, 0.9), who) for who in range(PUBLISHERS)], key=lambda m: m[0])
+    with Stage(options, folder, truth) as stage:
+        for name in ["monitor", *range(PUBLISHERS)]:
+            stage.start(name)
+        for share, name in moments:
+            stage.until_produced(share, None if name == "monitor" else name)
+            time.sleep(draw.uniform(0, 0.25))
+            if stage.kill(name):
+                time.sleep(draw.choice([0, 0, draw.uniform(0, 0.5)]))
+                stage.start(name)
+        said = stage.finish()
+        assert stage.kills["monitor"] == options.kills and all(stage.kills[who] == 1 for who in range(PUBLISHERS)), stage.kills
+        seconds = figures(stage, start)
+        none = [set()] * PUBLISHERS
+        assert stage.lost() == none and check_model(stage, "told", truth.counts(none, SUMMARY, TOLD)) == 0
+        assert check_model(stage, "plain", truth.counts(none, PLAIN, UNTOLD)) == 0
+        check_account(stage, said, none)
+        alerts = stage.stored("SELECT kind, text FROM alerts WHERE kind != 'publisher_lost'")
+        assert not alerts, alerts
+    return f"{2 * PUBLISHERS * truth.blocks * truth.rows} predictions: {seconds}"
+
+
+def what_small_spools_drop_is_counted(options, folder, draw, truth):
+    """The monitor is away for most of the time."""
+    start = time.monotonic()
+    with Stage(options, folder, truth, SMALL_CAP) as stage:
+        for name in ["monitor", *range(PUBLISHERS)]:
+            stage.start(name)
+        stage.until_produced(draw.uniform(0.1, 0.2))
+        stage.kill("monitor")
+        stage.until_produced(draw.uniform(0.75, 0.85))
+        stage.start("monitor")
+        time.sleep(draw.uniform(0.2, 0.6))
+        for _ in range(2):
+            stage.kill("monitor")
+            stage.start("monitor")
+            time.sleep(draw.uniform(0.2, 0.6))
+        said = stage.finish()
+        seconds, lost = figures(stage, start), stage.lost()
+        assert all(lost), "nothing was dropped: the spools were not too small"
+        gaps = check_model(stage, "told", truth.counts(lost, SUMMARY, TOLD)), check_model(stage, "plain", truth.counts(lost, PLAIN, UNTOLD))
+        n = sum(map(len, lost))
+        assert gaps == (n, n), f"the windows tell of {gaps} lost messages, in truth {n}"
+        check_account(stage, said, lost)
+        alerts = stage.stored("SELECT kind, count(*) FROM alerts WHERE kind != 'publisher_lost' GROUP BY kind")
+        assert alerts == [("telemetry_lost", PUBLISHERS)], alerts
+    produced = sum(counts["produced"] for counts in stage.ended.values())
+    return f"{produced} messages: {produced - n} delivered, {n} dropped: {seconds}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bin", type=pathlib.Path)
+    parser.add_argument("--predictions", type=int, default=300000)
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--rows", type=int, default=100, help="of a block: a message of the summary, one of predictions")
+    parser.add_argument("--pause", type=int, default=4000, help="us behind each block")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    draw = random.Random(options.seed)
+    for test, least in ((every_prediction_is_counted_once, 0), (what_small_spools_drop_is_counted, 600_000)):      # more than the spools hold
+        truth = Truth(options.seed, max(options.predictions, least) // (2 * PUBLISHERS * options.rows), options.rows)
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            said = test(options, pathlib.Path(folder), draw, truth)
+        print(f"ok {test.__name__}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
