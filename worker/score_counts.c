@@ -1,5 +1,6 @@
 #include "worker/score_counts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ fw_status worker_counts_create(worker_counts **out, const fw_model *m, const fw_
     FW_TRY(fw_alloc_zeroed((void **)&c->confidence, rows, sizeof *c->confidence, "counts", err));
     c->m = m;
     c->n_features = r->n_features;
-    c->share = FW_MAX(p->monitor.window / (uint64_t)ranks, UINT64_C(1));
+    c->share = p->monitor.window_s > 0 ? UINT64_MAX : FW_MAX(p->monitor.window / (uint64_t)ranks, UINT64_C(1));
     c->taken = fw_mono_now();
     FW_TRY(find_columns(c, err));
     *out = c;
@@ -169,7 +170,7 @@ struct worker_teller {
     fw_reference *own;             /* without features, when they may not be told; NULL: the model's */
     fw_summary *window;            /* NULL: the model has no reference */
     uint64_t rows, most, number;   /* of the window at hand; at which it is full */
-    int64_t from_us;
+    int64_t from_us, length_us;    /* length 0: windows of rows */
     fw_mono opened, told;
     fw_text model_topic, summary_topic, model, packed, batch;      /* model: packed once */
 };
@@ -218,7 +219,8 @@ fw_status worker_teller_create(worker_teller **out, const fw_model *m, const cha
     t->telemetry = telemetry;
     t->put = put;
     t->context = context;
-    t->most = FW_MAX(p->monitor.window, UINT64_C(1));
+    t->length_us = llround(p->monitor.window_s * 1e6);
+    t->most = t->length_us > 0 ? UINT64_MAX : FW_MAX(p->monitor.window, UINT64_C(1));
     FW_TRY(set_up(t, p, err));
     t->from_us = fw_utc_now_us();
     t->opened = fw_mono_now();
@@ -240,9 +242,17 @@ void worker_teller_destroy(worker_teller **teller)
     *teller = NULL;
 }
 
+/** Now; not behind the end of the window of time, and not before it began: a clock can be set back. */
+static int64_t end_of(const worker_teller *t)
+{
+    const int64_t now_us = FW_MAX(fw_utc_now_us(), t->from_us);
+    if (t->length_us == 0) return now_us;
+    return FW_MIN(now_us, (int64_t)(fw_utc_window(t->from_us, t->length_us) + 1) * t->length_us - 1);
+}
+
 static fw_status close_window(worker_teller *t, fw_error *err)
 {
-    const int64_t to_us = FW_MAX(fw_utc_now_us(), t->from_us);              /* a clock that was set back makes no window end before it begins */
+    const int64_t to_us = end_of(t);
     const fw_telemetry_summary s = {.model = t->m->name, .digest = t->digest, .shape = fw_summary_shape(t->window), .window = ++t->number, .rows = t->rows,
                                     .from_us = t->from_us, .to_us = to_us, .count = fw_summary_counts(t->window, 0), .n = fw_summary_total(t->window)};
     fw_text_clear(&t->packed);
@@ -255,9 +265,20 @@ static fw_status close_window(worker_teller *t, fw_error *err)
     return FW_OK;
 }
 
+/** What is counted from now on is of another window of time: a summary lies in one. */
+static fw_status turn(worker_teller *t, fw_error *err)
+{
+    const int64_t now_us = fw_utc_now_us();
+    if (t->length_us == 0 || fw_utc_window(now_us, t->length_us) == fw_utc_window(t->from_us, t->length_us)) return FW_OK;
+    if (t->rows > 0) FW_TRY(close_window(t, err));
+    t->from_us = now_us > t->from_us ? (int64_t)fw_utc_window(now_us, t->length_us) * t->length_us : now_us;
+    return FW_OK;
+}
+
 fw_status worker_teller_take(worker_teller *t, const uint64_t *count, size_t n, uint64_t rows, fw_error *err)
 {
     if (t->window == NULL) return fw_fail(err, FW_ERR_DATA, "telemetry: counts of a model without a reference");
+    FW_TRY(turn(t, err));
     FW_TRY(fw_summary_add_counts(t->window, count, n, rows, err));
     t->rows += rows;
     return FW_OK;
@@ -267,6 +288,7 @@ fw_status worker_teller_tick(worker_teller *t, fw_error *err)
 {
     const fw_mono now = fw_mono_now();
     if (fw_mono_seconds(t->told, now) >= MODEL_EVERY_S) FW_TRY(tell_model(t, err));
+    FW_TRY(turn(t, err));
     if (t->rows >= t->most || (t->rows > 0 && fw_mono_seconds(t->opened, now) >= WINDOW_S)) return close_window(t, err);
     return FW_OK;
 }

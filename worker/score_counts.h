@@ -23,7 +23,8 @@ void      worker_counts_clear(worker_counts *c);
 size_t worker_values_columns(size_t column[static FW_REFERENCE_MAX_FEATURES], const fw_model *m, const fw_project *p);      /* 0: not to be told */
 void   worker_values_take(fw_raw *out, const size_t *column, size_t n, const fw_model *m, const fw_block *block, size_t row);
 
-/** Rank 0's: tells of the model at once and every 10 s, and of each window of monitor.window rows, or a second. Everything given is in exactly one window. */
+/** Rank 0's: tells of the model at once and every 10 s, and of each window of monitor.window rows, or a second. Everything given is in exactly one
+ *  window: with windows of time that of the moment when it is given, and none lies in two of them. */
 typedef struct worker_teller worker_teller;
 typedef fw_status (*worker_put)(void *context, const char *topic, const void *bytes, size_t len, fw_error *err);
 fw_status worker_teller_create(worker_teller **out, const fw_model *m, const char *digest, const fw_project *p, fw_telemetry *telemetry, worker_put put, void *context,

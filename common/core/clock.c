@@ -80,3 +80,5 @@ int64_t fw_utc_now_us(void)
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
+
+uint64_t fw_utc_window(int64_t unix_us, int64_t length_us) { return (uint64_t)(unix_us / length_us); }

@@ -21,4 +21,8 @@ void    fw_utc_now(char out[static FW_UTC_LEN]);
 void    fw_utc_format(char out[static FW_UTC_LEN], int64_t unix_us);
 int64_t fw_utc_now_us(void);
 
+/** Windows of time begin at the multiples of their length since 1970, UTC. Which one a moment is in: window w holds [w * length_us, (w + 1) * length_us).
+ *  unix_us >= 0, length_us > 0. */
+uint64_t fw_utc_window(int64_t unix_us, int64_t length_us);
+
 #endif

@@ -14,7 +14,7 @@ typedef enum fw_key_form {
     FW_KEY_MAP,          /* a map from names to sections: "features.*" */
     FW_KEY_TEXT, FW_KEY_WORD, FW_KEY_WORD_TEXT /* word, kept as text */, FW_KEY_TASK, FW_KEY_CHAR, FW_KEY_BOOL, FW_KEY_NUMBER, FW_KEY_INTEGER,
     FW_KEY_DURATION, FW_KEY_TEXTS, FW_KEY_SIZES, FW_KEY_CLIP, FW_KEY_GATES, FW_KEY_MERGE, FW_KEY_WEIGHTS, FW_KEY_MISSING, FW_KEY_EVERY,
-    FW_KEY_SHARE, FW_KEY_SPACE, FW_KEY_ANY, FW_N_KEY_FORMS
+    FW_KEY_WINDOW, FW_KEY_SHARE, FW_KEY_SPACE, FW_KEY_ANY, FW_N_KEY_FORMS
 } fw_key_form;
 
 enum {

@@ -271,17 +271,23 @@ static bool cut_quantity(const char *text, double *number, const char **name)
     return n > 0 && fw_parse_double(number, text, n) && isfinite(*number);
 }
 
+static bool duration_of(double *seconds, const char *text)
+{
+    double v;
+    const char *name;
+    if (!cut_quantity(text, &v, &name) || !(v > 0)) return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(name, units[i].name) == 0) {
+            *seconds = v * units[i].seconds;
+            return true;
+        }
+    return false;
+}
+
 static bool duration(fw_fill *f, const char *path, const fw_node *node, const char *what, double *seconds)
 {
     if (!fw_expect(f, path, node, FW_TREE_SCALAR, what)) return false;
-    double v;
-    const char *name;
-    if (cut_quantity(node->text, &v, &name))
-        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-            if (strcmp(name, units[i].name) == 0 && v > 0) {
-                *seconds = v * units[i].seconds;
-                return true;
-            }
+    if (duration_of(seconds, node->text)) return true;
     fw_problem(f->problems, node, false, path, "expected %s, found '%.60s'", what, node->text);
     return false;
 }
@@ -339,6 +345,48 @@ static json_t *schema_every(const fw_key *key)
     return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[0-9.eE+-]+ *(ms|s|min|h|d|rounds?)$");
 }
 
+/* ---- windows: rows, or a time ---- */
+
+#define WINDOW_NEEDS "a number of rows up to 1000000000, or a time between 1 s and 7 d with its unit, e.g. 1000 or \"60 s\""
+
+bool fw_window_parse(uint64_t *rows, double *seconds, const char *text)
+{
+    uint64_t n;
+    double s;
+    if (fw_parse_uint64(&n, text, strlen(text))) {
+        if (n < 1 || n > FW_WINDOW_MAX_ROWS) return false;
+        *rows = n;
+        *seconds = 0;
+        return true;
+    }
+    if (!duration_of(&s, text) || s < FW_WINDOW_MIN_S || s > FW_WINDOW_MAX_S) return false;
+    *rows = 0;
+    *seconds = s;
+    return true;
+}
+
+static void parse_window(fw_fill *f, const fw_key *key, const char *path, const fw_node *node, void *base)
+{
+    if (!fw_expect(f, path, node, FW_TREE_SCALAR, WINDOW_NEEDS)) return;
+    if (!fw_window_parse(fw_field(base, key->at), fw_field(base, key->at2), node->text))
+        fw_problem(f->problems, node, false, path, "expected " WINDOW_NEEDS ", found '%.60s'", node->text);
+}
+
+static bool write_window(fw_text *out, const fw_key *key, const void *base)
+{
+    char text[FW_NUMBER_TEXT];
+    const double seconds = *(const double *)fw_field_const(base, key->at2);
+    if (!(seconds > 0)) return write_integer(out, key, base);
+    fw_format_double(text, seconds);
+    fw_text_format(out, "%s s", text);
+    return true;
+}
+
+static json_t *schema_window(const fw_key *key)
+{
+    return json_pack("{s:[o, o]}", "anyOf", schema_integer(key), schema_duration(key));
+}
+
 /* ---- sections of later versions that are kept as they are ---- */
 
 static void parse_any(fw_fill *f, const fw_key *key, const char *path, const fw_node *node, void *base)
@@ -382,6 +430,7 @@ const fw_key_kind fw_key_kinds[FW_N_KEY_FORMS] = {
     [FW_KEY_WEIGHTS] = {"balanced, or class: weight", fw_parse_weights, fw_write_weights, fw_schema_weights},
     [FW_KEY_MISSING] = {"word, or {constant: number}", fw_parse_missing, fw_write_missing, fw_schema_missing},
     [FW_KEY_EVERY] = {"time, or rounds", parse_every, write_every, schema_every},
+    [FW_KEY_WINDOW] = {"rows, or time", parse_window, write_window, schema_window},
     [FW_KEY_SHARE] = {"number, or tables", fw_parse_share, fw_write_share, fw_schema_share},
     [FW_KEY_SPACE] = {"key: {low, high, step, log, when} or {choices, when}", fw_parse_space, fw_write_space, fw_schema_space},
     [FW_KEY_ANY] = {"map", parse_any, write_none, schema_any},

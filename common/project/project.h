@@ -123,7 +123,7 @@ typedef struct fw_project {
     struct {
         char *bus;                     /* NULL: nothing is published */
         char *keys;                    /* a folder, relative to the file; NULL: none */
-        uint64_t window;
+        uint64_t window; double window_s;      /* rows, or a length of time: the other one is 0 */
         char *dashboard, *token;       /* dashboard NULL: there is none; token: path of a file */
         struct {
             double psi, js, ks, chi_square, wasserstein, missing_rate, unseen_rate;        /* thresholds */
@@ -159,6 +159,12 @@ fw_status fw_project_set_types(fw_project *p, const char *const *columns, const 
 
 /** FW_ERR_CONFIG naming everything in the file that this version can't do (clustering, other learners, data.query). */
 fw_status fw_project_available(const fw_project *p, fw_error *err);
+
+#define FW_WINDOW_MAX_ROWS 1000000000u
+#define FW_WINDOW_MIN_S    1.0
+#define FW_WINDOW_MAX_S    604800.0
+/** What monitor.window can be, elsewhere: "1000", or a time with its unit ("60 s", "1h") between the limits above. False, and nothing is set: neither. */
+bool fw_window_parse(uint64_t *rows, double *seconds, const char *text);
 
 /** Every value, in the order of the life cycle, as YAML that loads to the same struct: canonical, so equal projects give equal text.
  *  Overrides applied, defaults written out. malloc'ed. */

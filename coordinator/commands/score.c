@@ -201,7 +201,7 @@ const coord_command coord_command_score = {
                    "  flywheel score runs/latest new_calls.csv -o routed.csv\n"
                    "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n\n"
                    "With --bus every prediction is published, and counts of all rows' features and scores for each monitor.window of them. The keys are\n"
-                   "monitor.features=none|summary|full, monitor.sample=SHARE (of the rows one by one) and monitor.window=ROWS; their defaults are in the model.\n",
+                   "monitor.features=none|summary|full, monitor.sample=SHARE (of the rows one by one) and monitor.window=ROWS|TIME; their defaults are in the model.\n",
     .min_positional = 2, .max_positional = 2, .needs_group = true,
     .options = options, .n_options = sizeof options / sizeof *options,
     .run = run,

@@ -14,7 +14,6 @@
 
 #define DEFAULT_WINDOW   1000
 #define IDLE_S           5.0
-#define MAX_SECONDS      86400.0
 
 void monitor_options_release(monitor_options *o)
 {
@@ -27,24 +26,16 @@ void monitor_options_release(monitor_options *o)
 
 /* ---- the command line -------------------------------------------------------------------------------------------------------------------------- */
 
-/** "1000" or "60s" or "60 s" */
+/** "1000" or "60s" or "1 h" */
 static fw_status parse_window(monitor_window_opts *out, const char *text, fw_error *err)
 {
-    size_t len = strlen(text);
-    uint64_t n = 0;
-    double seconds = 0;
-    if (len > 1 && text[len - 1] == 's') {
-        size_t digits = len - 1;
-        while (digits > 0 && text[digits - 1] == ' ') digits--;
-        if (fw_parse_double(&seconds, text, digits) && seconds > 0 && seconds <= MAX_SECONDS) {
-            *out = (monitor_window_opts){.seconds = seconds};
-            return FW_OK;
-        }
-    } else if (fw_parse_uint64(&n, text, len) && n > 0) {
-        *out = (monitor_window_opts){.predictions = n};
+    uint64_t rows;
+    double seconds;
+    if (fw_window_parse(&rows, &seconds, text)) {
+        *out = (monitor_window_opts){.predictions = rows, .seconds = seconds};
         return FW_OK;
     }
-    return fw_fail(err, FW_ERR_CONFIG, "--window %s: write a number of predictions (1000) or of seconds up to a day (60s)", text);
+    return fw_fail(err, FW_ERR_CONFIG, "--window %s: write a number of predictions (1000) or a time of 1 s to 7 d (60s, 1h)", text);
 }
 
 static fw_status not_empty(const char *value, const char *what, fw_error *err) { return *value != '\0' ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "%s", what); }
@@ -214,7 +205,8 @@ static void complete_window(monitor_options *o)
 {
     monitor_window_opts *window = &o->run.window;
     const fw_project *p = o->project;
-    if (window->predictions == 0 && !(window->seconds > 0)) window->predictions = p != NULL && p->monitor.window > 0 ? p->monitor.window : DEFAULT_WINDOW;
+    if (window->predictions == 0 && !(window->seconds > 0))
+        *window = p != NULL ? (monitor_window_opts){.predictions = p->monitor.window, .seconds = p->monitor.window_s} : (monitor_window_opts){.predictions = DEFAULT_WINDOW};
     window->idle_s = o->once ? 0 : IDLE_S;
 }
 

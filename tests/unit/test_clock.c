@@ -71,6 +71,15 @@ static void utc_text_is_rfc_3339(void **state)
     assert_int_equal(text[strlen(text) - 1], 'Z');
 }
 
+static void windows_of_time_begin_at_multiples_of_their_length(void **state)
+{
+    (void)state;
+    assert_int_equal(fw_utc_window(0, 60000000), 0);
+    assert_int_equal(fw_utc_window(59999999, 60000000), 0);
+    assert_int_equal(fw_utc_window(60000000, 60000000), 1);
+    assert_int_equal(fw_utc_window(1772368496789000, INT64_C(3600000000)), 492324);
+}
+
 static void now_is_the_system_clock(void **state)
 {
     (void)state;
@@ -88,6 +97,7 @@ int main(void)
         cmocka_unit_test(seconds_have_a_sign),
         cmocka_unit_test(a_sleep_lasts_at_least_as_long_as_asked),
         cmocka_unit_test(utc_text_is_rfc_3339),
+        cmocka_unit_test(windows_of_time_begin_at_multiples_of_their_length),
         cmocka_unit_test(now_is_the_system_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

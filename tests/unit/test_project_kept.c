@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,40 @@ static void a_model_keeps_how_its_predictions_are_told_of(void **state)
     free(shapes);
 }
 
+static fw_status parse(fw_project **p, const char *window, fw_error *err)
+{
+    char yaml[256];
+    snprintf(yaml, sizeof yaml, PROJECT "monitor: {window: %s}\n", window);
+    return fw_project_parse(p, yaml, "p.yaml", ".", err);
+}
+
+static void a_window_is_of_rows_or_of_a_time(void **state)
+{
+    (void)state;
+    static const struct { const char *text; uint64_t rows; double seconds; } good[] = {
+        {"250", 250, 0}, {"1", 1, 0}, {"60 s", 0, 60}, {"1h", 0, 3600}, {"7 d", 0, 604800}, {"1500 ms", 0, 1.5}};
+    static const char *const bad[] = {"0", "-1", "1000000001", "1.5", "0 s", "0.5 s", "8 d", "1 w", "s", "-3 s", "[1]", "nan s", "1e300 s"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        fw_project *p = NULL, *back = NULL;
+        char *kept = NULL;
+        assert_int_equal(parse(&p, good[i].text, NULL), FW_OK);
+        assert_int_equal(fw_project_kept_part(&kept, p, NULL), FW_OK);
+        assert_int_equal(fw_project_parse_model_part(&back, kept, "{t: t.csv}", "part", ".", NULL), FW_OK);
+        assert_true(back->monitor.window == good[i].rows && back->monitor.window_s == good[i].seconds);
+        fw_project_destroy(&back);
+        fw_project_destroy(&p);
+        free(kept);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        fw_project *p = NULL;
+        fw_error err = {0};
+        assert_int_equal(parse(&p, bad[i], &err), FW_ERR_CONFIG);
+        assert_non_null(strstr(err.text, "monitor.window"));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_model_keeps_how_its_predictions_are_told_of)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_model_keeps_how_its_predictions_are_told_of), cmocka_unit_test(a_window_is_of_rows_or_of_a_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
