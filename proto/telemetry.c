@@ -46,88 +46,6 @@ fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err)
     return fw_fail(err, FW_ERR_DATA, "telemetry: %s is not UTF-8 of at most %u bytes", what, FW_TELEMETRY_MAX_TEXT);
 }
 
-static fw_status check_features(const fw_prediction *row, fw_error *err)
-{
-    if (row->n_features > FW_REFERENCE_MAX_FEATURES)
-        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has %zu features; at most %d fit", (unsigned long long)row->row, row->n_features, FW_REFERENCE_MAX_FEATURES);
-    for (size_t i = 0; i < row->n_features; i++) {
-        const fw_raw *v = &row->features[i];
-        if (v->kind == FW_RAW_NUMBER && !isfinite(v->number)) return fw_fail(err, FW_ERR_NUMERIC, "telemetry: feature %zu of row %llu is not finite", i, (unsigned long long)row->row);
-        if (v->kind == FW_RAW_TEXT) FW_TRY(fw_telemetry_check_own(v->text, "the text of a feature", err));
-    }
-    return FW_OK;
-}
-
-static fw_status check_row(const fw_prediction *row, size_t n_classes, fw_error *err)
-{
-    if (n_classes > 0 ? row->label >= n_classes : row->label != 0)
-        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has label %u of %zu classes", (unsigned long long)row->row, row->label, n_classes);
-    if (row->n_probabilities != 0 && row->n_probabilities != n_classes)
-        return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has %zu probabilities for %zu classes", (unsigned long long)row->row, row->n_probabilities, n_classes);
-    bool finite = isfinite(row->confidence) && isfinite(row->value);
-    for (size_t i = 0; i < row->n_probabilities && finite; i++) finite = isfinite(row->probabilities[i]);
-    if (!finite) return fw_fail(err, FW_ERR_NUMERIC, "telemetry: the prediction of row %llu is not finite", (unsigned long long)row->row);
-    if (!is_text(row->id))
-        return fw_fail(err, FW_ERR_DATA, "telemetry: the id of row %llu is not UTF-8 of at most %u bytes", (unsigned long long)row->row, FW_TELEMETRY_MAX_TEXT);
-    return check_features(row, err);
-}
-
-static fw_status check_predictions(const char *model, const char *digest, const char *const *classes, size_t n_classes, const fw_prediction *rows,
-                                   size_t n, fw_error *err)
-{
-    if (n > FW_TELEMETRY_MAX_ROWS || n_classes > FW_TELEMETRY_MAX_CLASSES)
-        return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u fit", n, n_classes, FW_TELEMETRY_MAX_ROWS,
-                       FW_TELEMETRY_MAX_CLASSES);
-    if (model == NULL || *model == '\0') return fw_fail(err, FW_ERR_ARG, "telemetry: predictions of a model without a name");
-    FW_TRY(fw_telemetry_check_own(model, "the model's name", err));
-    FW_TRY(fw_telemetry_check_own(digest, "the model's digest", err));
-    for (size_t i = 0; i < n_classes; i++) FW_TRY(fw_telemetry_check_own(classes[i], "a class name", err));
-    for (size_t i = 0; i < n; i++) FW_TRY(check_row(&rows[i], n_classes, err));
-    return FW_OK;
-}
-
-static void fill_feature(Flywheel__Feature *to, const fw_raw *v)
-{
-    flywheel__feature__init(to);
-    switch (v->kind) {
-    case FW_RAW_MISSING: break;
-    case FW_RAW_NUMBER: to->value_case = FLYWHEEL__FEATURE__VALUE_NUMBER, to->number = v->number; break;
-    case FW_RAW_TEXT: to->value_case = FLYWHEEL__FEATURE__VALUE_TEXT, to->text = fw_telemetry_unconst(v->text); break;
-    case FW_RAW_UNSEEN: to->value_case = FLYWHEEL__FEATURE__VALUE_UNSEEN, to->unseen = true; break;
-    }
-}
-
-/* The features of all rows: filled (total) and the pointers to them (total). */
-static fw_status fill_features(Flywheel__Prediction *to, const fw_prediction *rows, size_t n, void **filled, void **pointers, fw_error *err)
-{
-    size_t total = 0, at = 0;
-    for (size_t i = 0; i < n; i++) total += rows[i].n_features;
-    FW_TRY(fw_alloc_zeroed(filled, total, sizeof(Flywheel__Feature), "telemetry features", err));
-    FW_TRY(fw_alloc_zeroed(pointers, total, sizeof(Flywheel__Feature *), "telemetry features", err));
-    Flywheel__Feature *features = *filled, **list = *pointers;
-    for (size_t i = 0; i < n; i++) {
-        to[i].n_features = rows[i].n_features;
-        to[i].features = list + at;
-        for (size_t k = 0; k < rows[i].n_features; k++, at++) {
-            fill_feature(&features[at], &rows[i].features[k]);
-            list[at] = &features[at];
-        }
-    }
-    return FW_OK;
-}
-
-static void fill_row(Flywheel__Prediction *to, const fw_prediction *from)
-{
-    flywheel__prediction__init(to);
-    to->row = from->row;
-    to->id = fw_telemetry_unconst(from->id);
-    to->label = from->label;
-    to->confidence = from->confidence;
-    to->n_probabilities = from->n_probabilities;
-    to->probabilities = (float *)(uintptr_t)from->probabilities;
-    to->value = from->value;
-}
-
 fw_status fw_telemetry_check_packed(fw_text *out, size_t before, fw_error *err)
 {
     FW_TRY(fw_text_check(out, err));
@@ -136,37 +54,6 @@ fw_status fw_telemetry_check_packed(fw_text *out, size_t before, fw_error *err)
     out->len = before;
     out->data[before] = '\0';
     return fw_fail(err, FW_ERR_ARG, "telemetry: a batch of %zu bytes is larger than %u; publish fewer rows at once", len, FW_TELEMETRY_MAX_BYTES);
-}
-
-fw_status fw_telemetry_pack_rows(fw_text *out, const char *model, const char *digest, const char *const *classes, size_t n_classes,
-                                 const fw_prediction *rows, size_t n, fw_error *err)
-{
-    FW_TRY(check_predictions(model, digest, classes, n_classes, rows, n, err));
-    FW_FREE void *space = NULL;
-    FW_FREE void *list = NULL;
-    FW_TRY(fw_alloc_zeroed(&space, n, sizeof(Flywheel__Prediction), "telemetry rows", err));
-    FW_TRY(fw_alloc_zeroed(&list, n, sizeof(Flywheel__Prediction *), "telemetry rows", err));
-    Flywheel__Prediction *filled = space, **pointers = list;
-    for (size_t i = 0; i < n; i++) {
-        fill_row(&filled[i], &rows[i]);
-        pointers[i] = &filled[i];
-    }
-    FW_FREE void *features = NULL;
-    FW_FREE void *feature_list = NULL;
-    FW_TRY(fill_features(filled, rows, n, &features, &feature_list, err));
-    Flywheel__Predictions message;
-    flywheel__predictions__init(&message);
-    message.model = fw_telemetry_unconst(model);
-    message.digest = fw_telemetry_unconst(digest);
-    message.n_classes = n_classes;
-    message.classes = (char **)(uintptr_t)classes;
-    message.n_rows = n;
-    message.rows = pointers;
-
-    size_t before = out->len;
-    fw_text_buffer buffer = fw_text_buffer_on(out);
-    flywheel__predictions__pack_to_buffer(&message, &buffer.base);
-    return fw_telemetry_check_packed(out, before, err);
 }
 
 fw_status fw_telemetry_create(fw_telemetry **out, fw_error *err)

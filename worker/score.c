@@ -8,6 +8,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "common/data/table.h"
+#include "worker/score_encode.h"
 #include "worker/score_rows.h"
 #include "worker/view.h"
 
@@ -25,6 +26,8 @@ typedef struct scoring {
     fw_schema *schema;             /* what is read: the model's columns, then the id */
     int id;                        /* index in schema; -1: none */
     worker_outputs *outputs;       /* rank 0 */
+    worker_encoder *encoder;
+    fw_text encoded;               /* this rank's records since they were last delivered */
     worker_counts *counted;        /* of rows not passed on yet; NULL: nothing is published, or the model has no reference */
     fw_apply_counts *counts;
     float *p;                      /* (piece, n_out) */
@@ -138,7 +141,7 @@ static fw_status collect_ids(scoring *s, const fw_block *block, size_t first, si
 }
 
 /* Predicts and encodes the rows of a block. ids: a block over s->schema with the id column, or NULL. */
-static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_text *out, fw_error *err)
+static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_error *err)
 {
     const bool regression = s->model->task == FW_TASK_REGRESSION;
     FW_AUTO(fw_text) store = {0};
@@ -153,34 +156,35 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
         if (s->counted != NULL) worker_counts_add(s->counted, block, first, n, s->p, s->value);
         if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));
         worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
-        FW_TRY(worker_scored_encode(out, s->model, s->opts, &rows, err));
-        if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(worker_scored_counts(out, s->counted, err));
+        FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
+        if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(worker_encode_counts(&s->encoded, s->counted, err));
     }
     s->rows += block->n_rows;
     return FW_OK;
 }
 
 /* Every rank's encoded rows to the outputs, in rank order. Collective. */
-static fw_status deliver(scoring *s, const fw_text *encoded, fw_error *err)
+static fw_status deliver(scoring *s, fw_error *err)
 {
     FW_FREE char *all = NULL;
     FW_FREE size_t *offset = NULL;
-    const size_t size = (size_t)worker_group_size(s->group);
+    const size_t size = (size_t)worker_group_size(s->group), len = s->encoded.len;
+    const char *mine = s->encoded.data != NULL ? s->encoded.data : "";
     fw_status status = fw_alloc_zeroed((void **)&offset, size + 1, sizeof *offset, "offsets", err);
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
-    FW_TRY(worker_group_gather(s->group, encoded->data != NULL ? encoded->data : "", encoded->len, &all, offset, err));
-    if (is_leader(s)) status = worker_outputs_take(s->outputs, all, offset[size], err);
+    if (size > 1) FW_TRY(worker_group_gather(s->group, mine, len, &all, offset, err));
+    if (is_leader(s)) status = size > 1 ? worker_outputs_take(s->outputs, all, offset[size], err) : worker_outputs_take(s->outputs, mine, len, err);
+    fw_text_clear(&s->encoded);
     return reduce_of(s)->agree(reduce_of(s)->context, status, err);
 }
 
 /* What the ranks have counted and not passed on. Collective. */
 static fw_status deliver_counts(scoring *s, fw_error *err)
 {
-    FW_AUTO(fw_text) rest = {0};
     if (s->counted == NULL) return FW_OK;
-    const fw_status status = worker_scored_counts(&rest, s->counted, err);
+    const fw_status status = worker_encode_counts(&s->encoded, s->counted, err);
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
-    return deliver(s, &rest, err);
+    return deliver(s, err);
 }
 
 /* ---- a table --------------------------------------------------------------------------------------------------------------------------------------- */
@@ -205,18 +209,17 @@ static fw_status place_chunk(const scoring *s, uint64_t mine, uint64_t *before, 
 static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how, fw_block *block, uint64_t *base, fw_error *err)
 {
     uint64_t chunk = 0, n_records = 0, before = 0, all = 0;
-    FW_AUTO(fw_text) encoded = {0};
     fw_block_clear(block);
     fw_status status = fw_table_read(t, how, block, &chunk, &n_records, err);
     if (status == FW_END) n_records = 0;
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     FW_TRY(place_chunk(s, n_records, &before, &all, err));
     for (size_t i = 0; i < block->n_rows; i++) block->row[i] += *base + before;         /* of the chunk -> of the table */
-    fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, &encoded, err);
+    fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, err);
     if (coded != FW_OK) fw_wrap(err, coded, "%s", fw_table_path(t));
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, coded, err));
     *base += all;
-    return deliver(s, &encoded, err);
+    return deliver(s, err);
 }
 
 static void say_bad_rows(const scoring *s, const fw_table *t)
@@ -285,23 +288,22 @@ static fw_status open_reading(scoring *s, dataset_reading *d, fw_error *err)
     return fw_block_create(&d->ids, theirs, PART_ROWS, err);
 }
 
-static fw_status score_part(scoring *s, dataset_reading *d, fw_split split, uint64_t first, size_t n, fw_text *encoded, fw_error *err)
+static fw_status score_part(scoring *s, dataset_reading *d, fw_split split, uint64_t first, size_t n, fw_error *err)
 {
     if (n == 0) return FW_OK;
     FW_TRY(worker_view_read(d->view, split, first, n, d->block, err));
     if (d->ids != NULL) FW_TRY(fw_dataset_read(d->dataset, split, first, n, d->id_only, d->ids, err));
-    return encode_block(s, d->block, d->ids, encoded, err);
+    return encode_block(s, d->block, d->ids, err);
 }
 
 static fw_status score_split(scoring *s, dataset_reading *d, fw_split split, fw_error *err)
 {
     const uint64_t rows = fw_dataset_rows(d->dataset, split), size = (uint64_t)worker_group_size(s->group), rank = (uint64_t)worker_group_rank(s->group);
     for (uint64_t at = 0; at < rows; at += size * PART_ROWS) {
-        FW_AUTO(fw_text) encoded = {0};
         uint64_t first = FW_MIN(at + rank * PART_ROWS, rows);
-        fw_status status = score_part(s, d, split, first, (size_t)FW_MIN((uint64_t)PART_ROWS, rows - first), &encoded, err);
+        fw_status status = score_part(s, d, split, first, (size_t)FW_MIN((uint64_t)PART_ROWS, rows - first), err);
         FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
-        FW_TRY(deliver(s, &encoded, err));
+        FW_TRY(deliver(s, err));
     }
     return FW_OK;
 }
@@ -332,6 +334,7 @@ static fw_status prepare(scoring *s, fw_error *err)
     FW_TRY(fw_alloc_zeroed((void **)&s->value, s->piece, sizeof *s->value, "predictions", err));
     FW_TRY(fw_alloc_zeroed((void **)&s->ids, s->piece, sizeof *s->ids, "ids", err));
     FW_TRY(fw_alloc_zeroed((void **)&s->row, s->piece, sizeof *s->row, "row numbers", err));
+    FW_TRY(worker_encoder_create(&s->encoder, s->model, s->opts, err));
     const bool counts = s->opts->bus != NULL && s->opts->bus[0] != '\0' && s->model->reference != NULL;
     if (counts) FW_TRY(worker_counts_create(&s->counted, s->model, s->opts->project, s->piece, worker_group_size(s->group), err));
     return is_leader(s) ? worker_outputs_open(&s->outputs, s->model, s->opts, s->opts->project->data.id, err) : FW_OK;
@@ -373,6 +376,8 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     result.seconds = fw_mono_seconds(start, fw_mono_now());
     worker_outputs_destroy(&s.outputs);
     worker_counts_destroy(&s.counted);
+    worker_encoder_destroy(&s.encoder);
+    fw_text_destroy(&s.encoded);
     fw_schema_destroy(&s.schema);
     free(s.counts);
     free(s.p);

@@ -5,195 +5,16 @@
 
 #include "common/bus/outbox.h"
 #include "common/core/fs.h"
-#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/model/predictions_file.h"
 #include "proto/telemetry.h"
 #include "worker/group.h"
+#include "worker/score_encode.h"
 
 #define LOOK_EVERY_S 0.5       /* at readers that are waited for */
 
-#define BATCH_ROWS 1000          /* predictions in a telemetry batch */
-#define BATCH_VALUES 16384       /* raw cells in one, where they are told */
-#define SAMPLE     UINT64_C(0x73616d706c65)
-#define LINGER_MS  30000
-
-/* One record of the stream between ranks: kind, rows, bytes; then the bytes. */
-typedef struct record { uint32_t kind, reserved; uint64_t n, len; } record;
-enum { RECORD_TEXT = 1, RECORD_CELLS, RECORD_TELEMETRY, RECORD_COUNTS };
-
-static bool writes(const worker_score_opts *o) { return o->output != NULL && o->output[0] != '\0'; }
-static bool publishes(const worker_score_opts *o) { return o->bus != NULL && o->bus[0] != '\0'; }
-static bool is_csv(const worker_score_opts *o) { return strcmp(o->format, "hdf5") != 0; }
-
-static size_t argmax(const float *p, size_t k)
-{
-    size_t best = 0;
-    for (size_t j = 1; j < k; j++)
-        if (p[j] > p[best]) best = j;
-    return best;
-}
-
-/* ---- encoding ------------------------------------------------------------------------------------------------------------------------------- */
-
-/* RFC 4180: quoted where it must be. */
-static void add_field(fw_text *t, const char *s)
-{
-    if (strpbrk(s, ",\"\r\n") == NULL && s[0] != ' ') {
-        fw_text_add(t, s);
-        return;
-    }
-    fw_text_add(t, "\"");
-    for (; *s != '\0'; s++) fw_text_add_bytes(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-    fw_text_add(t, "\"");
-}
-
-static void add_line(fw_text *t, const fw_model *m, const worker_scored *r, size_t i)
-{
-    char number[FW_NUMBER_TEXT];
-    if (r->id != NULL) add_field(t, r->id[i]);
-    else fw_text_format(t, "%llu", (unsigned long long)r->row[i]);
-    if (m->task == FW_TASK_REGRESSION) {
-        fw_format_double(number, r->value[i]);
-        fw_text_format(t, ",%s\n", number);
-        return;
-    }
-    const size_t k = fw_model_n_out(m);
-    const float *p = r->p + i * k;
-    fw_text_add(t, ",");
-    add_field(t, fw_model_class_name(m, argmax(p, k)));
-    for (size_t j = 0; j < k; j++) {
-        fw_format_float(number, p[j]);
-        fw_text_add(t, ",");
-        fw_text_add(t, number);
-    }
-    fw_text_add(t, "\n");
-}
-
-/* Opens a record; its length is filled in by end_record. */
-static size_t begin_record(fw_text *out, uint32_t kind, size_t n)
-{
-    size_t at = out->len;
-    record head = {.kind = kind, .n = n};
-    fw_text_add_bytes(out, (const char *)&head, sizeof head);
-    return at;
-}
-
-static void end_record(fw_text *out, size_t at)
-{
-    if (out->failed) return;
-    static const char zeros[8] = {0};
-    while (out->len % 8 != 0) fw_text_add_bytes(out, zeros, 8 - out->len % 8);         /* the next record is aligned */
-    if (out->failed) return;
-    record head;
-    memcpy(&head, out->data + at, sizeof head);
-    head.len = out->len - at - sizeof head;
-    memcpy(out->data + at, &head, sizeof head);
-}
-
-/* CSV text must not be padded: its length stands in front of it. */
-static void encode_text(fw_text *out, const fw_model *m, const worker_scored *rows, fw_text *scratch)
-{
-    fw_text_clear(scratch);
-    for (size_t i = 0; i < rows->n; i++) add_line(scratch, m, rows, i);
-    out->failed = out->failed || scratch->failed;
-    size_t at = begin_record(out, RECORD_TEXT, rows->n);
-    uint64_t len = scratch->len;
-    fw_text_add_bytes(out, (const char *)&len, sizeof len);
-    fw_text_add_bytes(out, scratch->data, scratch->len);
-    end_record(out, at);
-}
-
-/* row (n), then p or value, then ids with their NULs. */
-static void encode_cells(fw_text *out, const fw_model *m, const worker_scored *rows)
-{
-    size_t at = begin_record(out, RECORD_CELLS, rows->n);
-    fw_text_add_bytes(out, (const char *)rows->row, rows->n * sizeof *rows->row);
-    if (m->task == FW_TASK_REGRESSION) fw_text_add_bytes(out, (const char *)rows->value, rows->n * sizeof *rows->value);
-    else fw_text_add_bytes(out, (const char *)rows->p, rows->n * fw_model_n_out(m) * sizeof *rows->p);
-    for (size_t i = 0; rows->id != NULL && i < rows->n; i++) fw_text_add_bytes(out, rows->id[i], strlen(rows->id[i]) + 1);
-    end_record(out, at);
-}
-
-static void fill_prediction(fw_prediction *out, const fw_model *m, const worker_scored *rows, size_t i)
-{
-    *out = (fw_prediction){.row = rows->row[i], .id = rows->id != NULL ? rows->id[i] : NULL};
-    if (m->task == FW_TASK_REGRESSION) {
-        out->value = rows->value[i];
-        return;
-    }
-    const size_t k = fw_model_n_out(m);
-    out->probabilities = rows->p + i * k;
-    out->n_probabilities = k;
-    out->label = (uint32_t)argmax(out->probabilities, k);
-    out->confidence = out->probabilities[out->label];
-}
-
-/* A row is published or not by its number alone: the same ones on any number of ranks. */
-static bool is_sampled(const worker_score_opts *opts, uint64_t row)
-{
-    const double share = opts->project->monitor.sample;
-    return share >= 1.0 || (double)(fw_hash64(&row, sizeof row, SAMPLE) >> 11) * 0x1p-53 < share;
-}
-
-static fw_status encode_telemetry(fw_text *out, const fw_model *m, const worker_score_opts *opts, const worker_scored *rows, fw_text *scratch, fw_error *err)
-{
-    const size_t k = fw_model_n_classes(m);
-    FW_FREE const char **classes = NULL;
-    FW_FREE fw_prediction *batch = NULL;
-    FW_TRY(fw_alloc_zeroed((void **)&classes, k + 1, sizeof *classes, "class names", err));
-    FW_TRY(fw_alloc_zeroed((void **)&batch, BATCH_ROWS, sizeof *batch, "predictions", err));
-    for (size_t c = 0; c < k; c++) classes[c] = fw_model_class_name(m, c);
-    size_t column[FW_REFERENCE_MAX_FEATURES];
-    const size_t n_values = worker_values_columns(column, m, opts->project);
-    FW_FREE fw_raw *value = NULL;
-    const size_t most = FW_MIN((size_t)BATCH_ROWS, FW_MAX(BATCH_VALUES / FW_MAX(n_values, (size_t)1), (size_t)1));
-    FW_TRY(fw_alloc_zeroed((void **)&value, most * n_values, sizeof *value, "features", err));
-    for (size_t first = 0; first < rows->n; first += most) {
-        const size_t end = FW_MIN(first + most, rows->n);
-        size_t n = 0;
-        for (size_t i = first; i < end; i++) {
-            if (!is_sampled(opts, rows->row[i])) continue;
-            fill_prediction(&batch[n], m, rows, i);
-            batch[n].features = value + n * n_values;
-            batch[n].n_features = n_values;
-            worker_values_take(value + n * n_values, column, n_values, m, rows->block, rows->first + i);
-            n++;
-        }
-        if (n == 0) continue;
-        fw_text_clear(scratch);
-        FW_TRY(fw_telemetry_pack_rows(scratch, m->name, opts->model_digest, classes, k, batch, n, err));
-        size_t at = begin_record(out, RECORD_TELEMETRY, n);
-        uint64_t len = scratch->len;
-        fw_text_add_bytes(out, (const char *)&len, sizeof len);
-        fw_text_add_bytes(out, scratch->data, scratch->len);
-        end_record(out, at);
-    }
-    return FW_OK;
-}
-
-fw_status worker_scored_encode(fw_text *out, const fw_model *m, const worker_score_opts *opts, const worker_scored *rows, fw_error *err)
-{
-    FW_AUTO(fw_text) scratch = {0};
-    if (writes(opts) && is_csv(opts)) encode_text(out, m, rows, &scratch);
-    if (writes(opts) && !is_csv(opts)) encode_cells(out, m, rows);
-    if (publishes(opts)) FW_TRY(encode_telemetry(out, m, opts, rows, &scratch, err));
-    return fw_text_check(out, err);
-}
-
-fw_status worker_scored_counts(fw_text *out, worker_counts *c, fw_error *err)
-{
-    uint64_t rows = 0;
-    const fw_summary *s = worker_counts_get(c, &rows);
-    const size_t at = begin_record(out, RECORD_COUNTS, rows);
-    fw_text_add_bytes(out, (const char *)fw_summary_counts(s, 0), fw_summary_total(s) * sizeof(uint64_t));
-    end_record(out, at);
-    worker_counts_clear(c);
-    return fw_text_check(out, err);
-}
-
-/* ---- rank 0 --------------------------------------------------------------------------------------------------------------------------------- */
+#define LINGER_MS    30000
 
 struct worker_outputs {
     const fw_model *model;
@@ -214,14 +35,14 @@ static fw_status open_csv(worker_outputs *o, const char *id_name, fw_error *err)
 {
     FW_AUTO(fw_text) head = {0};
     FW_TRY(fw_atomic_file_create(&o->csv, o->opts->output, err));
-    add_field(&head, id_name != NULL ? id_name : "row");
+    worker_add_field(&head, id_name != NULL ? id_name : "row");
     fw_text_add(&head, ",prediction");
     for (size_t c = 0; c < fw_model_n_classes(o->model); c++) {
         FW_AUTO(fw_text) name = {0};
         fw_text_format(&name, "p_%s", fw_model_class_name(o->model, c));
         FW_TRY(fw_text_check(&name, err));
         fw_text_add(&head, ",");
-        add_field(&head, name.data);
+        worker_add_field(&head, name.data);
     }
     fw_text_add(&head, "\n");
     FW_TRY(fw_text_check(&head, err));
@@ -280,9 +101,9 @@ fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const wor
     o->model = m;
     o->opts = opts;
     o->has_id = id_name != NULL;
-    if (writes(opts) && is_csv(opts)) FW_TRY(open_csv(o, id_name, err));
-    if (writes(opts) && !is_csv(opts)) FW_TRY(fw_predictions_file_create(&o->hdf5, opts->output, m, o->has_id, err));
-    if (publishes(opts)) FW_TRY(open_bus(o, err));
+    if (worker_score_writes(opts) && worker_score_is_csv(opts)) FW_TRY(open_csv(o, id_name, err));
+    if (worker_score_writes(opts) && !worker_score_is_csv(opts)) FW_TRY(fw_predictions_file_create(&o->hdf5, opts->output, m, o->has_id, err));
+    if (worker_score_publishes(opts)) FW_TRY(open_bus(o, err));
     *out = o;
     o = NULL;
     return FW_OK;
@@ -304,7 +125,7 @@ void worker_outputs_destroy(worker_outputs **outputs)
     *outputs = NULL;
 }
 
-static fw_status take_cells(worker_outputs *o, const record *head, const char *bytes, fw_error *err)
+static fw_status take_cells(worker_outputs *o, const worker_record *head, const char *bytes, fw_error *err)
 {
     const size_t n = (size_t)head->n, k = fw_model_n_out(o->model);
     const bool regression = o->model->task == FW_TASK_REGRESSION;
@@ -333,17 +154,17 @@ static fw_status publish(worker_outputs *o, const char *packed, size_t len, uint
     return FW_OK;
 }
 
-static fw_status take_record(worker_outputs *o, const record *head, const char *bytes, fw_error *err)
+static fw_status take_record(worker_outputs *o, const worker_record *head, const char *bytes, fw_error *err)
 {
     uint64_t len = 0;
-    if (head->kind == RECORD_CELLS) return take_cells(o, head, bytes, err);
-    if (head->kind == RECORD_COUNTS) {
+    if (head->kind == WORKER_RECORD_CELLS) return take_cells(o, head, bytes, err);
+    if (head->kind == WORKER_RECORD_COUNTS) {
         FW_TRY(worker_teller_take(o->teller, (const uint64_t *)(const void *)bytes, (size_t)head->len / sizeof len, head->n, err));
         return worker_teller_tick(o->teller, err);
     }
     memcpy(&len, bytes, sizeof len);
     bytes += sizeof len;
-    if (head->kind == RECORD_TELEMETRY) return publish(o, bytes, (size_t)len, head->n, err);
+    if (head->kind == WORKER_RECORD_TELEMETRY) return publish(o, bytes, (size_t)len, head->n, err);
     if (fwrite(bytes, 1, (size_t)len, fw_atomic_file_stream(o->csv)) != (size_t)len)
         return fw_fail_errno(err, FW_ERR_IO, "%s: writing", o->opts->output);
     return FW_OK;
@@ -352,7 +173,7 @@ static fw_status take_record(worker_outputs *o, const record *head, const char *
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err)
 {
     for (size_t at = 0; at < len;) {
-        record head;
+        worker_record head;
         memcpy(&head, bytes + at, sizeof head);
         FW_TRY(take_record(o, &head, bytes + at + sizeof head, err));
         at += sizeof head + (size_t)head.len;

@@ -39,6 +39,14 @@ void fw_text_add_bytes(fw_text *t, const char *s, size_t len)
     t->data[t->len] = '\0';
 }
 
+char *fw_text_room(fw_text *t, size_t len) { return reserve(t, len) ? t->data + t->len : NULL; }
+
+void fw_text_wrote(fw_text *t, size_t len)
+{
+    t->len += len;
+    t->data[t->len] = '\0';
+}
+
 void fw_text_format(fw_text *t, const char *format, ...)
 {
     if (!reserve(t, 64)) return;

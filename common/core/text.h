@@ -17,6 +17,9 @@ void fw_text_add(fw_text *t, const char *s);
 void fw_text_add_bytes(fw_text *t, const char *s, size_t len);
 void fw_text_format(fw_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fw_text_clear(fw_text *t);
+/** For who writes bytes itself: where up to len of them go, or NULL when the text has failed; then how many they were. */
+char *fw_text_room(fw_text *t, size_t len);
+void fw_text_wrote(fw_text *t, size_t len);
 fw_status fw_text_check(const fw_text *t, fw_error *err);   /* FW_ERR_NOMEM if an addition failed */
 char *fw_text_take(fw_text *t);        /* the caller frees; t is empty again; NULL if failed */
 

@@ -7,6 +7,7 @@
 
 #define TARGET __attribute__((target("avx512f,avx512dq")))
 #define LANES 8
+#define NOT_FINITE 0x99      /* of vfpclasspd: both NaNs, both infinities */
 
 /* The five levels of the tree, each in registers: a step is a permutation, not a load. */
 typedef struct levels { __m512d one, two, three, four, five_low, five_high; } levels;
@@ -23,18 +24,24 @@ static inline TARGET __m512i step(__m512i place, __m512d cut, __m512d v)
     return _mm512_mask_add_epi64(doubled, _mm512_cmp_pd_mask(cut, v, _CMP_LT_OQ), doubled, _mm512_set1_epi64(1));
 }
 
+/* Where numbers are missing, or are none. */
+static inline TARGET __m512i mark(__m512i p, __mmask8 none, uint64_t missing)
+{
+    const __m512i gone = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)missing));
+    p = _mm512_mask_mov_epi64(p, none, _mm512_set1_epi64(FW_TALLY_UNSEEN));
+    return _mm512_mask_mov_epi64(p, _mm512_test_epi64_mask(gone, gone), _mm512_set1_epi64(FW_TALLY_MISSING));
+}
+
 /* Places of eight numbers, a byte each. */
 static inline TARGET uint64_t places(const levels *l, __m512d v, uint64_t missing)
 {
-    const __m512i gone = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)missing));
-    const __m512d zero = _mm512_sub_pd(v, v);                    /* not a number where v is not finite */
-    __m512i p = step(_mm512_setzero_si512(), l->one, v);
+    const __mmask8 none = _mm512_fpclass_pd_mask(v, NOT_FINITE);
+    __m512i p = _mm512_maskz_set1_epi64(_mm512_cmp_pd_mask(l->one, v, _CMP_LT_OQ), 1);
     p = step(p, _mm512_permutexvar_pd(p, l->two), v);
     p = step(p, _mm512_permutexvar_pd(p, l->three), v);
     p = step(p, _mm512_permutexvar_pd(p, l->four), v);
     p = step(p, _mm512_permutex2var_pd(l->five_low, p, l->five_high), v);
-    p = _mm512_mask_mov_epi64(p, _mm512_cmp_pd_mask(zero, zero, _CMP_UNORD_Q), _mm512_set1_epi64(FW_TALLY_UNSEEN));
-    p = _mm512_mask_mov_epi64(p, _mm512_test_epi64_mask(gone, gone), _mm512_set1_epi64(FW_TALLY_MISSING));
+    if (__builtin_expect((none | missing) != 0, 0)) p = mark(p, none, missing);
     return (uint64_t)_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(p));
 }
 
