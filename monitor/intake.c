@@ -118,11 +118,11 @@ static void add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b
 {
     for (size_t i = 0; i < b->predictions.n_rows; i++) {
         const fw_prediction *row = &b->predictions.rows[i];
+        t->model.predictions++;                                /* those of the window that closes are in it */
         monitor_window_add(t->window, row->label, row->confidence, row->value, now);
         monitor_reason due = monitor_window_due(t->window, now);
         if (due == MONITOR_FULL) close_window(in, t, due);
     }
-    t->model.predictions += b->predictions.n_rows;
 }
 
 /* ---- positions ---- */

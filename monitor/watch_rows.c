@@ -20,6 +20,14 @@ static fw_status put_text(const monitor_watch *w, const char *prefix, int64_t mo
     return monitor_store_put_state(w->opts.store, &(monitor_state_row){.key = key, .at_us = fw_utc_now_us(), .bytes = {json, strlen(json)}}, err);
 }
 
+/** Of a version of a model, over all its sets of bins. */
+static uint64_t rows_of(const monitor_watch *w, int64_t model)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0; i < w->n; i++) rows += w->of[i].model == model ? w->of[i].all_rows : 0;
+    return rows;
+}
+
 static fw_status put_model_row(const monitor_watch *w, const watched *t, fw_error *err)
 {
     const monitor_known *k = t->known;
@@ -30,7 +38,7 @@ static fw_status put_model_row(const monitor_watch *w, const watched *t, fw_erro
     json_decref(classes);
     if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: the classes of model %s", k->name);
     const monitor_model_row row = {.model = t->model, .name = k->name, .digest = k->digest, .task = k->n_classes > 0 ? "classification" : "regression", .classes = text,
-                                   .first_us = now_us, .last_us = now_us, .predictions = (int64_t)t->all_rows};
+                                   .first_us = now_us, .last_us = now_us, .predictions = (int64_t)rows_of(w, t->model)};
     return monitor_store_put_model(w->opts.store, &row, err);
 }
 

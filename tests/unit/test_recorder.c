@@ -121,6 +121,27 @@ static void a_monitor_goes_on_where_the_last_commit_was(void **state)
     for (size_t i = 0; i < BATCHES; i++) fw_text_destroy(&batch[i]);
 }
 
+/** Also when nothing comes behind a window that was filled by the last row of a batch. */
+static void the_total_in_the_store_is_the_sum_of_the_closed_windows(void **state)
+{
+    (void)state;
+    fw_text batch[BATCHES] = {{0}};
+    desk d = {0};
+    int64_t predictions = 0;
+    make_batches(batch);
+    start(&d);
+    const size_t some[] = {59, 39};                        /* 60 and 40: a window */
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(monitor_intake_take(d.in, &publisher, i + 1, TOPIC, batch[some[i]].data, batch[some[i]].len, fw_mono_now(), NULL, NULL), FW_OK);
+    commit_desk(&d);
+    FW_AUTO(monitor_reader) *r = reader();
+    assert_int_equal(monitor_read_model(r, NULL, see_model, &predictions, NULL), FW_OK);
+    assert_int_equal(look(NULL).rows, 100);
+    assert_int_equal(predictions, 100);
+    stop(&d);
+    for (size_t i = 0; i < BATCHES; i++) fw_text_destroy(&batch[i]);
+}
+
 static void what_was_lost_while_it_was_away_is_a_gap(void **state)
 {
     (void)state;
@@ -188,6 +209,7 @@ int main(void)
 #define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         RECORDER_TEST(a_monitor_goes_on_where_the_last_commit_was),
+        RECORDER_TEST(the_total_in_the_store_is_the_sum_of_the_closed_windows),
         RECORDER_TEST(what_was_lost_while_it_was_away_is_a_gap),
         RECORDER_TEST(a_state_that_is_damaged_is_refused),
     };

@@ -215,6 +215,45 @@ static void what_nobody_told_of_is_refused(void **state)
     assert_int_equal(why.status, FW_ERR_DATA);
 }
 
+static fw_status see_predictions(void *context, const monitor_model_row *m, fw_error *err)
+{
+    (void)err;
+    *(int64_t *)context = m->predictions;
+    return FW_OK;
+}
+
+/** Of publishers that tell of its features, and of some that do not. */
+static void a_version_has_the_rows_of_all_its_sets_of_bins(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_watch) *w = NULL;
+    FW_AUTO(monitor_reader) *r = NULL;
+    FW_AUTO(fw_reference) *whole = make_reference();
+    FW_AUTO(fw_reference) *outputs = NULL;
+    FW_AUTO(fw_text) model = {0};
+    FW_AUTO(fw_text) rows = {0};
+    fw_error why = {0};
+    int64_t predictions = 0;
+    const monitor_watch_opts o = options(store, NULL);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    tell_model(w);
+    tell_many(w, LIKE, 1, 20);
+    assert_int_equal(fw_reference_outputs(&outputs, whole, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_pack_model(&model, &(fw_telemetry_model){.name = "m", .digest = "d", .classes = CLASSES, .n_classes = 2, .reference = outputs}, NULL), FW_OK);
+    give(w, FW_TOPIC_MODEL "m", &model, 0.1, &why);
+    const fw_telemetry_summary s = {.model = "m", .digest = "d", .shape = fw_summary_shape(outputs->summary), .window = 1, .rows = 10, .from_us = 1, .to_us = 2,
+                                    .count = LIKE + 10, .n = COUNTS - 10};      /* without the two features */
+    assert_int_equal(fw_telemetry_pack_summary(&rows, &s, NULL), FW_OK);
+    for (int i = 0; i < 10; i++) give(w, FW_TOPIC_SUMMARY "m", &rows, 0.1, &why);
+    assert_int_equal(why.status, FW_OK);
+    keep(w, store);
+    assert_int_equal(look_into(path).rows, 300);
+    assert_int_equal(monitor_reader_open(&r, path, NULL), FW_OK);
+    assert_int_equal(monitor_read_model(r, NULL, see_predictions, &predictions, NULL), FW_OK);
+    assert_int_equal(predictions, 300);
+}
+
 /** killed: after so many summaries the watch is dropped, and another one goes on from the store. */
 static found life(const char *file, uint64_t killed)
 {
@@ -292,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_end, begin, end),
         cmocka_unit_test_setup_teardown(a_place_is_the_window_that_is_open_and_the_hearer_hears_of_it, begin, end),
         cmocka_unit_test_setup_teardown(what_nobody_told_of_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_version_has_the_rows_of_all_its_sets_of_bins, begin, end),
         cmocka_unit_test_setup_teardown(a_watch_goes_on_to_the_same_bits, begin, end),
         cmocka_unit_test_setup_teardown(a_damaged_state_is_begun_anew, begin, end),
     };
