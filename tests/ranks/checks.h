@@ -18,6 +18,15 @@ static int64_t failed_checks;
         }                                                                                     \
     } while (0)
 
+/** Collective: begins MPI. False when that cannot be, and it is said why. */
+static inline bool checks_start(worker_group **g, int *argc, char ***argv)
+{
+    fw_error err = {0};
+    if (worker_group_start(g, argc, argv, &err) == FW_OK) return true;
+    fprintf(stderr, "%s\n", err.text);
+    return false;
+}
+
 /** Collective: the exit code, the same at every rank. Ends MPI. */
 static inline int checks_end(worker_group *g)
 {

@@ -9,8 +9,7 @@
 #include "common/core/random.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "tests/ranks/checks.h"
-#include "tests/unit/scratch.h"
+#include "tests/ranks/folder.h"
 #include "worker/ingest.h"
 #include "worker/task.h"
 
@@ -134,21 +133,10 @@ static void transforms_are_fitted_on_the_rows_to_train_on(void)
 
 int main(int argc, char **argv)
 {
-    fw_error err = {0};
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     const bool leader = worker_group_rank(g) == 0;
-    void *bytes = &place;
-    size_t len = sizeof place;
-    if (leader && !scratch_make(&place)) abort();
+    folder_make(&place, g);
     if (leader) make_table();
-    CHECK(worker_group_broadcast(g, &bytes, &len, &err) == FW_OK, "%s", err.text);
-    if (!leader) {
-        memcpy(&place, bytes, sizeof place);
-        free(bytes);
-    }
     snprintf(dataset, sizeof dataset, "%s/p.dataset.h5", place.dir);
     for (int regression = 0; regression < 2; regression++) {
         make_dataset(regression);

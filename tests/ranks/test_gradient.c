@@ -347,11 +347,7 @@ static void check_divergence(worker_group *g)
 int main(int argc, char **argv)
 {
     worker_group *g = NULL;
-    fw_error err = {0};
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_case(g, &cases[i]);
     check_wide(g);
     check_divergence(g);

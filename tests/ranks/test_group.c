@@ -222,11 +222,7 @@ static void too_much_memory_is_refused_everywhere(worker_group *g)
 int main(int argc, char **argv)
 {
     worker_group *g = NULL;
-    fw_error err = {0};
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     rank = worker_group_rank(g);
     size = worker_group_size(g);
     reduce = worker_group_reduce(g);

@@ -261,10 +261,7 @@ int main(int argc, char **argv)
     worker_end end;
     const struct rlimit memory = {MEMORY, MEMORY};
     if (MEMORY_LIMITED && setrlimit(RLIMIT_AS, &memory) != 0) return 1;
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     nodes = worker_group_nodes(g);
     if (worker_group_rank(g) == 0) orders = start_coordinator(&bus, &thread);
     CHECK(worker_serve(g, orders, &end, &err) == FW_OK, "%s", err.text);

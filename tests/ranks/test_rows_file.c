@@ -13,8 +13,7 @@
 #include "common/core/clock.h"
 #include "common/core/fs.h"
 #include "common/core/random.h"
-#include "tests/ranks/checks.h"
-#include "tests/unit/scratch.h"
+#include "tests/ranks/folder.h"
 
 #define BYTES 300000
 
@@ -190,20 +189,9 @@ static void one_that_does_not_get_on_is_done_without(void)
 
 int main(int argc, char **argv)
 {
-    fw_error err = {0};
     char digest[FW_DIGEST_TEXT];
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
-    void *bytes = &place;
-    size_t len = sizeof place;
-    if (leads() && !scratch_make(&place)) abort();
-    CHECK(worker_group_broadcast(g, &bytes, &len, &err) == FW_OK, "%s", err.text);
-    if (!leads()) {
-        memcpy(&place, bytes, sizeof place);
-        free(bytes);
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
+    folder_make(&place, g);
     fw_digest_text(digest, key);
     snprintf(folder, sizeof folder, "%s/rows", place.dir);
     snprintf(path, sizeof path, "%s/%s", folder, digest);

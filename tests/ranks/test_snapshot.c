@@ -115,10 +115,7 @@ int main(int argc, char **argv)
     worker_group *g = NULL;
     worker_snapshot *snapshot = NULL;
     fw_error err = {0};
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     state s = {0};
     make(&s, g);
     CHECK(worker_snapshot_create(&snapshot, g, s.arrays, N, true, &err) == FW_OK, "%s", err.text);

@@ -319,11 +319,7 @@ static void the_largest_gradients_are_summed(worker_group *g)
 int main(int argc, char **argv)
 {
     worker_group *g = NULL;
-    fw_error err = {0};
-    if (worker_group_start(&g, &argc, &argv, &err) != FW_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
+    if (!checks_start(&g, &argc, &argv)) return 1;
     rank = worker_group_rank(g);
     size = worker_group_size(g);
     totals_do_not_depend_on_who_adds_what(g);

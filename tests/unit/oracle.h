@@ -1,4 +1,4 @@
-/** Cases with the values of another program: scikit-learn's metrics, Optuna's pruners. Without its module a test says so and ends with ORACLE_ABSENT;
+/** Cases with the values of another program: scikit-learn's metrics, SciPy's tests, Optuna's pruners. Without its module a test says so and ends with ORACLE_ABSENT;
  *  under CI=true one that is required fails instead. */
 #ifndef FW_TESTS_ORACLE_H
 #define FW_TESTS_ORACLE_H
@@ -33,5 +33,22 @@ static inline FILE *oracle_open(scratch *s, const char *kind)
 {
     return oracle_cases(s, "oracle_metrics.py", kind, "scikit-learn (Debian: python3-sklearn)", true);
 }
+
+/** Set-up and tear-down of a test with cases: its folder is *state, a scratch. */
+static inline int oracle_make(void **state)
+{
+    static scratch s;
+    *state = &s;
+    return !scratch_make(&s);
+}
+
+static inline int oracle_unmake(void **state)
+{
+    scratch_remove(*state);
+    return 0;
+}
+
+/** What main returns: an oracle that was absent is no success and no failure. */
+static inline int oracle_end(int failed) { return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed; }
 
 #endif

@@ -148,5 +148,5 @@ int main(void)
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_remove(&s);
-    return failed != 0 ? failed : oracle_was_absent ? ORACLE_ABSENT : 0;
+    return oracle_end(failed);
 }

@@ -147,19 +147,6 @@ static void saved_states_go_on_and_damaged_ones_are_refused(void **state)
     assert_int_equal(refused, 1);
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,7 +154,7 @@ int main(void)
         cmocka_unit_test(figures_are_those_of_the_ordinary_bins),
         cmocka_unit_test(say_nothing_where_they_do_not_apply),
         cmocka_unit_test(a_threshold_is_reached_in_both_directions),
-        cmocka_unit_test_setup_teardown(stream_detectors_signal_where_their_definitions_do, make, unmake),
+        cmocka_unit_test_setup_teardown(stream_detectors_signal_where_their_definitions_do, oracle_make, oracle_unmake),
         cmocka_unit_test(saved_states_go_on_and_damaged_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,27 +135,13 @@ static void equal_shares_are_no_drift_and_disjoint_ones_all_of_it(void **state)
     assert_true(fw_drift_wasserstein(&w, &other) && fabs(w - 2.25) < 1e-15);
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy_on_real_columns, make, unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy_on_real_columns, oracle_make, oracle_unmake),
         cmocka_unit_test(empty_places_are_defined),
         cmocka_unit_test(without_rows_nothing_is_said),
         cmocka_unit_test(equal_shares_are_no_drift_and_disjoint_ones_all_of_it),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed;
+    return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -187,29 +187,15 @@ static void errors_go_by_the_bins_of_the_prediction(void **state)
     assert_true(fabs(rmse.value - sqrt((20 + 50 + 55) / 40.0)) < 1e-12 && rmse.low < rmse.value && rmse.value < rmse.high);
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(are_nannymls_by_definition, make, unmake),
-        cmocka_unit_test_setup_teardown(hold_under_covariate_shift, make, unmake),
+        cmocka_unit_test_setup_teardown(are_nannymls_by_definition, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(hold_under_covariate_shift, oracle_make, oracle_unmake),
         cmocka_unit_test(two_classes_are_estimated_from_the_positive_ones_score),
         cmocka_unit_test(three_classes_are_estimated_as_far_as_the_bins_tell),
         cmocka_unit_test(a_window_without_rows_says_nothing),
         cmocka_unit_test(errors_go_by_the_bins_of_the_prediction),
     };
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed;
+    return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

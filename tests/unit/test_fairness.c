@@ -130,5 +130,5 @@ int main(void)
                                        cmocka_unit_test(a_rate_without_a_denominator_is_not_compared), cmocka_unit_test(wrong_input_is_refused)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_remove(&s);
-    return failed != 0 ? failed : oracle_was_absent ? ORACLE_ABSENT : 0;
+    return oracle_end(failed);
 }

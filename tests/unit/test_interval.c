@@ -80,26 +80,12 @@ static void f1_has_its_value_inside(void **state)
     assert_true(fabs(m.value - 0.5 * (100.0 / 115 + 60.0 / 85)) < 1e-12 && m.low > 0.6 && m.low < m.value && m.high > m.value && m.high < 0.95);
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy, make, unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy, oracle_make, oracle_unmake),
         cmocka_unit_test(few_rows_are_not_made_much_of),
         cmocka_unit_test(f1_has_its_value_inside),
     };
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed;
+    return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

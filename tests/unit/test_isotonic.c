@@ -66,26 +66,12 @@ static void pools_of_huge_counts_do_not_overflow(void **state)
     assert_true(block[0] == 0 && block[1] == 0 && block[2] == 1);
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agrees_with_scikit_learn, make, unmake),
+        cmocka_unit_test_setup_teardown(agrees_with_scikit_learn, oracle_make, oracle_unmake),
         cmocka_unit_test(refuses_what_is_no_calibration),
         cmocka_unit_test(pools_of_huge_counts_do_not_overflow),
     };
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed;
+    return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -57,25 +57,11 @@ static void ends_of_the_ranges_are_defined(void **state)
     assert_true(isnan(fw_kolmogorov_above(NAN)));
 }
 
-static int make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static int unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy, make, unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy, oracle_make, oracle_unmake),
         cmocka_unit_test(ends_of_the_ranges_are_defined),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed;
+    return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -86,13 +86,27 @@ static void what_cannot_be_is_not_sent(void **state)
     assert_string_equal(out.data, "before");
 }
 
-/* A batch with one row, as a peer may send it. */
+/* A batch with one row, as a peer may send it, and, when it is good, each of its prefixes. */
+static fw_status decode(const char *topic, const Flywheel__TelemetryBatch *batch)
+{
+    fw_telemetry_batch *b = NULL;
+    uint8_t bytes[512];
+    const size_t len = flywheel__telemetry_batch__pack(batch, bytes);
+    const fw_status s = fw_telemetry_decode(&b, topic, bytes, len, NULL);
+    assert_true((b != NULL) == (s == FW_OK));
+    for (size_t cut = 0; s == FW_OK && cut < len; cut++) {
+        fw_telemetry_batch *torn = NULL;      /* a prefix may be a batch of its own, without a body */
+        assert_int_equal(fw_telemetry_decode(&torn, topic, bytes, cut, NULL), FW_ERR_FORMAT);
+    }
+    fw_telemetry_batch_destroy(&b);
+    return s;
+}
+
 static fw_status decode_outcome(const char *model, Flywheel__Outcome row)
 {
     Flywheel__Outcomes body;
     Flywheel__TelemetryBatch batch;
     Flywheel__Outcome *list[1] = {&row};
-    fw_telemetry_batch *b = NULL;
     flywheel__outcomes__init(&body);
     flywheel__telemetry_batch__init(&batch);
     body.model = (char *)(uintptr_t)model;
@@ -100,16 +114,7 @@ static fw_status decode_outcome(const char *model, Flywheel__Outcome row)
     body.n_rows = 1;
     batch.outcomes = &body;
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_OUTCOMES;
-    uint8_t bytes[512];
-    const size_t len = flywheel__telemetry_batch__pack(&batch, bytes);
-    const fw_status s = fw_telemetry_decode(&b, OUTCOME_TOPIC, bytes, len, NULL);
-    assert_true((b != NULL) == (s == FW_OK));
-    for (size_t cut = 0; s == FW_OK && cut < len; cut++) {
-        fw_telemetry_batch *torn = NULL;      /* a prefix may be a batch of its own, without a body */
-        assert_int_equal(fw_telemetry_decode(&torn, OUTCOME_TOPIC, bytes, cut, NULL), FW_ERR_FORMAT);
-    }
-    fw_telemetry_batch_destroy(&b);
-    return s;
+    return decode(OUTCOME_TOPIC, &batch);
 }
 
 static fw_status decode_event(const char *name, Flywheel__KpiEvent row)
@@ -117,7 +122,6 @@ static fw_status decode_event(const char *name, Flywheel__KpiEvent row)
     Flywheel__Kpi body;
     Flywheel__TelemetryBatch batch;
     Flywheel__KpiEvent *list[1] = {&row};
-    fw_telemetry_batch *b = NULL;
     flywheel__kpi__init(&body);
     flywheel__telemetry_batch__init(&batch);
     body.name = (char *)(uintptr_t)name;
@@ -125,10 +129,7 @@ static fw_status decode_event(const char *name, Flywheel__KpiEvent row)
     body.n_rows = 1;
     batch.kpi = &body;
     batch.body_case = FLYWHEEL__TELEMETRY_BATCH__BODY_KPI;
-    uint8_t bytes[512];
-    const fw_status s = fw_telemetry_decode(&b, KPI_TOPIC, bytes, flywheel__telemetry_batch__pack(&batch, bytes), NULL);
-    fw_telemetry_batch_destroy(&b);
-    return s;
+    return decode(KPI_TOPIC, &batch);
 }
 
 static void what_cannot_be_is_not_taken(void **state)
