@@ -3,7 +3,9 @@
 Usage: test_fault_points.py BIN_FOLDER [all]
 all: each place on each rank at more than one hit."""
 
+import json
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -20,25 +22,38 @@ CHUNKS = 50000                     # rows that fill two chunks of a table: each 
 KILLED = (RANK_LOST, 128 + signal.SIGKILL)
 TRAIN = ["train.epochs=6", "train.early_stopping.patience=6", "train.checkpoint=1 rounds"]
 
-CHECKPOINT = ["before_write", "before_seal", "before_verify", "before_rename", "after_rename"]
-FILE = ["before_write", "before_fsync", "before_rename", "after_rename"]
+# Each place of the code stands here by its name (tests/lint/faults.sh), or in ELSEWHERE with the test that has it.
+ELSEWHERE = {"rows.before_rename": "ranks/test_rows_file.c", "store.before_commit": "unit/test_store_faults.c"}
+CHECKPOINT = ["checkpoint.before_write", "checkpoint.before_seal", "checkpoint.before_verify", "checkpoint.before_rename", "checkpoint.after_rename"]
+FILE = ["fs.before_write", "fs.before_fsync", "fs.before_rename", "fs.after_rename"]
 # (point, rank, hit). A thread writes the checkpoints; one that is due while another is being written waits, so that a run has two or more: after the
 # first round and after the last. Rank 0 writes resolved.yaml first: the 2nd and 3rd file of a run are checkpoints.
 EVERYWHERE = [
-    *((f"checkpoint.{point}", 0, hit) for point in CHECKPOINT for hit in (1, 2)),
-    *((f"fs.{point}", 0, hit) for point in FILE for hit in (1, 2, 3)),
-    *(("train.after_checkpoint", rank, 2) for rank in (0, 1)),
+    *((point, 0, hit) for point in CHECKPOINT for hit in (1, 2)),
+    *((point, 0, hit) for point in FILE for hit in (1, 2, 3)),
+    *((point, rank, hit) for rank in (0, 1) for point, hit in (("train.after_checkpoint", 2), ("save.reference", 1), ("open.rows", 1))),
 ]
-KILL_TRAINING = EVERYWHERE if ALL else [
-    *((f"checkpoint.{point}", 0, 2) for point in CHECKPOINT), ("fs.before_rename", 0, 3), ("fs.after_rename", 0, 3), ("train.after_checkpoint", 1, 2)]
+STEPS = [("train.step", rank, 2) for rank in (0, 1)]      # the ranks agree on no failure there
+KILL_TRAINING = EVERYWHERE + STEPS if ALL else [
+    *((point, 0, 2) for point in CHECKPOINT), ("fs.before_rename", 0, 3), ("fs.after_rename", 0, 3), ("train.after_checkpoint", 1, 2), ("save.reference", 0, 1),
+    STEPS[1]]
 FAIL_TRAINING = EVERYWHERE if ALL else [
     ("checkpoint.before_write", 0, 2), ("checkpoint.before_verify", 0, 1), ("checkpoint.after_rename", 0, 2), ("fs.before_fsync", 0, 1),
-    ("fs.before_fsync", 0, 3), ("train.after_checkpoint", 1, 2)]
+    ("fs.before_fsync", 0, 3), ("train.after_checkpoint", 1, 2), ("save.reference", 1, 1), ("open.rows", 1, 1)]
 # With one checkpoint, after the last round, model.h5 is the 3rd file.
 ONE_CHECKPOINT = [word if "checkpoint=" not in word else "train.checkpoint=6 rounds" for word in TRAIN]
-MODEL = [(f"fs.{point}", 0, 3) for point in (FILE if ALL else ("before_fsync", "before_rename"))]
+MODEL = [(point, 0, 3) for point in (FILE if ALL else FILE[1:3])]
 INGEST = [(point, rank, 1) for point in ("ingest.chunk", "ingest.distribute", "ingest.write_block", "ingest.before_rename") for rank in ((0, 1) if ALL else (1,))]
-OUTPUT = [(f"fs.{point}", 0, 1) for point in (FILE if ALL else ("before_fsync", "before_rename"))]
+OUTPUT = [(point, 0, 1) for point in ([*FILE, "score.block"] if ALL else [*FILE[1:3], "score.block"])]
+EVALUATE = [("evaluate.part", rank, 1) for rank in (0, 1)]
+SPOOL = [("spool.before_write", 1), ("spool.before_sync", 1), *((("spool.before_write", 3), ("spool.before_sync", 2)) if ALL else ())]
+
+
+def checkpoints_before(point, hit):
+    """How many checkpoints of a run are whole when it comes to this place: resolved.yaml is the first file, train.step is in the first round."""
+    if point.startswith(("checkpoint.", "fs.")):
+        return hit - (2 if point.startswith("fs.") else 1) + point.endswith("after_rename")
+    return {"train.after_checkpoint": hit, "save.reference": 1}.get(point, 0)
 
 
 class Example:
@@ -74,7 +89,7 @@ def training_goes_on_in_the_same_bytes(program_, _folder, example):
         here, command = example.fresh(), ["train", example.project, *TRAIN, "-o", "run"]
         example.run(*command, fault=fault, cwd=here)
         if not (here / "run/model.h5").exists():
-            program_(*command, cwd=here, ranks=3).expect(DONE, *(["going on from"] if fault[2] > 1 else []))
+            program_(*command, cwd=here, ranks=3).expect(DONE, *(["going on from"] if checkpoints_before(fault[0], fault[2]) > 0 else []))
         program.assert_same_bytes(example.folder / "whole/model.h5", here / "run/model.h5")
 
     program.for_each(cases(FAIL_TRAINING, "fail") + cases(KILL_TRAINING, "kill"), check, AT_ONCE)
@@ -124,6 +139,50 @@ def score_leaves_the_output_that_was_there(program_, _folder, example):
                       for name, fault in cases(OUTPUT, action)], check, AT_ONCE)
 
 
+def an_evaluation_leaves_no_report_or_the_same(program_, _folder, example):
+    command = ["evaluate", example.project, example.folder / "whole", "--format", "json", "problem.success={}"]
+    good = json.loads(program_(*command, "-o", "judged", cwd=example.folder).expect(DONE).out)
+
+    def check(_name, fault):
+        here = example.fresh()
+        example.run(*command, "-o", "judged", fault=fault, cwd=here)
+        assert not (here / "judged/metrics.json").exists()
+        assert json.loads(program_(*command, "-o", "judged", cwd=here, ranks=3).expect(DONE).out) == good
+
+    program.for_each(cases(EVALUATE, "fail") + cases(EVALUATE, "kill"), check, AT_ONCE)
+
+
+def predictions_do_not_depend_on_the_spool(program_, _folder, example):
+    """What can't be kept on its disk is counted as dropped, and the predictions are written all the same; a killed publisher's spool is taken up by the next."""
+    counts = re.compile(r"in (\d+) messages on .*: 0 delivered, (\d+) spooled, (\d+) dropped")
+
+    def check(_name, point, hit, action):
+        here = example.fresh()
+        command = ["score", example.folder / "whole", example.folder / "calls.csv", "-o", "out.csv", "--bus", f"ipc://{here}/bus", "--spool", "spool"]
+        env = {"FW_FAULTS": f"{point}@hit={hit},{action}"}
+        first = program_(*command, cwd=here, env=env, may_die=action == "kill")
+        if action == "kill":
+            assert first.code == -signal.SIGKILL and not (here / "out.csv").exists(), first
+            for left in here.glob("out.csv.tmp.*"):
+                left.unlink()
+        else:
+            first.expect(DONE, "goes on in memory", "made to fail by FW_FAULTS")
+            messages, spooled, dropped = map(int, counts.search(first.err).groups())
+            assert messages == spooled + dropped > 0, first
+            program.assert_same_bytes(example.folder / "whole.csv", here / "out.csv")
+        second = program_(*command, cwd=here).expect(DONE)
+        messages, spooled, dropped = map(int, counts.search(second.err).groups())
+        assert dropped == 0 and spooled >= messages > 0, second
+        program.assert_same_bytes(example.folder / "whole.csv", here / "out.csv")
+
+    program.for_each([(f"{point}, hit {hit}, {action}", point, hit, action) for action in ("fail", "kill") for point, hit in SPOOL], check, AT_ONCE)
+
+
+def what_is_tried_elsewhere_is(_program, _folder, _example):
+    for point, path in ELSEWHERE.items():
+        assert point in (pathlib.Path(__file__).resolve().parent.parent / path).read_text(), f"{path} has no {point}"
+
+
 def a_malformed_schedule_is_refused(program_, _folder, example):
     for schedule in ("fs.before_write", "fs.before_write@explode", "@kill", "fs.before_write@hit=0,kill"):
         result = program_("ingest", "callcenter.yaml", "-o", "d.h5", cwd=example.folder, env={"FW_FAULTS": schedule})
@@ -131,4 +190,5 @@ def a_malformed_schedule_is_refused(program_, _folder, example):
 
 
 program.main([training_goes_on_in_the_same_bytes, a_model_that_was_not_saved_is_saved_later, ingest_leaves_no_dataset_or_the_whole_one, score_leaves_the_output_that_was_there,
-              a_malformed_schedule_is_refused], prepare=Example)
+              an_evaluation_leaves_no_report_or_the_same, predictions_do_not_depend_on_the_spool, what_is_tried_elsewhere_is, a_malformed_schedule_is_refused],
+             prepare=Example)

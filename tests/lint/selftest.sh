@@ -41,8 +41,9 @@ refuses() {      # refuses SCRIPT FILE TEXT: the file with this text makes the s
 }
 
 fresh_tree
-for script in arrows.sh sums.sh tree.sh words.sh; do accepts $script; done
+for script in arrows.sh sums.sh tree.sh words.sh faults.sh; do accepts $script; done
 
+refuses faults.sh common/core/x.c 'FW_TRY(fw_fault("noun.moment", err));\n'
 refuses arrows.sh common/core/x.c '#include "common/stats/s.h"\n'
 refuses arrows.sh common/stats/x.c '#include "worker/worker.h"\n'
 refuses arrows.sh worker/x.c '  #  include "monitor/m.h"\n'

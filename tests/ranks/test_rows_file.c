@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/core/clock.h"
+#include "common/core/fault.h"
 #include "common/core/fs.h"
 #include "common/core/random.h"
 #include "tests/ranks/folder.h"
@@ -93,6 +94,25 @@ static void what_is_half_made_is_made_anew(void)
     expect_files(false, false);
     if (leads()) CHECK(mkdir(folder, 0700) == 0 && fw_write_file(making, "half", 4, NULL) == FW_OK, "no file");
     sync_ranks();
+    f = make(key);
+    CHECK(holds(f), "other bytes");
+    worker_rows_file_release(&f);
+}
+
+/* It fails at rank 0, when all is written: an error at every rank, nothing is left, and the next one makes it. */
+static void what_cannot_be_named_at_its_end_is_made_anew(void)
+{
+    fw_error err = {0};
+    worker_rows_file *f = open_file(key, false);
+    fill(f);
+    setenv("FW_FAULTS", "rows.before_rename@rank=0,hit=1,fail", 1);
+    CHECK(fw_fault_init(worker_group_rank(g), &err) == FW_OK, "%s", err.text);
+    CHECK(worker_rows_file_commit(f, &figures, &err) == FW_ERR_IO && strstr(err.text, "rows.before_rename") != NULL, "%s", err.text);
+    unsetenv("FW_FAULTS");
+    CHECK(fw_fault_init(worker_group_rank(g), &err) == FW_OK, "%s", err.text);
+    expect_files(false, true);
+    worker_rows_file_release(&f);
+    expect_files(false, false);
     f = make(key);
     CHECK(holds(f), "other bytes");
     worker_rows_file_release(&f);
@@ -197,7 +217,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/%s", folder, digest);
     snprintf(making, sizeof making, "%s.making", path);
     setenv("FW_ROWS_FOLDER", folder, 1);
-    static void (*const tests[])(void) = {the_last_user_removes_it, what_is_half_made_is_made_anew, what_is_damaged_is_made_anew,
+    static void (*const tests[])(void) = {the_last_user_removes_it, what_is_half_made_is_made_anew, what_cannot_be_named_at_its_end_is_made_anew, what_is_damaged_is_made_anew,
                                           what_nobody_uses_is_removed_by_the_next, a_maker_is_waited_for, one_that_does_not_get_on_is_done_without};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         tests[i]();
