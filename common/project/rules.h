@@ -12,7 +12,8 @@ bool           fw_strings_have(const fw_strings *list, const char *text);
 
 /** A problem when the task has no such metric. by_class: f1:kindle will do too. */
 void           fw_rule_metric(fw_fill *f, const char *path, const fw_node *node, bool at_key, const char *metric, bool by_class);
-/** Rules of tune.*, and its defaults that depend on other keys. */
+/** Rules of data.*, of tune.*, and their defaults that depend on other keys. */
+void           fw_rules_data(fw_fill *f);
 void           fw_rules_tune(fw_fill *f);
 
 #endif
