@@ -23,7 +23,7 @@ KILLED = (RANK_LOST, 128 + signal.SIGKILL)
 TRAIN = ["train.epochs=6", "train.early_stopping.patience=6", "train.checkpoint=1 rounds"]
 
 # Each place of the code stands here by its name (tests/lint/faults.sh), or in ELSEWHERE with the test that has it.
-ELSEWHERE = {"rows.before_rename": "ranks/test_rows_file.c", "store.before_commit": "unit/test_store_faults.c"}
+ELSEWHERE = {"rows.before_rename": "ranks/test_rows_file.c", "store.before_commit": "unit/test_store_faults.c", "recording.before_write": "unit/test_recording.c"}
 CHECKPOINT = ["checkpoint.before_write", "checkpoint.before_seal", "checkpoint.before_verify", "checkpoint.before_rename", "checkpoint.after_rename"]
 FILE = ["fs.before_write", "fs.before_fsync", "fs.before_rename", "fs.after_rename"]
 # (point, rank, hit). A thread writes the checkpoints; one that is due while another is being written waits, so that a run has two or more: after the
