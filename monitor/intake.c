@@ -114,15 +114,27 @@ static void give_total(monitor_intake *in, tracked *t)
     t->news = false;
 }
 
-static void add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b, fw_mono now)
+static fw_status tell_rows(const monitor_intake *in, const tracked *t, const fw_telemetry_batch *b, size_t first, size_t end, fw_error *err)
 {
+    if (in->others.predicted == NULL || end == first) return FW_OK;
+    const uint64_t window = monitor_window_save(t->window).number;
+    return in->others.predicted(in->others.context, &t->model, window, b->predictions.rows + first, end - first, b->time_us, err);
+}
+
+static fw_status add_rows(monitor_intake *in, tracked *t, const fw_telemetry_batch *b, fw_mono now, fw_error *err)
+{
+    size_t told = 0;
     for (size_t i = 0; i < b->predictions.n_rows; i++) {
         const fw_prediction *row = &b->predictions.rows[i];
         t->model.predictions++;                                /* those of the window that closes are in it */
         monitor_window_add(t->window, row->label, row->confidence, row->value, now);
         monitor_reason due = monitor_window_due(t->window, now);
-        if (due == MONITOR_FULL) close_window(in, t, due);
+        if (due != MONITOR_FULL) continue;
+        FW_TRY(tell_rows(in, t, b, told, i + 1, err));
+        told = i + 1;
+        close_window(in, t, due);
     }
+    return tell_rows(in, t, b, told, b->predictions.n_rows, err);
 }
 
 /* ---- positions ---- */
@@ -191,8 +203,7 @@ static fw_status take_predictions(monitor_intake *in, const char *topic, const f
     monitor_reason due = monitor_window_due(t->window, now);
     if (due != MONITOR_OPEN) close_window(in, t, due);
     t->news = true;
-    add_rows(in, t, b, now);
-    return FW_OK;
+    return add_rows(in, t, b, now, err);
 }
 
 static void note_lost(monitor_intake *in, const monitor_sender *s, uint64_t n)

@@ -39,10 +39,11 @@ typedef struct monitor_sink {
     void (*total)(void *context, const monitor_model *m);
 } monitor_sink;
 
-/** Who takes what is no prediction: a decoded batch and its bytes. What is refused has its reason in *why. lost (may be NULL): messages of a publisher of this
- *  version of a model. */
+/** Who takes what is no prediction: a decoded batch and its bytes. What is refused has its reason in *why. predicted (may be NULL): n predictions of the model's open
+ *  window, made at a moment, before it closes. lost (may be NULL): messages of a publisher of this version of a model. */
 typedef struct monitor_others {
     void *context;
+    fw_status (*predicted)(void *context, const monitor_model *m, uint64_t window, const fw_prediction *rows, size_t n, int64_t made_us, fw_error *err);
     void (*lost)(void *context, const char *name, const char *digest, uint64_t messages);
     fw_status (*take)(void *context, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
 } monitor_others;

@@ -33,10 +33,19 @@ struct monitor_kpi {
     monitor_kpi_counts counts;
 };
 
+/* Keys and ids on the shelf are "NAME/...". */
+static bool is_name(const char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name == '/' || (unsigned char)*name < ' ') return false;
+    return true;
+}
+
 fw_status monitor_kpi_create(monitor_kpi **out, const monitor_kpi_opts *opts, const monitor_shelf *shelf, const monitor_kpi_teller *teller, fw_error *err)
 {
     const size_t len = opts->name != NULL ? strlen(opts->name) : 0;
-    if (len == 0 || len > MAX_NAME || fw_utf8_valid(opts->name, len) != len) return fw_fail(err, FW_ERR_ARG, "kpi: its name is not 1 to %u bytes of UTF-8", MAX_NAME);
+    if (len == 0 || len > MAX_NAME || fw_utf8_valid(opts->name, len) != len || !is_name(opts->name))
+        return fw_fail(err, FW_ERR_ARG, "kpi: its name is not 1 to %u bytes of UTF-8 without a slash and control characters", MAX_NAME);
     if (opts->window_s < 0 || (opts->window_s > 0 && opts->window_s < 1) || opts->window_s > 1e9) return fw_fail(err, FW_ERR_ARG, "kpi: windows of %g s", opts->window_s);
     FW_AUTO(monitor_kpi) *k = calloc(1, sizeof *k);
     if (k == NULL) return fw_fail(err, FW_ERR_NOMEM, "kpi");

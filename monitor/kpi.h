@@ -12,7 +12,7 @@
 #define MONITOR_KPI_LEAST    30u         /* events in a window that is judged */
 
 typedef struct monitor_kpi_opts {
-    const char *name;                  /* copied; at most 60 bytes */
+    const char *name;                  /* copied; at most 60 bytes, without a slash and control characters */
     bool minimize;
     double baseline, target;           /* NaN: not given */
     double window_s;                   /* 0: as above; at least 1 */

@@ -6,7 +6,6 @@
 #include "monitor/intake.h"
 #include "monitor/print.h"
 #include "monitor/recorder.h"
-#include "monitor/watch_models.h"
 #include "monitor/watch_publishers.h"
 #include "proto/telemetry.h"
 
@@ -25,7 +24,7 @@ typedef struct watch {
     monitor_recorder *recorder;
     monitor_intake *in;
     monitor_alert_desk *desk;
-    monitor_watch *models;
+    monitor_watchers *watchers;
     monitor_publishers *publishers;
     bool news, ended, over;            /* something came since the last commit; a publisher has ended; nothing more will come */
     monitor_result result;             /* at the end */
@@ -34,6 +33,7 @@ typedef struct watch {
 static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     fw_error why = {0};
+    monitor_watchers_from(w->watchers, e->publisher->name);
     FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, fw_mono_now(), &why, err));
     const monitor_counts counts = monitor_intake_count(w->in);
     if (why.status < 0 && counts.malformed + counts.refused <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
@@ -82,9 +82,9 @@ static fw_status check_output(const monitor_printer *p, fw_error *err)
 static void watch_destroy(watch *w)
 {
     monitor_publishers_destroy(&w->publishers);
-    monitor_watch_destroy(&w->models);
-    monitor_alert_desk_close(&w->desk, 0);
     monitor_intake_destroy(&w->in);
+    monitor_watchers_destroy(&w->watchers);
+    monitor_alert_desk_close(&w->desk, 0);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
     monitor_feed_destroy(&w->feed);
@@ -99,30 +99,36 @@ static fw_status open_store(watch *w, monitor_sink *sink, fw_error *err)
     return FW_OK;
 }
 
-static fw_status take_other(void *context, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+static bool is_watched(const void *context, const monitor_model *m) { return monitor_watchers_has(context, m); }
+
+static fw_status open_desk(watch *w, const char *store_path, fw_error *err)
 {
-    return monitor_watch_take(context, b, bytes, len, now, why, err);
+    monitor_deliver_opts deliver = w->opts->deliver;
+    deliver.publish = monitor_print_alert;
+    deliver.context = &w->printer;
+    return monitor_alert_desk_open(&w->desk, w->store, store_path, &w->opts->alerts, &deliver, fw_utc_now_us(), err);
 }
 
-static void note_lost(void *context, const char *name, const char *digest, uint64_t messages) { monitor_watch_lost(context, name, digest, messages); }
-
-static bool is_watched(const void *context, const monitor_model *m) { return monitor_watch_has(context, m->name, m->digest); }
-
-/** Models and alerts, as the last monitor of the store left them. */
-static fw_status open_models(watch *w, fw_error *err)
+/** Alerts and all that watches, as the last monitor of the store left them. sink: who hears of windows, then with the watchers in front. */
+static fw_status open_watchers(watch *w, monitor_sink *sink, fw_error *err)
 {
     const monitor_opts *opts = w->opts;
     const char *path = opts->store != NULL ? opts->store->path : NULL;
-    monitor_deliver_opts deliver = opts->deliver;
-    deliver.publish = monitor_print_alert;
-    deliver.context = &w->printer;
-    FW_TRY(monitor_alert_desk_open(&w->desk, w->store, path, &opts->alerts, &deliver, fw_utc_now_us(), err));
+    FW_TRY(open_desk(w, path, err));
     const monitor_watch_opts watched = {.window = opts->window, .drift = opts->drift, .store = w->store, .desk = w->desk};
-    FW_TRY(monitor_watch_create(&w->models, &watched, err));
-    if (path != NULL) FW_TRY(monitor_watch_restore(w->models, path, fw_mono_now(), err));
-    monitor_intake_pass_on(w->in, &(monitor_others){.context = w->models, .lost = note_lost, .take = take_other});
-    if (w->recorder != NULL) monitor_recorder_leave(w->recorder, is_watched, w->models);
+    FW_TRY(monitor_watchers_create(&w->watchers, &(monitor_watchers_opts){watched, path, opts->judging, *sink}, err));
+    if (path != NULL) FW_TRY(monitor_watchers_restore(w->watchers, fw_mono_now(), err));
+    if (w->recorder != NULL) monitor_recorder_leave(w->recorder, is_watched, w->watchers);
+    *sink = monitor_watchers_sink(w->watchers);
     return FW_OK;
+}
+
+static fw_status open_intake(watch *w, const monitor_sink *sink, fw_error *err)
+{
+    const monitor_others others = monitor_watchers_others(w->watchers);
+    FW_TRY(monitor_intake_create(&w->in, &w->opts->window, sink, err));
+    monitor_intake_pass_on(w->in, &others);
+    return w->store != NULL ? monitor_recorder_restore(w->in, w->opts->store->path, fw_mono_now(), err) : FW_OK;
 }
 
 static fw_status open_feed(watch *w, fw_error *err)
@@ -137,9 +143,8 @@ static fw_status open_watch(watch *w, fw_error *err)
     monitor_sink sink = monitor_print_sink(&w->printer);
     FW_TRY(open_feed(w, err));
     if (opts->store != NULL) FW_TRY(open_store(w, &sink, err));
-    FW_TRY(monitor_intake_create(&w->in, &opts->window, &sink, err));
-    if (opts->store != NULL) FW_TRY(monitor_recorder_restore(w->in, opts->store->path, fw_mono_now(), err));
-    FW_TRY(open_models(w, err));
+    FW_TRY(open_watchers(w, &sink, err));
+    FW_TRY(open_intake(w, &sink, err));
     FW_TRY(monitor_publishers_create(&w->publishers, &w->feed, w->store, w->desk, err));
     monitor_publishers_ask(w->publishers, w->in);
     const monitor_position *positions = NULL;
@@ -164,8 +169,9 @@ static fw_status commit_counts(watch *w, fw_error *err)
 /** One transaction for all: rows, states, positions. Alerts are told behind it. */
 static fw_status commit(watch *w, fw_error *err)
 {
-    FW_TRY(monitor_alert_desk_tick(w->desk, fw_utc_now_us(), err));
-    FW_TRY(monitor_watch_save(w->models, err));
+    const int64_t now_us = fw_utc_now_us();
+    FW_TRY(monitor_alert_desk_tick(w->desk, now_us, err));
+    FW_TRY(monitor_watchers_save(w->watchers, now_us, err));
     FW_TRY(monitor_publishers_save(w->publishers, err));
     if (w->news || (w->store != NULL && monitor_store_check(w->store).waiting_rows > 0)) FW_TRY(commit_counts(w, err));
     return monitor_alert_desk_tell(w->desk, err);
@@ -176,7 +182,7 @@ static fw_status look_up(watch *w, fw_error *err)
 {
     const fw_mono now = fw_mono_now();
     monitor_intake_tick(w->in, now);
-    FW_TRY(monitor_watch_tick(w->models, now, err));
+    FW_TRY(monitor_watchers_tick(w->watchers, now, err));
     FW_TRY(monitor_publishers_tick(w->publishers, now, err));
     FW_TRY(check_output(&w->printer, err));
     return commit(w, err);
@@ -212,7 +218,7 @@ static fw_status finish(watch *w, fw_error *err)
 {
     uint64_t garbage = 0;
     monitor_intake_finish(w->in);
-    fw_status watched = monitor_watch_finish(w->models, err);
+    fw_status watched = monitor_watchers_finish(w->watchers, err);
     for (size_t i = 0; i < w->feed.n(w->feed.context); i++) {
         const fw_inbox_publisher *p = w->feed.at(w->feed.context, i);
         garbage += p->garbage + p->refused;
@@ -224,7 +230,7 @@ static fw_status finish(watch *w, fw_error *err)
     FW_TRY(watched);
     w->news = true;
     FW_TRY(commit(w, err));
-    w->result = (monitor_result){.alerts = monitor_alert_desk_count(w->desk), .messages = counts, .watched = monitor_watch_n(w->models)};
+    w->result = (monitor_result){.alerts = monitor_alert_desk_count(w->desk), .messages = counts, .watched = monitor_watchers_n(w->watchers)};
     monitor_alert_desk_close(&w->desk, LINGER_S);
     if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
     return check_output(&w->printer, err);

@@ -12,6 +12,7 @@
 #include "monitor/feed.h"
 #include "monitor/intake.h"
 #include "monitor/store.h"
+#include "monitor/watchers.h"
 #include "monitor/windows.h"
 
 typedef struct monitor_opts {
@@ -19,6 +20,7 @@ typedef struct monitor_opts {
     const char *const *recordings; size_t n_recordings;      /* instead: it ends when they are read */
     monitor_window_opts window;
     monitor_drift_opts drift;
+    monitor_judging judging;
     monitor_alert_opts alerts;
     monitor_deliver_opts deliver;             /* its publish is the monitor's: what it prints */
     bool until_end;                           /* ends with the first publisher that ends */

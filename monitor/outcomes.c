@@ -195,6 +195,13 @@ fw_status monitor_outcome_parse(monitor_outcome *out, const monitor_outcomes *o,
     return FW_OK;
 }
 
+const char *monitor_outcome_text(char number[static FW_NUMBER_TEXT], const monitor_outcomes *o, const monitor_join *e)
+{
+    if (o->opts.shape.task == FW_TASK_CLASSIFICATION) return fw_dict_text(o->classes, (int32_t)e->truth, NULL);
+    fw_format_double(number, e->actual);
+    return number;
+}
+
 void monitor_outcome_set(monitor_join *e, const monitor_outcome *v)
 {
     e->known = true;
@@ -265,6 +272,16 @@ fw_status monitor_outcomes_take(monitor_outcomes *o, const char *id, const char 
         return FW_OK;
     }
     return s < 0 ? fw_fail(err, s, "%s", reason.text) : FW_OK;
+}
+
+fw_status monitor_outcomes_inherit(monitor_outcomes *o, const monitor_outcomes *from, int64_t now_us, fw_error *err)
+{
+    for (const monitor_join *e = monitor_joins_oldest(from->joins); e != NULL; e = e->newer) {
+        char number[FW_NUMBER_TEXT];
+        if (!e->known || e->predicted) continue;
+        FW_TRY(monitor_outcomes_take(o, e->id, monitor_outcome_text(number, from, e), e->at_us, now_us, NULL, err));
+    }
+    return FW_OK;
 }
 
 /* ---- windows ------------------------------------------------------------------------------------------------------------------------------ */

@@ -68,6 +68,8 @@ void      monitor_outcomes_destroy(monitor_outcomes **o);
 fw_status monitor_outcomes_predict(monitor_outcomes *o, const fw_prediction *p, uint64_t window, int64_t made_us, fw_error *err);
 /** at_us: when it was observed. One that can't be is counted, not an error; its reason is then in *why, which may be NULL. */
 fw_status monitor_outcomes_take(monitor_outcomes *o, const char *id, const char *outcome, int64_t at_us, int64_t now_us, fw_error *why, fw_error *err);
+/** Takes what waits for a prediction in `from`, of another version of the same model, as if it had been told here too. */
+fw_status monitor_outcomes_inherit(monitor_outcomes *o, const monitor_outcomes *from, int64_t now_us, fw_error *err);
 /** The window is full; estimated: what it would be without outcomes, NULL: not known. */
 fw_status monitor_outcomes_close(monitor_outcomes *o, uint64_t window, const fw_qualities *estimated, fw_error *err);
 /** Lets go what is older than the horizon. Once a minute. */

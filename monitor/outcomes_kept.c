@@ -23,10 +23,7 @@ fw_status monitor_outcomes_keep_prediction(const monitor_outcomes *o, const moni
 fw_status monitor_outcomes_keep_outcome(const monitor_outcomes *o, const monitor_join *e, bool keep, fw_error *err)
 {
     char number[FW_NUMBER_TEXT];
-    const bool classes = o->opts.shape.task == FW_TASK_CLASSIFICATION;
-    if (!classes) fw_format_double(number, e->actual);
-    const monitor_waiting_outcome_row row = {
-        .model = o->opts.model, .id = e->id, .outcome = classes ? fw_dict_text(o->classes, (int32_t)e->truth, NULL) : number, .at_us = e->at_us};
+    const monitor_waiting_outcome_row row = {.model = o->opts.model, .id = e->id, .outcome = monitor_outcome_text(number, o, e), .at_us = e->at_us};
     return o->shelf.keep_outcome != NULL ? o->shelf.keep_outcome(o->shelf.context, &row, keep, err) : FW_OK;
 }
 

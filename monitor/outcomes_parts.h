@@ -20,6 +20,8 @@ struct monitor_outcomes {
 typedef struct monitor_outcome { uint32_t truth; double actual; int64_t at_us; } monitor_outcome;
 /** FW_ERR_DATA: no class of the model, no number. */
 fw_status monitor_outcome_parse(monitor_outcome *out, const monitor_outcomes *o, const char *id, const char *text, int64_t at_us, fw_error *err);
+/** As it was told: the class, or the number, which is written into the buffer. */
+const char *monitor_outcome_text(char number[static FW_NUMBER_TEXT], const monitor_outcomes *o, const monitor_join *e);
 void      monitor_outcome_set(monitor_join *e, const monitor_outcome *v);
 
 /** A new entry; the oldest makes room. */

@@ -14,7 +14,7 @@ fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char 
     if (metric == NULL) return FW_OK;
     if (!fw_quality_find(&out->metric, metric))
         return fw_fail(err, FW_ERR_CONFIG, "monitor.performance.metric: '%.100s' is not followed in use; write accuracy, precision, recall, f1, macro_f1, auc, log_loss, rmse or mae", metric);
-    if ((out->metric == FW_QUALITY_RMSE || out->metric == FW_QUALITY_MAE) != regression)
+    if (!fw_quality_fits(out->metric, task))
         return fw_fail(err, FW_ERR_CONFIG, "monitor.performance.metric: %s is no metric of %s", metric, regression ? "regression" : "classification");
     return FW_OK;
 }

@@ -9,6 +9,7 @@
 #include "common/core/size.h"
 #include "monitor/bodies.h"
 #include "monitor/store_reader.h"
+#include "monitor/store_versions.h"
 
 #define STATE_KEY "intake"
 #define TIDY_S    60.0
@@ -51,26 +52,12 @@ static fw_status body_of(char **json, const monitor_summary *s, fw_error *err)
     return monitor_window_body_write(json, &b, err);
 }
 
-static fw_status put_model(const monitor_recorder *r, int64_t *number, const monitor_model *m, int64_t now_us, fw_error *err)
-{
-    FW_TRY(monitor_store_model(number, r->store, m->name, m->digest, err));
-    json_t *classes = json_array();
-    for (size_t i = 0; i < m->n_classes; i++) json_array_append_new(classes, json_string(m->classes[i]));
-    char *text = json_dumps(classes, JSON_COMPACT);
-    json_decref(classes);
-    if (text == NULL) return fw_fail(err, FW_ERR_NOMEM, "store: the classes of model %s", m->name);
-    const monitor_model_row row = {.model = *number, .name = m->name, .digest = m->digest, .task = m->n_classes > 0 ? "classification" : "regression", .classes = text,
-                                   .first_us = now_us, .last_us = now_us, .predictions = (int64_t)m->predictions};
-    const fw_status s = monitor_store_put_model(r->store, &row, err);
-    free(text);
-    return s;
-}
-
 static fw_status put_window(const monitor_recorder *r, const monitor_model *m, const monitor_summary *s, fw_error *err)
 {
     const int64_t now_us = fw_utc_now_us();
     int64_t number = 0;
-    FW_TRY(put_model(r, &number, m, now_us, err));
+    const monitor_store_version v = {.name = m->name, .digest = m->digest, .classes = (const char *const *)m->classes, .n_classes = m->n_classes, .predictions = m->predictions};
+    FW_TRY(monitor_store_put_version(&number, r->store, &v, err));
     FW_FREE char *body = NULL;
     FW_TRY(body_of(&body, s, err));
     const monitor_window_row row = {.model = number, .number = (int64_t)s->number, .from_us = now_us - (int64_t)(s->seconds * 1e6), .to_us = now_us,

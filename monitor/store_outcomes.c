@@ -41,7 +41,7 @@ static fw_status tell(void *context, const monitor_quality_window *w, fw_error *
             .model = w->model, .window = (int64_t)w->window, .metric = fw_quality_name(m), .realised = got->value, .low = got->low, .high = got->high,
             .estimated = w->estimated.of[m].value, .reference = reference_of(s->reference, fw_quality_name(m)),
             .labelled = w->rows > 0 ? (double)w->labelled / (double)w->rows : NAN};
-        FW_TRY(monitor_store_put_performance(s->store, &row, err));
+        if (s->store != NULL) FW_TRY(monitor_store_put_performance(s->store, &row, err));
     }
     return s->heard != NULL ? s->heard(s->context, w, err) : FW_OK;
 }
@@ -50,12 +50,13 @@ static fw_status tell_kpi(void *context, const monitor_kpi_window *w, fw_error *
 {
     const monitor_store_shelf *s = context;
     const monitor_kpi_row row = {.name = w->name, .at_us = w->from_us, .value = w->value.value, .baseline = w->baseline, .target = w->target};
-    FW_TRY(monitor_store_put_kpi(s->store, &row, err));
+    if (s->store != NULL) FW_TRY(monitor_store_put_kpi(s->store, &row, err));
     return s->heard_kpi != NULL ? s->heard_kpi(s->context, w, err) : FW_OK;
 }
 
 monitor_shelf monitor_store_shelf_of(monitor_store_shelf *s)
 {
+    if (s->store == NULL) return (monitor_shelf){.context = s, .tell = tell};
     return (monitor_shelf){.context = s, .keep_prediction = keep_prediction, .keep_outcome = keep_outcome, .keep_state = keep_state, .tell = tell};
 }
 

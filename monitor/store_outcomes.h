@@ -8,7 +8,7 @@
 #include "monitor/store.h"
 #include "monitor/store_reader.h"
 
-/** What tell needs beside the window. reference may be NULL: its figures are then not known. heard, when set, gets each window after it was put. */
+/** What tell needs beside the window. store NULL: nothing is kept, and heard alone is told. reference may be NULL: its figures are then not known. heard, when set, gets each window after it was put. */
 typedef struct monitor_store_shelf {
     monitor_store *store;
     const fw_reference *reference;

@@ -5,6 +5,7 @@
 #include "common/core/size.h"
 #include "common/project/kinds.h"
 #include "common/project/rules.h"
+#include "common/stats/quality.h"
 
 /* ---- where things stand ---- */
 
@@ -239,10 +240,24 @@ static void check_evaluation(fw_fill *f)
         fw_problem(f->problems, fw_given(p, "monitor.alerts.webhook"), false, "monitor.alerts.webhook", "it is no address: write https://host/path");
     if (p->monitor.alerts.exec.n > 0 && *p->monitor.alerts.exec.v[0] == '\0')
         fw_problem(f->problems, fw_given(p, "monitor.alerts.exec"), false, "monitor.alerts.exec", "the first text of the list is the program: it is empty");
-    const fw_node *metric = fw_given(p, "monitor.performance.metric");
-    bool clustering = ((const fw_internal *)p->internal)->clustering;
-    if (metric != NULL && metric->kind == FW_TREE_SCALAR && !clustering)
-        fw_rule_metric(f, "monitor.performance.metric", metric, false, metric->text, true);
+}
+
+/* Of the metrics that are followed in use those of the task. */
+static void check_performance(fw_fill *f)
+{
+    const fw_project *p = f->p;
+    const bool clustering = ((const fw_internal *)p->internal)->clustering;
+    const char *metric = p->monitor.performance.metric, *names[FW_N_QUALITIES];
+    fw_quality_metric found;
+    size_t n = 0;
+    if (metric == NULL || clustering || (fw_quality_find(&found, metric) && fw_quality_fits(found, p->problem.task))) return;
+    FW_AUTO(fw_text) list = {0};
+    for (fw_quality_metric m = 0; m < FW_N_QUALITIES; m++)
+        if (fw_quality_fits(m, p->problem.task)) names[n++] = fw_quality_name(m);
+    for (size_t i = 0; i < n; i++) fw_text_format(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+    const char *near = fw_did_you_mean(metric, names, n);
+    fw_problem(f->problems, fw_given(p, "monitor.performance.metric"), false, "monitor.performance.metric", "'%.60s' is no metric that is followed in use for this task (%s)%s%s%s", metric,
+               list.data, near != NULL ? ": did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
 void fw_project_rules(fw_fill *f)
@@ -254,6 +269,7 @@ void fw_project_rules(fw_fill *f)
     check_model(f);
     check_training(f);
     check_evaluation(f);
+    check_performance(f);
     fw_rules_tune(f);
 }
 

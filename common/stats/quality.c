@@ -16,6 +16,8 @@ fw_qualities fw_qualities_none(void)
 
 const char *fw_quality_name(fw_quality_metric m) { return names[m]; }
 
+bool fw_quality_fits(fw_quality_metric m, fw_task task) { return (m == FW_QUALITY_RMSE || m == FW_QUALITY_MAE) == (task == FW_TASK_REGRESSION); }
+
 bool fw_quality_find(fw_quality_metric *out, const char *name)
 {
     for (size_t i = 0; i < FW_N_QUALITIES; i++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/stats/interval.h"
+#include "common/stats/metrics.h"      /* fw_task */
 
 typedef enum fw_quality_metric {
     FW_QUALITY_ACCURACY, FW_QUALITY_PRECISION, FW_QUALITY_RECALL, FW_QUALITY_F1,      /* the last three: of two classes the positive one */
@@ -16,6 +17,7 @@ typedef struct fw_qualities { fw_interval of[FW_N_QUALITIES]; } fw_qualities;   
 
 fw_qualities fw_qualities_none(void);
 const char  *fw_quality_name(fw_quality_metric m);      /* "accuracy", "macro_f1" */
+bool         fw_quality_fits(fw_quality_metric m, fw_task task);
 bool         fw_quality_find(fw_quality_metric *out, const char *name);
 
 #endif

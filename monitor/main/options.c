@@ -1,6 +1,7 @@
 #include "monitor/main/options.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,30 @@ static fw_status complete_delivery(monitor_options *o, fw_error *err)
     return FW_OK;
 }
 
+/** A number of the project; NaN: it is not given. */
+static fw_status number_of(double *out, const fw_project *p, const char *key, double value, fw_error *err)
+{
+    FW_FREE char *text = NULL;
+    FW_TRY(fw_project_value(&text, p, key, err));
+    *out = strcmp(text, "null") == 0 ? NAN : value;
+    return FW_OK;
+}
+
+/** monitor.performance, and goal.kpi when it has a name. Without a direction it is the way from the baseline to the target. */
+static fw_status complete_judging(monitor_options *o, fw_error *err)
+{
+    const fw_project *p = o->project;
+    monitor_judging *j = &o->run.judging;
+    if (p == NULL) return FW_OK;
+    *j = (monitor_judging){.metric = p->monitor.performance.metric, .drop = p->monitor.performance.drop, .deviations = p->monitor.performance.deviations, .project = p->project};
+    if (p->goal.kpi.name == NULL) return FW_OK;
+    j->kpi.name = p->goal.kpi.name;
+    FW_TRY(number_of(&j->kpi.baseline, p, "goal.kpi.baseline", p->goal.kpi.baseline, err));
+    FW_TRY(number_of(&j->kpi.target, p, "goal.kpi.target", p->goal.kpi.target, err));
+    j->kpi.minimize = p->goal.kpi.direction != NULL ? strcmp(p->goal.kpi.direction, "minimize") == 0 : j->kpi.target < j->kpi.baseline;
+    return FW_OK;
+}
+
 /** Thresholds: of the project, or of one that says nothing of them. */
 static fw_status complete_alerts(monitor_options *o, fw_error *err)
 {
@@ -197,6 +222,7 @@ static fw_status complete_alerts(monitor_options *o, fw_error *err)
     const double cool_down_s = p->monitor.alerts.cool_down_s;
     o->run.drift = monitor_drift_opts_of(p);
     o->run.alerts = (monitor_alert_opts){.quiet_looks = p->monitor.alerts.quiet_windows, .cool_down_s = cool_down_s > 0 ? cool_down_s : -1};
+    FW_TRY(complete_judging(o, err));
     return complete_delivery(o, err);
 }
 

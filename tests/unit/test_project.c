@@ -599,7 +599,7 @@ static void the_example_of_the_design_loads(void **state)
     assert_true(p->monitor.alerts.exec.n == 3 && p->monitor.alerts.cool_down_s == 3600 && p->monitor.keep_s == 30 * 86400.0);
     assert_int_equal(p->evaluate.fairness_attributes.n, 1);
     char *unused = fw_project_unused_sections(p);
-    assert_string_equal(unused, "data.query, select, deploy, monitor.performance, retrain");
+    assert_string_equal(unused, "data.query, select, deploy, retrain");
     free(unused);
     fw_project_destroy(&p);
     is_a_fixed_point(design);

@@ -1,0 +1,135 @@
+#include "monitor/quality_version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/clock.h"
+#include "common/core/log.h"
+#include "common/core/size.h"
+#include "common/core/text.h"
+
+/* ---- making ------------------------------------------------------------------------------------------------------------------------------- */
+
+bool monitor_version_can(const monitor_version_told *t) { return t->n_classes == 0 || (t->n_classes >= 2 && t->n_classes <= FW_TELEMETRY_MAX_CLASSES); }
+
+/* Of two classes the one whose score the reference has; without a reference the second. */
+static size_t positive_of(const monitor_version_told *t)
+{
+    const fw_reference *r = t->known != NULL ? t->known->reference : NULL;
+    if (t->n_classes != 2) return 0;
+    const char *class = r != NULL && fw_summary_n(r->summary) == r->n_features + 3 ? fw_reference_score_class(fw_summary_bins(r->summary, r->n_features + 2)) : NULL;
+    return class != NULL && strcmp(class, t->classes[0]) == 0 ? 0 : 1;
+}
+
+/* As many windows as fit into the memory. */
+static size_t windows_of(const monitor_shape *shape)
+{
+    const size_t scores = monitor_shape_scores(shape), one = 4096 + FW_MIN(shape->n_classes, MONITOR_JUDGED_CLASSES) * 24 + scores * 2 * MONITOR_SCORE_PLACES * 4;
+    return FW_MAX(FW_MIN(MONITOR_VERSION_MEMORY / one, (size_t)MONITOR_OUTCOMES_WINDOWS), (size_t)MONITOR_VERSION_WINDOWS);
+}
+
+/* Precision, recall and f1 are those of two classes. */
+static bool can_be_judged(fw_quality_metric m, size_t n_classes)
+{
+    return n_classes <= 2 || (m != FW_QUALITY_PRECISION && m != FW_QUALITY_RECALL && m != FW_QUALITY_F1);
+}
+
+static void choose_metric(monitor_version *v, const monitor_version_told *t, const monitor_version_opts *o)
+{
+    const fw_task task = t->n_classes > 0 ? FW_TASK_CLASSIFICATION : FW_TASK_REGRESSION;
+    fw_error why = {0};
+    const fw_status s = monitor_performance_opts_of(&v->judged, o->metric, o->drop, task, &why);
+    if (s < 0 || !can_be_judged(v->judged.metric, t->n_classes)) {
+        monitor_performance_opts_of(&v->judged, NULL, o->drop, task, NULL);
+        fw_log_warn("model %s: monitor.performance.metric %s is not known of a model of %zu classes; %s is judged", t->name, o->metric, t->n_classes,
+                    fw_quality_name(v->judged.metric));
+    }
+    v->judged.deviations = o->deviations;
+}
+
+static fw_status look(const monitor_version *v, monitor_finding *f, fw_error *err)
+{
+    f->look.model = v->model;
+    f->look.name = v->name;
+    f->look.digest = v->digest;
+    return monitor_alert_desk_look(v->desk, &f->look, fw_utc_now_us(), err);
+}
+
+/* A window has changed, and was put. */
+static fw_status hear(void *context, const monitor_quality_window *w, fw_error *err)
+{
+    const monitor_version *v = context;
+    monitor_finding f;
+    if (v->desk == NULL || v->known == NULL) return FW_OK;
+    if (monitor_performance_realised(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
+    return FW_OK;
+}
+
+static fw_status fill(monitor_version *v, const monitor_version_told *t, const monitor_version_opts *o, fw_error *err)
+{
+    const monitor_shape shape = {.task = t->n_classes > 0 ? FW_TASK_CLASSIFICATION : FW_TASK_REGRESSION, .n_classes = t->n_classes, .positive = positive_of(t)};
+    const monitor_outcomes_opts opts = {.model = t->model, .shape = shape, .classes = t->classes, .max_windows = windows_of(&shape)};
+    FW_TRY(fw_copy_text(&v->name, t->name, err));
+    FW_TRY(fw_copy_text(&v->digest, t->digest, err));
+    v->model = t->model;
+    v->desk = o->desk;
+    v->shelf = (monitor_store_shelf){.store = o->store, .now_us = fw_utc_now_us(), .context = v, .heard = hear};
+    choose_metric(v, t, o);
+    monitor_version_know(v, t->known);
+    const monitor_shelf shelf = monitor_store_shelf_of(&v->shelf);
+    return monitor_outcomes_create(&v->outcomes, &opts, &shelf, err);
+}
+
+fw_status monitor_version_create(monitor_version **out, const monitor_version_told *told, const monitor_version_opts *opts, fw_error *err)
+{
+    FW_AUTO(monitor_version) *v = calloc(1, sizeof *v);
+    if (v == NULL) return fw_fail(err, FW_ERR_NOMEM, "quality of model %s", told->name);
+    FW_TRY(fill(v, told, opts, err));
+    *out = v;
+    v = NULL;
+    return FW_OK;
+}
+
+void monitor_version_destroy(monitor_version **version)
+{
+    monitor_version *v = *version;
+    if (v == NULL) return;
+    monitor_outcomes_destroy(&v->outcomes);
+    fw_estimator_destroy(&v->estimator);
+    free(v->name);
+    free(v->digest);
+    free(v);
+    *version = NULL;
+}
+
+void monitor_version_know(monitor_version *v, const monitor_known *known)
+{
+    if (known == NULL) return;
+    v->known = known;
+    v->shelf.reference = known->reference;
+}
+
+/* ---- closed windows ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The estimator of these bins; that of other ones goes. */
+static fw_status prepare(monitor_version *v, const monitor_known *known, fw_error *err)
+{
+    fw_error why = {0};
+    if (v->estimated == known) return FW_OK;
+    fw_estimator_destroy(&v->estimator);
+    const fw_status s = fw_estimator_create(&v->estimator, known->reference, &why);
+    if (s < 0 && s != FW_ERR_DATA) return fw_fail(err, s, "%s", why.text);
+    if (s < 0) fw_log_warn("model %s: its quality is not estimated: %s", v->name, why.text);
+    v->estimated = known;
+    return FW_OK;
+}
+
+fw_status monitor_version_close(monitor_version *v, const monitor_closed *c, fw_error *err)
+{
+    monitor_finding f;
+    FW_TRY(prepare(v, c->place.known, err));
+    const fw_qualities estimated = v->estimator != NULL ? fw_estimator_window(v->estimator, fw_summary_counts(c->counts, 0)) : fw_qualities_none();
+    FW_TRY(monitor_outcomes_close(v->outcomes, c->place.window, &estimated, err));
+    if (c->revised > 0 || v->desk == NULL) return FW_OK;
+    return monitor_performance_estimated(&f, &v->judged, c->place.known->reference, &estimated, c->rows) ? look(v, &f, err) : FW_OK;
+}

@@ -1,0 +1,52 @@
+/** One version of a model whose quality is followed: its outcomes, its estimator, and what is looked at for alerts. For monitor/watch_quality.c. */
+#ifndef MONITOR_QUALITY_VERSION_H
+#define MONITOR_QUALITY_VERSION_H
+
+#include "common/stats/estimator.h"
+#include "monitor/alert_desk.h"
+#include "monitor/performance.h"
+#include "monitor/store_outcomes.h"
+#include "monitor/watch_models.h"
+
+#define MONITOR_VERSION_MEMORY ((size_t)32 << 20)      /* of the windows that are held; at least MONITOR_VERSION_WINDOWS of them are */
+#define MONITOR_VERSION_WINDOWS 16u
+
+/** What is known of a version. known NULL: nobody told of its reference. */
+typedef struct monitor_version_told {
+    const char *name, *digest;
+    const char *const *classes; size_t n_classes;      /* 0: regression */
+    const monitor_known *known;
+    int64_t model;
+} monitor_version_told;
+
+/** How it is judged, and where to; of a metric that its models don't have the task's own takes the place, which is logged. desk, store NULL: none. */
+typedef struct monitor_version_opts {
+    const char *metric;
+    double drop, deviations;
+    monitor_store *store;
+    monitor_alert_desk *desk;
+} monitor_version_opts;
+
+typedef struct monitor_version {
+    char *name, *digest;
+    int64_t model, predicted_us;           /* predicted_us: when predictions of it came last, by our clock */
+    const monitor_known *known;
+    monitor_outcomes *outcomes;
+    monitor_alert_desk *desk;
+    monitor_store_shelf shelf;
+    monitor_performance_opts judged;
+    const monitor_known *estimated;        /* that the estimator is of; NULL: none yet */
+    fw_estimator *estimator;               /* NULL: its reference has no row with outputs */
+} monitor_version;
+
+/** Whether quality of such a model can be followed: regression, or at least two classes. */
+bool      monitor_version_can(const monitor_version_told *t);
+fw_status monitor_version_create(monitor_version **out, const monitor_version_told *told, const monitor_version_opts *opts, fw_error *err);
+void      monitor_version_destroy(monitor_version **v);
+
+/** Of the watch: its reference, from now on. */
+void      monitor_version_know(monitor_version *v, const monitor_known *known);
+/** A window of summaries that was closed, or amended: it is estimated, and looked at when it is new. */
+fw_status monitor_version_close(monitor_version *v, const monitor_closed *c, fw_error *err);
+
+#endif
