@@ -12,8 +12,7 @@
 /** What goes with its time; ?1: the moment before which. Each a piece. */
 static const char *const by_age[] = {
     "DELETE FROM windows WHERE rowid IN (SELECT rowid FROM windows WHERE to_us < ?1 ORDER BY to_us LIMIT " WINDOWS_AT_ONCE ")",
-    "DELETE FROM waiting_predictions WHERE (model, id) IN (SELECT model, id FROM waiting_predictions WHERE made_us < ?1 LIMIT " ROWS_AT_ONCE ")",
-    "DELETE FROM waiting_outcomes WHERE (model, id) IN (SELECT model, id FROM waiting_outcomes WHERE at_us < ?1 LIMIT " ROWS_AT_ONCE ")",
+    "DELETE FROM waiting_outcomes WHERE model = 0 AND id IN (SELECT id FROM waiting_outcomes WHERE model = 0 AND at_us < ?1 LIMIT " ROWS_AT_ONCE ")",
     "DELETE FROM kpi WHERE (name, model, at_us) IN (SELECT name, model, at_us FROM kpi WHERE at_us < ?1 LIMIT " ROWS_AT_ONCE ")",
     "DELETE FROM alerts WHERE alert IN (SELECT alert FROM alerts WHERE resolved_us > 0 AND max(resolved_us, silenced_until_us) < ?1 LIMIT " ROWS_AT_ONCE ")",
     "DELETE FROM publishers WHERE heard_us < ?1",
@@ -29,6 +28,13 @@ typedef struct hanging { const char *first, *next, *removal; } hanging;
     {"SELECT min(model) FROM " table, "SELECT min(model) FROM " table " WHERE model > ?1",                         \
      "DELETE FROM " table " WHERE model = ?1 AND window < ?2"}
 static const hanging of_windows[] = {HANGING("drift"), HANGING("performance")};
+
+/** What waits of models that have gone. Of others it is monitor_outcomes' own, whatever time it bears: an outcome can be told long after it was observed. */
+#define WAITING(table)                                                                                            \
+    {"SELECT min(model) FROM " table " WHERE model > 0", "SELECT min(model) FROM " table " WHERE model > ?1",      \
+     "DELETE FROM " table " WHERE model = ?1 AND NOT EXISTS (SELECT 1 FROM models WHERE models.model = ?1)"       \
+     " AND id IN (SELECT id FROM " table " WHERE model = ?1 LIMIT " ROWS_AT_ONCE ")"}
+static const hanging of_models[] = {WAITING("waiting_predictions"), WAITING("waiting_outcomes")};
 static const char lone_events[] = "DELETE FROM alert_events WHERE NOT EXISTS (SELECT 1 FROM alerts WHERE alerts.alert = alert_events.alert)";
 
 /** Runs a statement with up to two numbers. *changed: rows deleted are added. *value: the first column, when it is a number; else it stays. */
@@ -77,6 +83,7 @@ static fw_status remove_old(monitor_store *s, int64_t before_us, int64_t *change
     FW_TRY(is_too_large(&large, s, err));
     if (large) FW_TRY(run_with(s, oldest_windows, 0, 0, changed, NULL, err));
     for (size_t i = 0; i < sizeof of_windows / sizeof *of_windows; i++) FW_TRY(remove_hanging(s, &of_windows[i], changed, err));
+    for (size_t i = 0; i < sizeof of_models / sizeof *of_models; i++) FW_TRY(remove_hanging(s, &of_models[i], changed, err));
     return run_with(s, lone_events, 0, 0, changed, NULL, err);
 }
 

@@ -109,7 +109,7 @@ class Life:
         if self.kills:
             program.time.sleep(0.05 * self.n)
             self.kill()
-        self.program.finish(process)
+        self.program.finish(process).expect(DONE)
 
     def score(self, k):
         self.run("score", "run", f"piece{k}.csv", "-o", self.folder / f"p{k}.csv", "--bus", self.scores, "--spool", self.folder / "spool", "--wait-subscribers", "1")

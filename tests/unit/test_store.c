@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/core/fs.h"
+#include "common/core/text.h"
 #include "tests/unit/store_fixture.h"
 
 /* Every column of every table: two rows each, the second with all that may be missing. */
@@ -219,6 +220,32 @@ static void what_is_older_than_keep_goes_with_what_hangs_on_it(void **state)
     sqlite3_close(db);
 }
 
+static fw_status note_waiting(void *context, const monitor_waiting_outcome_row *row, fw_error *err)
+{
+    (void)err;
+    fw_text_format(context, "%lld:%s ", (long long)row->model, row->id);
+    return FW_OK;
+}
+
+/** An outcome of long ago waits as long as its model is there; an event of a KPI (model 0) does not. */
+static void what_waits_goes_with_its_model_not_with_its_time(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *s = open_with((monitor_store_opts){.keep_s = 10 * 86400.0});
+    FW_AUTO(fw_text) left = {0};
+    assert_int_equal(monitor_store_put_model(s, &(monitor_model_row){.model = 2, .name = "m", .digest = "d", .last_us = 99 * DAY_US}, NULL), FW_OK);
+    assert_int_equal(monitor_store_put_model(s, &(monitor_model_row){.model = 3, .name = "m", .digest = "e", .last_us = DAY_US}, NULL), FW_OK);
+    for (int64_t model = 0; model <= 3; model++) {
+        assert_int_equal(monitor_store_put_waiting_outcome(s, &(monitor_waiting_outcome_row){.model = model, .id = "old", .outcome = "1", .at_us = DAY_US}, NULL), FW_OK);
+        assert_int_equal(monitor_store_put_waiting_outcome(s, &(monitor_waiting_outcome_row){.model = model, .id = "new", .outcome = "1", .at_us = 99 * DAY_US}, NULL), FW_OK);
+    }
+    commit(s);
+    tidy(s, 100 * DAY_US);
+    FW_AUTO(monitor_reader) *r = reader();
+    assert_int_equal(monitor_read_waiting_outcome(r, NULL, note_waiting, &left, NULL), FW_OK);
+    assert_string_equal(left.data, "2:old 0:new 2:new ");
+}
+
 static void the_file_keeps_within_its_bound(void **state)
 {
     (void)state;
@@ -324,6 +351,7 @@ int main(void)
         STORE_TEST(a_query_restricts_orders_and_ends),
         STORE_TEST(bad_rows_are_refused_when_they_are_put),
         STORE_TEST(what_is_older_than_keep_goes_with_what_hangs_on_it),
+        STORE_TEST(what_waits_goes_with_its_model_not_with_its_time),
         STORE_TEST(the_file_keeps_within_its_bound),
         STORE_TEST(a_put_does_not_undo_what_a_user_did),
         STORE_TEST(an_outcome_finds_its_prediction),
