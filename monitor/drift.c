@@ -217,6 +217,12 @@ static monitor_figure figure_of(const monitor_drift *d, monitor_detector_id id, 
     return f;
 }
 
+void monitor_drift_measure(monitor_figure *figure, const monitor_drift *d, size_t column, const uint64_t *count)
+{
+    const monitor_pair pair = {d->feature[column].bins, fw_summary_counts(d->reference, column), count};
+    for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++) figure[id] = figure_of(d, id, &pair);
+}
+
 /** What figures of a question say of its recent rows; whether one that opens is at its threshold, and at 0.8 of it. */
 static void measure_recent(monitor_drift *d, size_t i, monitor_question q, bool *effect, bool *still)
 {
@@ -237,11 +243,8 @@ static void measure_recent(monitor_drift *d, size_t i, monitor_question q, bool 
 static void take_window(monitor_drift *d, size_t i, const uint64_t *current, uint64_t stamp)
 {
     monitor_feature *f = &d->feature[i];
-    const monitor_pair pair = {f->bins, fw_summary_counts(d->reference, i), current};
-    for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++) {
-        f->window[id] = figure_of(d, id, &pair);
-        f->recent[id] = (monitor_figure){0};
-    }
+    monitor_drift_measure(f->window, d, i, current);
+    memset(f->recent, 0, sizeof f->recent);
     for (monitor_question q = 0; q < MONITOR_N_QUESTIONS; q++) {
         uint64_t rate[2];
         monitor_track_look(&d->tracks[i].of[q], counts_for(rate, f->bins, current, q), stamp);

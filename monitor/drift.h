@@ -58,6 +58,9 @@ void      monitor_drift_destroy(monitor_drift **d);
 /** The counts of one more window. stamp: whatever tells the caller which window it is (its number, its time). FW_ERR_DATA, and nothing is changed: counts on other bins; nothing else fails. */
 fw_status monitor_drift_look(monitor_drift *d, const fw_summary *current, uint64_t stamp, fw_error *err);
 
+/** The figures of one column's counts, as a look has them of its window; nothing is changed. figure: MONITOR_N_DETECTORS. */
+void      monitor_drift_measure(monitor_figure *figure, const monitor_drift *d, size_t column, const uint64_t *count);
+
 size_t                 monitor_drift_n(const monitor_drift *d);
 const monitor_feature *monitor_drift_feature(const monitor_drift *d, size_t column);      /* good until the next look */
 size_t                 monitor_drift_alarms(const monitor_drift *d);                      /* columns with one */

@@ -1,22 +1,28 @@
 #include "monitor/watch_models.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/log.h"
 #include "common/core/size.h"
 #include "monitor/watch_parts.h"
 
 static void watched_release(watched *t)
 {
+    monitor_panes_release(t);
     monitor_drift_destroy(&t->drift);
-    fw_summary_destroy(&t->open);
+    fw_summary_destroy(&t->shown);
+    free(t->late);
 }
 
 fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *opts, fw_error *err)
 {
+    if (opts->window.predictions == 0 && !(opts->window.seconds > 0)) return fw_fail(err, FW_ERR_ARG, "monitor: windows of neither rows nor time");
     FW_AUTO(monitor_watch) *w = calloc(1, sizeof *w);
     if (w == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: models that are watched");
     w->opts = *opts;
+    w->length_us = llround(opts->window.seconds * 1e6);
     FW_TRY(monitor_models_create(&w->models, err));
     *out = w;
     w = NULL;
@@ -40,11 +46,11 @@ static bool is_of(const watched *t, const char *name, const char *digest)
 
 bool monitor_watch_place(monitor_place *out, const monitor_watch *w, const char *name, const char *digest, int64_t at_us)
 {
-    (void)at_us;
     for (size_t i = 0; i < w->n; i++) {
         const watched *t = &w->of[i];
         if (t->drift == NULL || !is_of(t, name, digest)) continue;
-        *out = (monitor_place){t->known, t->model, t->number};
+        const uint64_t number = w->length_us > 0 ? fw_utc_window(monitor_watch_moment(w, at_us, fw_utc_now_us()), w->length_us) : t->number;
+        *out = (monitor_place){t->known, t->model, number};
         return true;
     }
     return false;
@@ -53,7 +59,7 @@ bool monitor_watch_place(monitor_place *out, const monitor_watch *w, const char 
 bool monitor_watch_has(const monitor_watch *w, const char *name, const char *digest)
 {
     monitor_place place;
-    return monitor_watch_place(&place, w, name, digest, 0);
+    return monitor_watch_place(&place, w, name, digest, w->length_us);
 }
 
 void monitor_watch_tell(monitor_watch *w, const monitor_watch_hearer *h) { w->hearer = *h; }
@@ -76,8 +82,7 @@ static fw_status number_of(int64_t *out, const monitor_watch *w, const monitor_k
     return FW_OK;
 }
 
-/** The number of a window that opens: it is kept for it, over all sets of bins of the version. */
-static uint64_t next_number(const monitor_watch *w, int64_t model)
+uint64_t monitor_watch_next_number(const monitor_watch *w, int64_t model)
 {
     uint64_t last = 0;
     for (size_t i = 0; i < w->n; i++)
@@ -89,10 +94,10 @@ static fw_status fill(watched *t, const monitor_watch *w, const void *bytes, siz
 {
     const monitor_known *k = t->known;
     FW_TRY(number_of(&t->model, w, k, err));
-    t->number = next_number(w, t->model);
+    t->number = monitor_watch_next_number(w, t->model);
     if (k->reference == NULL) return FW_OK;
     const fw_summary *r = k->reference->summary;
-    FW_TRY(fw_summary_create(&t->open, fw_summary_bins(r, 0), fw_summary_n(r), err));
+    FW_TRY(fw_summary_create(&t->shown, fw_summary_bins(r, 0), fw_summary_n(r), err));
     FW_TRY(monitor_drift_create(&t->drift, r, &w->opts.drift, err));
     return w->opts.store != NULL && bytes != NULL ? monitor_watch_put_model(w, t, bytes, len, err) : FW_OK;
 }
@@ -110,56 +115,7 @@ fw_status monitor_watch_add(monitor_watch *w, const monitor_known *known, const 
     return FW_OK;
 }
 
-/* ---- windows ---- */
-
-static fw_status tell(const monitor_watch *w, const watched *t, fw_error *err)
-{
-    const monitor_closed c = {.place = {t->known, t->model, t->number}, .rows = t->rows, .from_us = t->from_us, .to_us = t->to_us, .counts = t->open};
-    return w->hearer.closed != NULL ? w->hearer.closed(w->hearer.context, &c, err) : FW_OK;
-}
-
-static fw_status close_window(monitor_watch *w, watched *t, monitor_reason reason, fw_error *err)
-{
-    FW_TRY(monitor_drift_look(t->drift, t->open, (uint64_t)FW_MAX(t->from_us, 0), err));
-    if (w->opts.store != NULL) FW_TRY(monitor_watch_put_window(w, t, reason, err));
-    FW_TRY(tell(w, t, err));
-    if (w->opts.desk != NULL) FW_TRY(monitor_watch_look(w, t, err));
-    fw_summary_reset(t->open);
-    t->number = next_number(w, t->model);
-    t->rows = t->gaps = 0;
-    t->changed = true;
-    return FW_OK;
-}
-
-static monitor_reason due(const monitor_watch *w, const watched *t, fw_mono now)
-{
-    const monitor_window_opts *o = &w->opts.window;
-    if (t->rows == 0) return MONITOR_OPEN;
-    if (o->predictions > 0 && t->rows >= o->predictions) return MONITOR_FULL;
-    if (o->seconds > 0 && fw_mono_seconds(t->opened, now) >= o->seconds) return MONITOR_TIME;
-    return o->idle_s > 0 && fw_mono_seconds(t->last, now) >= o->idle_s ? MONITOR_IDLE : MONITOR_OPEN;
-}
-
-static fw_status close_when_due(monitor_watch *w, watched *t, fw_mono now, fw_error *err)
-{
-    const monitor_reason reason = due(w, t, now);
-    return reason != MONITOR_OPEN ? close_window(w, t, reason, err) : FW_OK;
-}
-
-static fw_status add_summary(monitor_watch *w, watched *t, const fw_telemetry_summary *s, fw_mono now, fw_error *err)
-{
-    FW_TRY(close_when_due(w, t, now, err));
-    FW_TRY(fw_summary_add_counts(t->open, s->count, s->n, s->rows, err));
-    if (s->rows == 0) return FW_OK;
-    t->opened = t->rows == 0 ? now : t->opened;
-    t->from_us = t->rows == 0 ? s->from_us : FW_MIN(t->from_us, s->from_us);
-    t->to_us = t->rows == 0 ? s->to_us : FW_MAX(t->to_us, s->to_us);
-    t->last = now;
-    t->rows += s->rows;
-    t->all_rows += s->rows;
-    t->changed = true;
-    return close_when_due(w, t, now, err);
-}
+/* ---- batches ---- */
 
 static watched *find(const monitor_watch *w, const monitor_known *known)
 {
@@ -174,7 +130,7 @@ fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void
     const monitor_known *known = NULL;
     FW_TRY(monitor_models_take(&verdict, &known, w->models, b, why, err));
     if (verdict == MONITOR_NEW) return monitor_watch_add(w, known, bytes, len, err);
-    return verdict == MONITOR_SUMMED ? add_summary(w, find(w, known), &b->summary, now, err) : FW_OK;
+    return verdict == MONITOR_SUMMED ? monitor_watch_count(w, find(w, known), &b->summary, now, err) : FW_OK;
 }
 
 void monitor_watch_lost(monitor_watch *w, const char *name, const char *digest, uint64_t messages)
@@ -188,13 +144,22 @@ void monitor_watch_lost(monitor_watch *w, const char *name, const char *digest, 
 
 fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err)
 {
-    for (size_t i = 0; i < w->n; i++) FW_TRY(close_when_due(w, &w->of[i], now, err));
+    for (size_t i = 0; i < w->n; i++) FW_TRY(monitor_watch_close(w, &w->of[i], now, false, err));
     return FW_OK;
+}
+
+static void tell_of_time(const watched *t)
+{
+    if (t->jumps + t->lost_rows == 0) return;
+    fw_log_warn("model %s: %llu summaries told of a moment that can't be, and %llu rows were too late to amend their window", t->known->name,
+                (unsigned long long)t->jumps, (unsigned long long)t->lost_rows);
 }
 
 fw_status monitor_watch_finish(monitor_watch *w, fw_error *err)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->of[i].rows > 0) FW_TRY(close_window(w, &w->of[i], MONITOR_END, err));
+    for (size_t i = 0; i < w->n; i++) {
+        FW_TRY(monitor_watch_close(w, &w->of[i], fw_mono_now(), true, err));
+        tell_of_time(&w->of[i]);
+    }
     return FW_OK;
 }

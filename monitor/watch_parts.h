@@ -5,36 +5,71 @@
 #include "monitor/models.h"
 #include "monitor/watch_models.h"
 
+/** One window of a model: open, or closed and held for rows that come late. */
+typedef struct monitor_pane {
+    uint64_t number, rows, revised, gaps;
+    int64_t from_us, to_us;            /* of its rows, by the publishers' clocks */
+    int64_t length_us;                 /* 0: a window of rows */
+    monitor_reason reason;             /* MONITOR_OPEN: it is */
+    bool amended;                      /* rows came since it was closed, and it was not told of again yet */
+    bool changed, saved;               /* since it was saved; there is a state of it */
+    uint64_t *count;                   /* (fw_summary_total) */
+    double *log_e;                     /* (columns x MONITOR_N_QUESTIONS) the evidence when it was closed */
+} monitor_pane;
+
 /** One model with one set of bins. */
 typedef struct watched {
     const monitor_known *known;
     monitor_drift *drift;              /* NULL: the model has no reference, and nothing is watched */
-    fw_summary *open;                  /* the counts of the open window */
+    fw_summary *shown;                 /* the counts that are looked at or told of */
     int64_t model;                     /* number in the store; without one: of the first with this name and digest */
-    uint64_t number, rows, all_rows;   /* of the open window; in it; since it was first told of */
-    int64_t from_us, to_us;            /* of the open one, by the publishers' clocks */
-    uint64_t gaps;                     /* messages of its publishers that were lost while it was open */
-    fw_mono opened, last;
-    bool changed;                      /* since it was saved */
+    monitor_pane *pane; size_t n, capacity;      /* by their numbers */
+    uint64_t number;                   /* of the window of rows that is open, or opens next */
+    uint64_t gone;                     /* the highest number that is not held any more; 0: none */
+    uint64_t all_rows;                 /* since it was first told of */
+    uint64_t gaps;                     /* messages of its publishers that were lost since a window was closed */
+    uint64_t *late, late_rows;         /* of windows that were closed: evidence for the next look */
+    uint64_t lost_rows, jumps;         /* too late to amend; summaries of moments that can't be */
+    int64_t newest_us;                 /* moment that a publisher told of */
+    fw_mono last;
+    bool changed, restored;            /* since it was saved; its numbers go on where the store's end */
 } watched;
 
 struct monitor_watch {
     monitor_watch_opts opts;
+    int64_t length_us;                 /* 0: windows of rows */
     monitor_watch_hearer hearer;       /* its function NULL: nobody hears */
     monitor_models *models;
     watched *of; size_t n, capacity;   /* as in models */
 };
 
-/** Keys of its states: PREFIX, the model's number, the hash of its bins. */
-#define MONITOR_TOLD_KEY "told/"
-void      monitor_watch_key(char *out, size_t len, const char *prefix, const watched *t);
-
 /** One model more, of the newest of models. bytes: as it was told; NULL: it is in the store already. */
 fw_status monitor_watch_add(monitor_watch *w, const monitor_known *known, const void *bytes, size_t len, fw_error *err);
+/** The number of a window of rows that opens: it is kept for it, over all sets of bins of the version. */
+uint64_t  monitor_watch_next_number(const monitor_watch *w, int64_t model);
 
-/** Of the window that was just looked at: its row and those of its drift; the model's row; the looks for alerts. */
+/* ---- watch_windows.c ---- */
+void      monitor_panes_release(watched *t);
+/** Makes room for a window, which is not there yet; its counts are 0. */
+fw_status monitor_pane_make(monitor_pane **out, watched *t, uint64_t number, int64_t length_us, fw_error *err);
+/** A moment as it counts: one before 1970, or more than an hour ahead of this clock, is now. */
+int64_t   monitor_watch_moment(const monitor_watch *w, int64_t at_us, int64_t now_us);
+fw_status monitor_watch_count(monitor_watch *w, watched *t, const fw_telemetry_summary *s, fw_mono now, fw_error *err);
+/** Closes what is due, and tells of what was amended. end: all. */
+fw_status monitor_watch_close(monitor_watch *w, watched *t, fw_mono now, bool end, fw_error *err);
+
+/* ---- watch_state.c ---- */
+#define MONITOR_TOLD_KEY "told/"
+/** PREFIX, the model's number, the hash of its bins. */
+void      monitor_watch_key(char *out, size_t len, const char *prefix, const watched *t);
+/** Its state goes, if it has one. */
+fw_status monitor_watch_forget(const monitor_watch *w, const watched *t, const monitor_pane *p, fw_error *err);
+
+/* ---- watch_rows.c ---- */
 fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, const void *bytes, size_t len, fw_error *err);
-fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, monitor_reason reason, fw_error *err);
+/** The row of a closed window whose counts are shown, those of its drift, and the model's. anew: the figures are not those of the last look. */
+fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err);
+/** Looks for alerts, behind a look at drift. */
 fw_status monitor_watch_look(const monitor_watch *w, const watched *t, fw_error *err);
 
 #endif

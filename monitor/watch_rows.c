@@ -55,47 +55,104 @@ fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, cons
 
 /* ---- a window ---- */
 
-/** The counts of "prediction" are those of the classes. */
-static fw_status body_of(char **json, const watched *t, fw_error *err)
+/** A window over all sets of bins that the version is told of with: one row. With windows of rows each set has numbers of its own. */
+typedef struct whole { uint64_t rows, revised, gaps, *class; int64_t from_us, to_us; } whole;
+
+/** The counts of "prediction" are those of the classes. NULL: it is not among the bins. */
+static const uint64_t *classes_of(const watched *t, const uint64_t *count)
 {
-    const double seconds = (double)(t->to_us - t->from_us) / 1e6;
-    monitor_window_body b = {.seconds = seconds, .rate = seconds > 0 ? (double)t->rows / seconds : NAN, .confidence = NAN, .value = NAN, .gaps = t->gaps,
-                             .latency_p50_s = NAN, .latency_p90_s = NAN, .latency_p99_s = NAN};
-    for (size_t i = t->known->reference->n_features; i < fw_summary_n(t->open); i++)
-        if (fw_summary_bins(t->open, i)->kind == FW_BINS_CLASS && fw_bins_n(fw_summary_bins(t->open, i)) == t->known->n_classes) {
-            b.counts = fw_summary_counts(t->open, i);
-            b.n_classes = t->known->n_classes;
-        }
+    for (size_t i = 0; i < fw_summary_n(t->shown); i++) {
+        const fw_bins *b = fw_summary_bins(t->shown, i);
+        if (b->kind == FW_BINS_CLASS && fw_bins_n(b) == t->known->n_classes) return count + (fw_summary_counts(t->shown, i) - fw_summary_counts(t->shown, 0));
+    }
+    return NULL;
+}
+
+static void add_to_whole(whole *o, const watched *t, const monitor_pane *p)
+{
+    const uint64_t *class = classes_of(t, p->count);
+    o->from_us = o->rows == 0 ? p->from_us : FW_MIN(o->from_us, p->from_us);
+    o->to_us = FW_MAX(o->to_us, p->to_us);
+    o->rows += p->rows;
+    o->revised += p->revised;
+    o->gaps += p->gaps;
+    for (size_t i = 0; class != NULL && i < t->known->n_classes; i++) o->class[i] += class[i];
+}
+
+static void add_others(whole *o, const monitor_watch *w, const watched *t, const monitor_pane *p)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        const watched *u = &w->of[i];
+        if (u == t || u->model != t->model || u->known->n_classes != t->known->n_classes) continue;
+        for (size_t k = 0; k < u->n; k++)
+            if (u->pane[k].number == p->number && u->pane[k].length_us == p->length_us && u->pane[k].reason != MONITOR_OPEN) add_to_whole(o, u, &u->pane[k]);
+    }
+}
+
+static fw_status body_of(char **json, const watched *t, const whole *o, fw_error *err)
+{
+    const double seconds = (double)(o->to_us - o->from_us) / 1e6;
+    const bool told = classes_of(t, fw_summary_counts(t->shown, 0)) != NULL;
+    const monitor_window_body b = {.seconds = seconds, .rate = seconds > 0 ? (double)o->rows / seconds : NAN, .confidence = NAN, .value = NAN, .gaps = o->gaps,
+                                   .counts = told ? o->class : NULL, .n_classes = told ? t->known->n_classes : 0,
+                                   .latency_p50_s = NAN, .latency_p90_s = NAN, .latency_p99_s = NAN};
     return monitor_window_body_write(json, &b, err);
 }
 
-static fw_status put_figure(const monitor_watch *w, const watched *t, const monitor_feature *f, monitor_detector_id id, fw_error *err)
+static fw_status put_row(const monitor_watch *w, const watched *t, const monitor_pane *p, fw_error *err)
 {
-    const monitor_figure *g = &f->window[id];
-    const double threshold = w->opts.drift.threshold[id], log_e = f->answer[monitor_question_of(id)].log_evidence;
-    const monitor_drift_row row = {.model = t->model, .window = (int64_t)t->number, .feature = f->bins->name, .test = monitor_detectors[id]->name,
-                                   .statistic = g->reading.statistic, .threshold = threshold, .effect = !g->reached ? 0 : w->opts.drift.opens[id] ? 2 : 1,
-                                   .evidence = isfinite(log_e) ? log_e / LN_10 : NAN, .p = g->reading.has_p ? g->reading.p : NAN};
+    FW_FREE char *body = NULL;
+    FW_FREE uint64_t *class = NULL;
+    FW_TRY(fw_alloc_zeroed((void **)&class, t->known->n_classes, sizeof *class, "counts of classes", err));
+    whole o = {.class = class};
+    add_to_whole(&o, t, p);
+    if (p->length_us > 0) add_others(&o, w, t, p);
+    FW_TRY(body_of(&body, t, &o, err));
+    const monitor_window_row row = {.model = t->model, .number = (int64_t)p->number, .from_us = o.from_us, .to_us = o.to_us, .rows = (int64_t)o.rows,
+                                    .revised = (int64_t)o.revised, .closed = monitor_reason_text(p->reason), .body = body};
+    return monitor_store_put_window(w->opts.store, &row, err);
+}
+
+static fw_status put_figure(const monitor_watch *w, const watched *t, const monitor_pane *p, size_t column, monitor_detector_id id, const monitor_figure *g, fw_error *err)
+{
+    const double threshold = w->opts.drift.threshold[id], log_e = p->log_e[column * MONITOR_N_QUESTIONS + monitor_question_of(id)];
+    const monitor_drift_row row = {.model = t->model, .window = (int64_t)p->number, .feature = fw_summary_bins(t->shown, column)->name,
+                                   .test = monitor_detectors[id]->name, .statistic = g->reading.statistic, .threshold = threshold,
+                                   .effect = !g->reached ? 0 : w->opts.drift.opens[id] ? 2 : 1, .evidence = isfinite(log_e) ? log_e / LN_10 : NAN,
+                                   .p = g->reading.has_p ? g->reading.p : NAN};
     return monitor_store_put_drift(w->opts.store, &row, err);
 }
 
-fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, monitor_reason reason, fw_error *err)
+static fw_status put_figures(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
 {
-    FW_FREE char *body = NULL;
-    FW_FREE char *current = NULL;
-    FW_TRY(body_of(&body, t, err));
-    FW_TRY(monitor_current_write(&current, (int64_t)t->number, t->open, err));
-    FW_TRY(put_text(w, MONITOR_CURRENT_KEY, t->model, current, err));
-    FW_TRY(put_model_row(w, t, err));
-    const monitor_window_row row = {.model = t->model, .number = (int64_t)t->number, .from_us = t->from_us, .to_us = t->to_us, .rows = (int64_t)t->rows,
-                                    .closed = monitor_reason_text(reason), .body = body};
-    FW_TRY(monitor_store_put_window(w->opts.store, &row, err));
-    for (size_t i = 0; i < monitor_drift_n(t->drift); i++)
-        for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++) {
-            const monitor_feature *f = monitor_drift_feature(t->drift, i);
-            if (f->window[id].said) FW_TRY(put_figure(w, t, f, id, err));
-        }
+    monitor_figure measured[MONITOR_N_DETECTORS];
+    for (size_t i = 0; i < monitor_drift_n(t->drift); i++) {
+        const monitor_figure *g = anew ? measured : monitor_drift_feature(t->drift, i)->window;
+        if (anew) monitor_drift_measure(measured, t->drift, i, fw_summary_counts(t->shown, i));
+        for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++)
+            if (g[id].said) FW_TRY(put_figure(w, t, p, i, id, &g[id], err));
+    }
     return FW_OK;
+}
+
+/** Of the closed ones: the page shows its counts. */
+static bool is_newest(const watched *t, const monitor_pane *p)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->pane[i].reason != MONITOR_OPEN && t->pane[i].number > p->number) return false;
+    return true;
+}
+
+fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
+{
+    if (is_newest(t, p)) {
+        FW_FREE char *current = NULL;
+        FW_TRY(monitor_current_write(&current, (int64_t)p->number, t->shown, err));
+        FW_TRY(put_text(w, MONITOR_CURRENT_KEY, t->model, current, err));
+    }
+    FW_TRY(put_model_row(w, t, err));
+    FW_TRY(put_row(w, t, p, err));
+    return put_figures(w, t, p, anew, err);
 }
 
 /* ---- looks ---- */
