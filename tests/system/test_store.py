@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -25,20 +26,37 @@ def monitor_command(program_, *words):
     return [str(w) for w in (program_.bin / "flywheel-monitor", *words)]
 
 
-def one_run(program_, folder, *words, file_limit=None):
+def one_run(program_, folder, *words):
     """A publisher from its beginning to its end, and a monitor with these arguments beside it: what the monitor said."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-
     with Stage(program_.bin, folder) as stage:
         publisher, endpoint = stage.publish(1, BATCHES, ROWS)
         command = monitor_command(program_, "--connect", endpoint, "--until-end", "--format", "jsonl", *words)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, preexec_fn=limit if file_limit else None)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         result = program.Result(command, done.returncode, done.stdout, done.stderr, 0).expect(DONE)
-        if file_limit is None:              # else it waits until its last deadline for the acknowledgement of what was not stored
-            stage.finish("publisher", publisher)
+        stage.finish("publisher", publisher)
         return result
+
+
+def run_with_small_files(program_, folder, limit, *words):
+    """The same with no file above so many bytes, and a window a row. The monitor is stopped when it has told of all: what it can't store it does not
+    acknowledge, and the publisher would wait for that until its last deadline."""
+    with Stage(program_.bin, folder) as stage:
+        _, endpoint = stage.publish(1, BATCHES, ROWS)
+        command = monitor_command(program_, "--connect", endpoint, "--format", "jsonl", "--window", "1", *words)
+        with (folder / "small.err").open("w+") as err, subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=err, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) as monitor:
+            deadline = threading.Timer(LIMIT_S, monitor.kill)
+            deadline.start()
+            lines, windows = [], 0
+            for line in monitor.stdout:
+                lines.append(line)
+                if '"event":"window"' in line:
+                    windows += 1
+                    if windows == BATCHES * ROWS:
+                        monitor.send_signal(signal.SIGTERM)
+            monitor.wait()
+            deadline.cancel()
+        return program.Result(command, monitor.returncode, "".join(lines), (folder / "small.err").read_text(), 0).expect(DONE)
 
 
 def start(program_, *words):
@@ -135,7 +153,7 @@ def one_monitor_has_a_store(program_, folder):
 
 
 def without_room_it_watches_in_memory_and_says_so(program_, folder):
-    result = one_run(program_, folder, "--store", folder / "m.store", "--window", "1", file_limit=400 * 1024)      # 2000 windows take more
+    result = run_with_small_files(program_, folder, 400 * 1024, "--store", folder / "m.store")                     # 2000 windows take more
     assert result.err.count("goes on in memory") == 1, result
     assert total(result)["predictions"] == BATCHES * ROWS, result
     again = one_run(program_, folder, "--store", folder / "m.store")                                               # what is there is whole
