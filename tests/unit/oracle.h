@@ -34,20 +34,6 @@ static inline FILE *oracle_open(scratch *s, const char *kind)
     return oracle_cases(s, "oracle_metrics.py", kind, "scikit-learn (Debian: python3-sklearn)", true);
 }
 
-/** Set-up and tear-down of a test with cases: its folder is *state, a scratch. */
-static inline int oracle_make(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return !scratch_make(&s);
-}
-
-static inline int oracle_unmake(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 /** What main returns: an oracle that was absent is no success and no failure. */
 static inline int oracle_end(int failed) { return failed == 0 && oracle_was_absent ? ORACLE_ABSENT : failed; }
 

@@ -34,4 +34,18 @@ static inline void scratch_remove(scratch *s)
     nftw(s->dir, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/** For cmocka: *state is a scratch of the test's own (or of the group's), made before it and removed behind it. */
+static inline int scratch_set_up(void **state)
+{
+    static scratch s;
+    *state = &s;
+    return scratch_make(&s) ? 0 : -1;
+}
+
+static inline int scratch_tear_down(void **state)
+{
+    scratch_remove(*state);
+    return 0;
+}
+
 #endif

@@ -473,19 +473,6 @@ static void long_fields_are_bad_rows_and_endless_records_end_it(void **state)
     free(bytes);
 }
 
-static int make_dir(void **state)
-{
-    static scratch dir;
-    *state = &dir;
-    return scratch_make(&dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,5 +483,5 @@ int main(void)
         cmocka_unit_test(NUL_bytes_are_refused_in_the_header),
         cmocka_unit_test(long_fields_are_bad_rows_and_endless_records_end_it),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

@@ -154,7 +154,7 @@ int main(void)
         cmocka_unit_test(figures_are_those_of_the_ordinary_bins),
         cmocka_unit_test(say_nothing_where_they_do_not_apply),
         cmocka_unit_test(a_threshold_is_reached_in_both_directions),
-        cmocka_unit_test_setup_teardown(stream_detectors_signal_where_their_definitions_do, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(stream_detectors_signal_where_their_definitions_do, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(saved_states_go_on_and_damaged_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

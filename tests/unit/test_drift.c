@@ -138,7 +138,7 @@ static void equal_shares_are_no_drift_and_disjoint_ones_all_of_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy_on_real_columns, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy_on_real_columns, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(empty_places_are_defined),
         cmocka_unit_test(without_rows_nothing_is_said),
         cmocka_unit_test(equal_shares_are_no_drift_and_disjoint_ones_all_of_it),

@@ -190,8 +190,8 @@ static void errors_go_by_the_bins_of_the_prediction(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(are_nannymls_by_definition, oracle_make, oracle_unmake),
-        cmocka_unit_test_setup_teardown(hold_under_covariate_shift, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(are_nannymls_by_definition, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(hold_under_covariate_shift, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(two_classes_are_estimated_from_the_positive_ones_score),
         cmocka_unit_test(three_classes_are_estimated_as_far_as_the_bins_tell),
         cmocka_unit_test(a_window_without_rows_says_nothing),

@@ -208,19 +208,6 @@ static void other_shapes_and_types_are_refused(void **state)
     }
 }
 
-static int make_dir(void **state)
-{
-    static scratch dir;
-    *state = &dir;
-    return scratch_make(&dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,5 +216,5 @@ int main(void)
         cmocka_unit_test(wrong_pairs_are_refused),
         cmocka_unit_test(other_shapes_and_types_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

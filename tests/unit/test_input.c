@@ -186,16 +186,8 @@ static void a_leaf_has_the_digest_of_its_stored_bytes(void **state)
 
 static int set_up(void **state)
 {
-    static scratch dir;
-    *state = &dir;
     fill_original();
-    return scratch_make(&dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    scratch_remove(*state);
-    return 0;
+    return scratch_set_up(state);
 }
 
 int main(void)
@@ -206,5 +198,5 @@ int main(void)
         cmocka_unit_test(what_is_no_file_or_not_what_its_name_says_is_refused),
         cmocka_unit_test(a_leaf_has_the_digest_of_its_stored_bytes),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, scratch_tear_down);
 }

@@ -83,7 +83,7 @@ static void f1_has_its_value_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(few_rows_are_not_made_much_of),
         cmocka_unit_test(f1_has_its_value_inside),
     };

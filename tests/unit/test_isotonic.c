@@ -69,7 +69,7 @@ static void pools_of_huge_counts_do_not_overflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agrees_with_scikit_learn, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(agrees_with_scikit_learn, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(refuses_what_is_no_calibration),
         cmocka_unit_test(pools_of_huge_counts_do_not_overflow),
     };

@@ -15,19 +15,6 @@
 #include "common/core/size.h"
 #include "tests/unit/scratch.h"
 
-static int open_folder(void **state)
-{
-    static scratch s;
-    *state = &s;
-    return scratch_make(&s) ? 0 : -1;
-}
-
-static int close_folder(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 static fw_bus_keys made(scratch *s, const char *name)
 {
     fw_bus_keys k;
@@ -316,7 +303,7 @@ static void roles_are_words(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_folder, close_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_new_pair_is_read_back_and_never_replaced),
         TEST(names_are_words),

@@ -60,7 +60,7 @@ static void ends_of_the_ranges_are_defined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(agree_with_scipy, oracle_make, oracle_unmake),
+        cmocka_unit_test_setup_teardown(agree_with_scipy, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(ends_of_the_ranges_are_defined),
     };
     return oracle_end(cmocka_run_group_tests(tests, NULL, NULL));
