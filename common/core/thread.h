@@ -12,5 +12,8 @@ fw_status fw_thread_start(pthread_t *out, void *(*run)(void *), void *context, c
 /** For the thread that calls: it waits for a free core when it wakes, and takes none away from a thread that runs; nicer > 0: it gets less of one, too, when
  *  cores are wanted by others. Where the system does not grant it, nothing changes. */
 void      fw_thread_step_back(int nicer);
+/** For the thread that calls, which sleeps mostly and has some microseconds of work when it wakes: it asks for short turns, and so comes before threads that
+ *  compute for long, and is not interrupted by them (Linux 6.12 and later; before it, and where the system does not grant it, nothing changes). */
+void      fw_thread_be_prompt(void);
 
 #endif

@@ -211,6 +211,7 @@ static void leave(runner_group *g)
 static void *serve(void *group)
 {
     runner_group *g = group;
+    fw_thread_be_prompt();
     pthread_mutex_lock(&g->r->mutex);
     live(g);
     leave(g);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <cmocka.h>
 
@@ -51,12 +53,42 @@ static void close_stage(stage *t)
     scratch_remove(&t->s);
 }
 
+/* ---- turns: how long the kernel lets a thread run before another that waits ---------------------------------------------------------------------- */
+
+typedef struct scheduling { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; } scheduling;      /* sched_setattr(2) */
+
+static _Atomic uint64_t turn_ns;
+
+static void see_turn(void)
+{
+    scheduling a = {0};
+    assert_int_equal(syscall(SYS_sched_getattr, (long)gettid(), &a, (unsigned)sizeof a, 0u), 0);
+    turn_ns = a.runtime;
+}
+
+static fw_status see_turn_and_start(void *context, uint32_t number, coord_group **out, fw_error *err)
+{
+    see_turn();
+    return fake_start(context, number, out, err);
+}
+
+/* False: Linux before 6.12, which gives all the same turns. */
+static bool turns_can_be_chosen(void)
+{
+    struct utsname u;
+    int major = 0, minor = 0;
+    return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 12));
+}
+
+/* ---- a run ---------------------------------------------------------------------------------------------------------------------------------- */
+
 static fw_status run(stage *t, fake_groups *fake, uint32_t slots, coord_study_how how)
 {
     const bool lockstep = slots > 0;
     FW_FREE char *given = NULL;
     if (fw_project_given(&given, t->project, &t->err) != FW_OK) fail_msg("%s", t->err.text);
-    const coord_source source = fake_source(fake);
+    coord_source source = fake_source(fake);
+    source.start = see_turn_and_start;
     const coord_study_opts study = {.dir = t->folder, .project = t->project, .dataset_digest = "d", .slots = lockstep ? slots : fake->n, .lockstep = lockstep, .how = how};
     coord_study_close(&t->study);
     if (coord_study_open(&t->study, &study, &t->err) != FW_OK) fail_msg("%s", t->err.text);
@@ -123,6 +155,22 @@ static void lockstep_gives_the_same_trials_on_any_groups(void **state)
         close_stage(&other);
     }
     close_stage(&whole);
+}
+
+/* So what comes of a round is not left lying while something else computes. */
+static void who_waits_for_a_group_has_short_turns(void **state)
+{
+    (void)state;
+    stage t;
+    fake_groups fake = {.n = 1};
+    if (!turns_can_be_chosen()) skip();
+    see_turn();
+    const uint64_t usual = turn_ns;
+    open_stage(&t);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    assert_int_equal(turn_ns, 100000);
+    assert_true(usual > turn_ns);
+    close_stage(&t);
 }
 
 static void a_stopped_study_goes_on(void **state)
@@ -274,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lockstep_gives_the_same_trials_on_any_groups),
+        cmocka_unit_test(who_waits_for_a_group_has_short_turns),
         cmocka_unit_test(a_stopped_study_goes_on),
         cmocka_unit_test(the_others_go_on_without_a_group_that_is_given_up),
         cmocka_unit_test(a_trial_that_ends_its_ranks_again_and_again_fails),
