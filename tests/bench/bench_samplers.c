@@ -1,5 +1,7 @@
 /** How good the points are that samplers propose, and what a proposal costs. No trial is trained: the objective is a function.
  *    bench_samplers [functions] [samplers] [seeds] [counts]   regret (best so far minus the minimum), quartiles over the seeds, a JSON line each; lists by comma
+ *    bench_samplers --slots N [--ahead] [functions] ...        the same with trials that run side by side for different times; --ahead: each is thought of when
+ *                                                              the one before it begins, as the runner does, and not when a slot is free
  *    bench_samplers --cost [samplers]                          microseconds of a tell and a suggestion at 100, 1,000 and 10,000 known trials, d = 8
  *    bench_samplers --serve FUNCTION                           says its space, then reads points and writes values, a line each: for other programs
  *  Without arguments a short run, which fails unless tpe is better than random. The sampler tpe_univariate is tpe with that option. */
@@ -14,7 +16,10 @@
 #include "coordinator/study/sampler.h"
 #include "tests/bench/objectives.h"
 
-enum { MAX_LIST = 16, MAX_SEEDS = 1000 };
+enum { MAX_LIST = 16, MAX_SEEDS = 1000, MAX_SLOTS = 64 };
+
+static size_t slots = 1;
+static bool ahead;
 
 typedef struct list { const char *item[MAX_LIST]; size_t n; } list;
 
@@ -43,29 +48,71 @@ static const coord_sampler_kind *sampler_of(const char *name, coord_sampler_opts
     return k;
 }
 
-/* Asks and tells one trial after the other; best (trials): regret so far. */
+/* ---- a search: slots whose trials last as long as a log-normal number says ---------------------------------------------------------------------- */
+
+typedef struct slot { bool busy; size_t trial; double x[COORD_MAX_PARAMS], loss, until; } slot;
+
+typedef struct searched {
+    const coord_sampler_kind *kind;
+    void *state;
+    const bench_objective *objective;
+    slot slot[MAX_SLOTS];
+    double next[COORD_MAX_PARAMS]; fw_status thought;     /* ahead: of the trial that begins next */
+} searched;
+
+static slot *free_first(searched *s)
+{
+    slot *first = &s->slot[0];
+    for (size_t i = 1; i < slots; i++)
+        if (s->slot[i].until < first->until) first = &s->slot[i];
+    return first;
+}
+
+static void tell_end(searched *s, slot *of)
+{
+    fw_error err;
+    if (of->busy) must(s->kind->tell(s->state, &(coord_seen){.number = of->trial, .x = of->x, .loss = of->loss, .rounds = 1, .state = COORD_COMPLETE}, &err), &err);
+    of->busy = false;
+}
+
+/* False: there was no point. */
+static bool begin(searched *s, slot *on, uint64_t seed, size_t trial)
+{
+    fw_error err;
+    if (ahead && trial > 0) memcpy(on->x, s->next, sizeof on->x);
+    const fw_status status = ahead && trial > 0 ? s->thought : s->kind->suggest(s->state, trial, on->x, &err);
+    must(status, &err);
+    if (status == FW_END) return false;
+    must(s->kind->tell(s->state, &(coord_seen){.number = trial, .x = on->x, .loss = NAN, .state = COORD_RUNNING}, &err), &err);
+    on->busy = true;
+    on->trial = trial;
+    on->loss = s->objective->value(on->x);
+    on->until += exp(fw_random_normal(fw_random(seed, FW_RANDOM_TEST, 1, trial, 0)));
+    if (ahead) must(s->thought = s->kind->suggest(s->state, trial + 1, s->next, &err), &err);
+    return true;
+}
+
+/* best (trials): regret of the trials so far, those that run too. */
 static void search(const bench_objective *o, const char *sampler, uint64_t seed, size_t trials, double *best)
 {
-    static study_space s;
+    static study_space space;
+    static searched s;
     fw_error err;
-    coord_sampler_opts opts = {.seed = seed, .trials = trials, .parallel = 1, .rounds = 1};
-    const coord_sampler_kind *k = sampler_of(sampler, &opts);
-    void *state = NULL;
-    s = (study_space){.space.n = 0};
-    o->space(&s);
-    must(k->create(&state, &s.space, &opts, &err), &err);
+    coord_sampler_opts opts = {.seed = seed, .trials = trials, .parallel = (uint32_t)slots, .rounds = 1};
+    s = (searched){.kind = sampler_of(sampler, &opts), .objective = o};
+    space = (study_space){.space.n = 0};
+    o->space(&space);
+    must(s.kind->create(&s.state, &space.space, &opts, &err), &err);
     for (size_t t = 0; t < trials; t++) {
-        double x[COORD_MAX_PARAMS];
-        const fw_status status = k->suggest(state, t, x, &err);
-        must(status, &err);
-        const double loss = status == FW_END ? INFINITY : o->value(x);
+        slot *on = free_first(&s);
+        tell_end(&s, on);
+        const double loss = begin(&s, on, seed, t) ? on->loss : INFINITY;
         best[t] = t == 0 || loss - o->minimum < best[t - 1] ? loss - o->minimum : best[t - 1];
-        if (status == FW_END) continue;
-        must(k->tell(state, &(coord_seen){.number = t, .x = x, .loss = NAN, .state = COORD_RUNNING}, &err), &err);
-        must(k->tell(state, &(coord_seen){.number = t, .x = x, .loss = loss, .rounds = 1, .state = COORD_COMPLETE}, &err), &err);
     }
-    k->destroy(&state);
+    s.kind->destroy(&s.state);
 }
+
+/* ---- quality ---------------------------------------------------------------------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b)
 {
@@ -99,8 +146,8 @@ static double measure(const char *function, const char *sampler, size_t seeds, c
         for (size_t s = 0; s < seeds; s++) at[s] = best[s * trials + count - 1];
         qsort(at, seeds, sizeof *at, ascending);
         median = quantile(at, seeds, 0.5);
-        printf("{\"bench\": \"hpo_quality\", \"function\": \"%s\", \"sampler\": \"%s\", \"trials\": %zu, \"seeds\": %zu, "
-               "\"regret\": {\"q25\": %.5g, \"median\": %.5g, \"q75\": %.5g}}\n", function, sampler, count, seeds, quantile(at, seeds, 0.25), median,
+        printf("{\"bench\": \"hpo_quality\", \"function\": \"%s\", \"sampler\": \"%s\", \"slots\": %zu, \"ahead\": %s, \"trials\": %zu, \"seeds\": %zu, "
+               "\"regret\": {\"q25\": %.5g, \"median\": %.5g, \"q75\": %.5g}}\n", function, sampler, slots, ahead ? "true" : "false", count, seeds, quantile(at, seeds, 0.25), median,
                quantile(at, seeds, 0.75));
     }
     fflush(stdout);
@@ -200,6 +247,16 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < samplers.n; i++) cost(samplers.item[i]);
         free(text);
         return 0;
+    }
+    if (argc > 2 && strcmp(argv[1], "--slots") == 0) {
+        slots = FW_MIN(FW_MAX(strtoul(argv[2], NULL, 10), 1u), (size_t)MAX_SLOTS);
+        argc -= 2;
+        argv += 2;
+    }
+    if (argc > 1 && strcmp(argv[1], "--ahead") == 0) {
+        ahead = true;
+        argc--;
+        argv++;
     }
     char *text[3] = {argument(argc, argv, 1, "hartmann6,network"), argument(argc, argv, 2, "random,tpe"), argument(argc, argv, 4, "100")};
     const list functions = split(text[0]), samplers = split(text[1]), counts = split(text[2]);
