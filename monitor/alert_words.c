@@ -1,6 +1,7 @@
 /** What an alert says. */
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,11 @@ void monitor_alert_describe(fw_text *out, const monitor_look *look, const monito
     describe_features(out, look);
 }
 
+void monitor_alert_id(char out[static MONITOR_ALERT_ID], const monitor_alert_row *row, const char *event, int64_t at_us)
+{
+    snprintf(out, MONITOR_ALERT_ID, "%lld-%.20s-%lld", (long long)row->alert, event, (long long)at_us);
+}
+
 /* ---- JSON ---- */
 
 static json_t *time_or_null(int64_t us)
@@ -78,11 +84,10 @@ static json_t *text_or_null(const char *s) { return s != NULL ? json_string(s) :
 
 fw_status monitor_alert_json(char **out, const monitor_alert_row *row, const char *event, int64_t at_us, fw_error *err)
 {
-    FW_AUTO(fw_text) id = {0};
-    fw_text_format(&id, "%lld-%s-%lld", (long long)row->alert, event, (long long)at_us);
-    FW_TRY(fw_text_check(&id, err));
+    char id[MONITOR_ALERT_ID];
+    monitor_alert_id(id, row, event, at_us);
     json_t *features = row->features != NULL ? json_loads(row->features, 0, NULL) : NULL;
-    json_t *o = json_pack("{ss sI ss so ss so so ss so so so so so so so so so so so so}", "id", id.data, "alert", (json_int_t)row->alert, "event", event, "time",
+    json_t *o = json_pack("{ss sI ss so ss so so ss so so so so so so so so so so so so}", "id", id, "alert", (json_int_t)row->alert, "event", event, "time",
                           time_or_null(at_us), "kind", row->kind, "model", text_or_null(row->name), "digest", text_or_null(row->digest), "subject", row->subject,
                           "since", time_or_null(row->since_us), "raised", time_or_null(row->raised_us), "acknowledged", time_or_null(row->acknowledged_us),
                           "silenced_until", time_or_null(row->silenced_until_us), "resolved", time_or_null(row->resolved_us), "level", number_or_null(row->level),

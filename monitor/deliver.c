@@ -18,8 +18,8 @@
 #define N_CHANNELS    2
 #define WAIT_MS       5
 
-/** An event on its way: by how many channels it is not out yet. */
-typedef struct pending { uint64_t ticket; unsigned left; monitor_told told; } pending;
+/** An event on its way: by how many channels it is not out yet, and whether it is with the bus and not in its spool. */
+typedef struct pending { uint64_t ticket; unsigned left; bool on_bus; monitor_told told; } pending;
 
 struct monitor_deliver {
     monitor_deliver_opts opts;
@@ -83,20 +83,24 @@ static void write_log(const monitor_alert_row *row, const char *event)
 
 static double finite_or_zero(double v) { return isfinite(v) ? v : 0; }
 
-static void publish(const monitor_deliver *d, const monitor_alert_row *row, const char *event)
+/** Shows and publishes it. *published: the bus has it. What the bus does not take is an error. */
+static fw_status announce(bool *published, const monitor_deliver *d, const monitor_alert_row *row, const char *event, int64_t at_us, bool again, fw_error *err)
 {
-    static const char *names[FW_TELEMETRY_MAX_VALUES];
-    FW_AUTO(fw_text) topic = {0};
+    const char *names[FW_TELEMETRY_MAX_VALUES];
+    char id[MONITOR_ALERT_ID];
     json_t *features = row->features != NULL ? json_loads(row->features, 0, NULL) : NULL;
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(features) && n < FW_TELEMETRY_MAX_VALUES; i++)
         if (json_is_string(json_array_get(features, i))) names[n++] = json_string_value(json_array_get(features, i));
-    const fw_alert a = {.number = (uint64_t)row->alert, .event = event, .kind = row->kind, .model = row->name, .digest = row->digest, .subject = row->subject,
+    monitor_alert_id(id, row, event, at_us);
+    const fw_alert a = {.number = (uint64_t)row->alert, .id = id, .event_us = at_us, .event = event, .kind = row->kind, .model = row->name, .digest = row->digest, .subject = row->subject,
                         .text = row->text, .advice = row->advice, .since_us = row->since_us, .raised_us = row->raised_us, .level = finite_or_zero(row->level),
                         .threshold = finite_or_zero(row->threshold), .certainty = finite_or_zero(row->certainty), .features = names, .n_features = n};
-    fw_text_format(&topic, FW_TOPIC_ALERT "%s", row->name != NULL ? row->name : "monitor");
-    if (!topic.failed) d->opts.publish(d->opts.context, topic.data, &a);
+    if (d->opts.show != NULL && !again) d->opts.show(d->opts.context, &a);
+    const fw_status s = d->opts.bus != NULL ? monitor_alert_bus_put(d->opts.bus, &a, err) : FW_OK;
+    *published = d->opts.bus != NULL && s == FW_OK;
     json_decref(features);
+    return s;
 }
 
 /* ---- by the channels ---- */
@@ -104,7 +108,7 @@ static void publish(const monitor_deliver *d, const monitor_alert_row *row, cons
 static void note_failure(pending *p, const char *why)
 {
     p->told.arrived = false;
-    snprintf(p->told.why, sizeof p->told.why, "%s", why);
+    snprintf(p->told.why, sizeof p->told.why, "%.255s", why);
 }
 
 fw_status monitor_deliver_event(monitor_deliver *d, const monitor_alert_row *row, const char *event, int64_t at_us, bool again, fw_error *err)
@@ -113,10 +117,11 @@ fw_status monitor_deliver_event(monitor_deliver *d, const monitor_alert_row *row
     FW_TRY(monitor_alert_json(&json, row, event, at_us, err));
     FW_TRY(fw_grow((void **)&d->events, &d->capacity, d->n + 1, sizeof *d->events, "alerts on their way", err));
     if (d->opts.log && !again) write_log(row, event);
-    if (d->opts.publish != NULL && !again) publish(d, row, event);
     pending *p = &d->events[d->n++];
     *p = (pending){.ticket = ++d->next_ticket, .told = {.alert = row->alert, .at_us = at_us, .arrived = true}};
     snprintf(p->told.event, sizeof p->told.event, "%s", event);
+    fw_error why = {0};
+    if (announce(&p->on_bus, d, row, event, at_us, again, &why) < 0) note_failure(p, why.text);
     for (size_t i = 0; i < N_CHANNELS; i++) {
         if (d->channel[i] == NULL) continue;
         const fw_status s = monitor_channel_put(d->channel[i], p->ticket, json, err);
@@ -136,6 +141,8 @@ static pending *find_event(monitor_deliver *d, uint64_t ticket)
 static void fetch(monitor_deliver *d)
 {
     monitor_sent sent;
+    const bool written = d->opts.bus != NULL && monitor_alert_bus_written(d->opts.bus);
+    for (size_t i = 0; written && i < d->n; i++) d->events[i].on_bus = false;
     for (size_t i = 0; i < N_CHANNELS; i++) {
         while (d->channel[i] != NULL && monitor_channel_next(d->channel[i], &sent)) {
             pending *p = find_event(d, sent.ticket);
@@ -145,13 +152,15 @@ static void fetch(monitor_deliver *d)
     }
 }
 
+static bool is_out(const pending *p) { return p->left == 0 && !p->on_bus; }
+
 void monitor_deliver_wait(monitor_deliver *d, double seconds)
 {
     const fw_mono end = fw_mono_after(fw_mono_now(), seconds);
     for (bool all_out = false; !all_out && !fw_mono_passed(end);) {
         all_out = true;
         fetch(d);
-        for (size_t i = 0; i < d->n; i++) all_out = all_out && d->events[i].left == 0;
+        for (size_t i = 0; i < d->n; i++) all_out = all_out && is_out(&d->events[i]);
         if (!all_out) fw_sleep_ms(WAIT_MS);
     }
 }
@@ -160,7 +169,7 @@ bool monitor_deliver_next(monitor_deliver *d, monitor_told *out)
 {
     fetch(d);
     for (size_t i = 0; i < d->n; i++) {
-        if (d->events[i].left > 0) continue;
+        if (!is_out(&d->events[i])) continue;
         *out = d->events[i].told;
         memmove(&d->events[i], &d->events[i + 1], (d->n - i - 1) * sizeof *d->events);
         d->n--;

@@ -1,5 +1,5 @@
-/** Tells of alerts: in the log, on the bus, to a command, to a webhook. The log and the bus at once; command and webhook by a thread and a queue each
- *  (channel.h), so that the watching never waits. How each came out is there to be fetched and stored. One owner. */
+/** Tells of alerts: in the log, on the bus, to a command, to a webhook. The log at once; the bus (alert_bus.h), command and webhook (channel.h) by a thread
+ *  and a queue each, so that the watching never waits. How each came out is there to be fetched and stored. One owner. */
 #ifndef MONITOR_DELIVER_H
 #define MONITOR_DELIVER_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/core/status.h"
+#include "monitor/alert_bus.h"
 #include "monitor/store_rows.h"
 #include "proto/telemetry.h"
 
@@ -20,8 +21,9 @@ typedef struct monitor_deliver_opts {
     unsigned webhook_tries;            /* 0: 6, within about 90 s */
     double pause_s;                    /* before its second try; 0: 1, doubled from then on */
     size_t max_waiting;                /* events for each of command and webhook; 0: 256 */
-    void (*publish)(void *context, const char *topic, const fw_alert *alert);      /* under "alert/<model>"; NULL: none */
+    void (*show)(void *context, const fw_alert *alert);      /* to people, once; NULL: none */
     void *context;
+    monitor_alert_bus *bus;            /* NULL: none; it outlives the delivery */
 } monitor_deliver_opts;
 
 /** An event that everybody was told of, or some could not be. */
@@ -34,7 +36,7 @@ void      monitor_deliver_close(monitor_deliver **d);
 
 /** Until all that was given is out, or so long. */
 void      monitor_deliver_wait(monitor_deliver *d, double seconds);
-/** again: it was told before, and nobody knows whether it arrived; the log and the bus are left out. */
+/** again: it was told before, and nobody knows whether it arrived; the log is left out, and nobody is shown it. */
 fw_status monitor_deliver_event(monitor_deliver *d, const monitor_alert_row *row, const char *event, int64_t at_us, bool again, fw_error *err);
 /** The next event with an outcome. False: none. */
 bool      monitor_deliver_next(monitor_deliver *d, monitor_told *out);

@@ -198,6 +198,7 @@ static fw_status take_predictions(monitor_intake *in, const char *topic, const f
     if (t == NULL) FW_TRY(monitor_intake_add_model(&t, in, topic, b, err));
     if (t == NULL) {
         in->counts.refused++;
+        fw_fail(why, FW_ERR_DATA, "monitor: predictions of model '%.100s', which is one too many: %zu are counted", b->predictions.model, in->n_models);
         return FW_OK;
     }
     monitor_reason due = monitor_window_due(t->window, now);

@@ -12,8 +12,9 @@
 #define LOOK_UP_S     0.2      /* how soon a signal or a due window is noticed */
 #define DRAIN_S       1.0      /* at the end, for what has already arrived */
 #define DRAIN_QUIET_S 0.05
-#define SAID_MALFORMED 10      /* reasons told; more are only counted */
+#define SAID_REFUSED  10       /* messages of a publisher whose reason is told; more are only counted */
 #define LINGER_S      5.0      /* at the end, for alerts on their way */
+#define BUS_LINGER_MS 2000     /* and for readers of those on the bus */
 
 /** What one run of the monitor holds. */
 typedef struct watch {
@@ -25,6 +26,7 @@ typedef struct watch {
     monitor_intake *in;
     monitor_alert_desk *desk;
     monitor_watchers *watchers;
+    monitor_alert_bus *alert_bus;      /* NULL: alerts are not published */
     monitor_publishers *publishers;
     bool news, ended, over;            /* something came since the last commit; a publisher has ended; nothing more will come */
     monitor_result result;             /* at the end */
@@ -35,8 +37,8 @@ static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
     fw_error why = {0};
     monitor_watchers_from(w->watchers, e->publisher->name);
     FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, fw_mono_now(), &why, err));
-    const monitor_counts counts = monitor_intake_count(w->in);
-    if (why.status < 0 && counts.malformed + counts.refused <= SAID_MALFORMED) fw_log_warn("a message was refused: %s", why.text);
+    if (why.status < 0 && monitor_publishers_refuse(w->publishers, e->publisher, why.status) <= SAID_REFUSED)
+        fw_log_warn("publisher %s at %s: a message was refused: %s", e->publisher->name, e->publisher->endpoint, why.text);
     return FW_OK;
 }
 
@@ -85,6 +87,7 @@ static void watch_destroy(watch *w)
     monitor_intake_destroy(&w->in);
     monitor_watchers_destroy(&w->watchers);
     monitor_alert_desk_close(&w->desk, 0);
+    monitor_alert_bus_close(&w->alert_bus, 0);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
     monitor_feed_destroy(&w->feed);
@@ -101,11 +104,20 @@ static fw_status open_store(watch *w, monitor_sink *sink, fw_error *err)
 
 static bool is_watched(const void *context, const monitor_model *m) { return monitor_watchers_has(context, m); }
 
+static fw_status open_alert_bus(monitor_alert_bus **out, watch *w, fw_error *err)
+{
+    FW_TRY(monitor_alert_bus_open(&w->alert_bus, &w->opts->publish, err));
+    fw_log_info("alerts are published at %s", monitor_alert_bus_endpoint(w->alert_bus));
+    *out = w->alert_bus;
+    return FW_OK;
+}
+
 static fw_status open_desk(watch *w, const char *store_path, fw_error *err)
 {
     monitor_deliver_opts deliver = w->opts->deliver;
-    deliver.publish = monitor_print_alert;
+    deliver.show = monitor_print_alert;
     deliver.context = &w->printer;
+    if (w->opts->publish.endpoint != NULL) FW_TRY(open_alert_bus(&deliver.bus, w, err));
     return monitor_alert_desk_open(&w->desk, w->store, store_path, &w->opts->alerts, &deliver, fw_utc_now_us(), err);
 }
 
@@ -232,6 +244,7 @@ static fw_status finish(watch *w, fw_error *err)
     FW_TRY(commit(w, err));
     w->result = (monitor_result){.alerts = monitor_alert_desk_count(w->desk), .messages = counts, .watched = monitor_watchers_n(w->watchers)};
     monitor_alert_desk_close(&w->desk, LINGER_S);
+    monitor_alert_bus_close(&w->alert_bus, BUS_LINGER_MS);
     if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
     return check_output(&w->printer, err);
 }

@@ -22,7 +22,8 @@ typedef struct monitor_opts {
     monitor_drift_opts drift;
     monitor_judging judging;
     monitor_alert_opts alerts;
-    monitor_deliver_opts deliver;             /* its publish is the monitor's: what it prints */
+    monitor_deliver_opts deliver;             /* its show and bus are the monitor's own */
+    monitor_alert_bus_opts publish;           /* alerts on the bus; endpoint NULL: not there */
     bool until_end;                           /* ends with the first publisher that ends */
     bool jsonl;
     FILE *out;

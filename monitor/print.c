@@ -186,10 +186,9 @@ static void print_alert_object(monitor_printer *p, const fw_alert *a)
                               "advice", a->advice));
 }
 
-void monitor_print_alert(void *context, const char *topic, const fw_alert *a)
+void monitor_print_alert(void *context, const fw_alert *a)
 {
     monitor_printer *p = context;
-    (void)topic;
     if (p->jsonl) {
         print_alert_object(p, a);
         return;

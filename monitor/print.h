@@ -18,8 +18,8 @@ typedef struct monitor_printer {
 monitor_sink monitor_print_sink(monitor_printer *p);
 /** Where its messages are: produced = delivered + spooled + dropped, as it says itself, and what came here. */
 void         monitor_print_publisher(monitor_printer *p, const fw_inbox_publisher *b);
-/** An event of an alert. context: a monitor_printer; it is monitor_deliver_opts.publish. */
-void         monitor_print_alert(void *context, const char *topic, const fw_alert *alert);
+/** An event of an alert. context: a monitor_printer; it is monitor_deliver_opts.show. */
+void         monitor_print_alert(void *context, const fw_alert *alert);
 /** What belongs to no model; nothing is printed when all is zero. garbage: messages that the inbox did not take. */
 void         monitor_print_rest(monitor_printer *p, const monitor_counts *c, uint64_t garbage);
 

@@ -27,7 +27,7 @@ typedef struct monitor_publisher_row {
     const char *name, *address;         /* may be NULL */
     int64_t position;                   /* the last sequence that was taken in */
     int64_t produced, delivered, spooled, dropped;
-    const char *reasons;                /* JSON: {reason: dropped} */
+    const char *reasons;                /* JSON: {reason: dropped, ..., "refused": {reason: messages that were not taken}} */
     int64_t missing, duplicates, malformed;   /* what was seen here: missing of the whole stream, the others since this monitor began */
     int64_t first_us, heard_us;         /* first_us: of the first put, which stays */
     int64_t ended;                      /* 1: it said that it has ended */

@@ -1,5 +1,5 @@
 /** What is known of the publishers -> rows of the store, and looks for alerts: one that is not heard of any more, messages that can't be had.
- *  One that has ended in order is not missed. Without a store nothing is kept, without a desk nobody is told. One owner. */
+ *  The cause of an alert is the address: who is heard there again, under whatever name, resolves it. One that has ended in order is not missed. Without a store nothing is kept, without a desk nobody is told. One owner. */
 #ifndef MONITOR_WATCH_PUBLISHERS_H
 #define MONITOR_WATCH_PUBLISHERS_H
 
@@ -17,6 +17,9 @@ void      monitor_publishers_ask(monitor_publishers *p, const monitor_intake *in
 
 /** An event of the feed; messages are passed over. */
 fw_status monitor_publishers_take(monitor_publishers *p, const fw_inbox_event *e, fw_error *err);
+/** A message of it was not taken. FW_ERR_FORMAT: it breaks the contract of proto/telemetry.h ("batch"); else what it says of a model can't be ("model").
+ *  Returns how many of it there were. */
+uint64_t  monitor_publishers_refuse(monitor_publishers *p, const fw_inbox_publisher *b, fw_status why);
 /** Looks at all of them every five seconds. */
 fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *err);
 /** Puts those that have changed into the store, for its next commit. */

@@ -203,7 +203,7 @@ fw_status fw_telemetry_progress(fw_telemetry *t, fw_text *out, const char *topic
 
 static fw_status check_alert(const fw_alert *a, fw_error *err)
 {
-    const char *const texts[] = {a->event, a->kind, a->model, a->digest, a->subject, a->text, a->advice};
+    const char *const texts[] = {a->id, a->event, a->kind, a->model, a->digest, a->subject, a->text, a->advice};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(fw_telemetry_check_own(texts[i], "a text of an alert", err));
     if (a->n_features > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_ARG, "telemetry: an alert of %zu features; at most %u fit", a->n_features, FW_TELEMETRY_MAX_VALUES);
@@ -221,6 +221,8 @@ fw_status fw_telemetry_alert(fw_telemetry *t, fw_text *out, const char *topic, c
     Flywheel__Alert body;
     flywheel__alert__init(&body);
     body.number = a->number;
+    body.id = fw_telemetry_unconst(a->id);
+    body.event_us = a->event_us;
     body.event = fw_telemetry_unconst(a->event);
     body.kind = fw_telemetry_unconst(a->kind);
     body.model = fw_telemetry_unconst(a->model);

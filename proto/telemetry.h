@@ -50,11 +50,11 @@ typedef struct fw_progress {
     uint32_t ranks;
 } fw_progress;
 
-/** An event of an alert: the members are those of message Alert. Texts may be NULL when they are encoded, and are not when they were decoded. */
+/** An event of an alert: the members are those of message Alert (the same event again has the same id). Texts may be NULL when they are encoded, and are not when they were decoded. */
 typedef struct fw_alert {
     uint64_t number;
-    const char *event, *kind, *model, *digest, *subject, *text, *advice;
-    int64_t since_us, raised_us;
+    const char *id, *event, *kind, *model, *digest, *subject, *text, *advice;
+    int64_t event_us, since_us, raised_us;
     double level, threshold, certainty;         /* finite; certainty 0: not known */
     const char *const *features; size_t n_features;
 } fw_alert;

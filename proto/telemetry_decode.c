@@ -163,18 +163,20 @@ static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_erro
 
 static fw_status check_alert(decoded *d, const Flywheel__Alert *m, fw_error *err)
 {
-    const char *const texts[] = {m->event, m->kind, m->model, m->digest, m->subject, m->text, m->advice};
+    const char *const texts[] = {m->id, m->event, m->kind, m->model, m->digest, m->subject, m->text, m->advice};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) FW_TRY(fw_telemetry_check_text(texts[i], "a text of an alert", err));
     if (m->n_features > FW_TELEMETRY_MAX_VALUES)
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert of %zu features; at most %u are accepted", m->n_features, FW_TELEMETRY_MAX_VALUES);
     for (size_t i = 0; i < m->n_features; i++) FW_TRY(fw_telemetry_check_text(m->features[i], "a feature's name", err));
     if (!isfinite(m->level) || !isfinite(m->threshold) || !isfinite(m->certainty))
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert with a number that is not finite");
-    if (m->since_us < 0 || m->since_us > FW_TELEMETRY_LAST_TIME_US || m->raised_us < 0 || m->raised_us > FW_TELEMETRY_LAST_TIME_US)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert whose time is not in the years 1970 to 9999");
+    const int64_t times[] = {m->event_us, m->since_us, m->raised_us};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (times[i] < 0 || times[i] > FW_TELEMETRY_LAST_TIME_US)
+            return fw_fail(err, FW_ERR_FORMAT, "telemetry: an alert whose time is not in the years 1970 to 9999");
     d->batch.kind = FW_TELEMETRY_ALERT;
-    d->batch.alert = (fw_alert){.number = m->number, .event = m->event, .kind = m->kind, .model = m->model, .digest = m->digest, .subject = m->subject,
-                                .text = m->text, .advice = m->advice, .since_us = m->since_us, .raised_us = m->raised_us, .level = m->level,
+    d->batch.alert = (fw_alert){.number = m->number, .id = m->id, .event_us = m->event_us, .event = m->event, .kind = m->kind, .model = m->model,
+                                .digest = m->digest, .subject = m->subject, .text = m->text, .advice = m->advice, .since_us = m->since_us, .raised_us = m->raised_us, .level = m->level,
                                 .threshold = m->threshold, .certainty = m->certainty, .features = (const char *const *)m->features, .n_features = m->n_features};
     return FW_OK;
 }

@@ -205,6 +205,7 @@ const fw_key fw_keys[] = {
 {"monitor.keep_mib", FW_KEY_INTEGER, 0, P(monitor.keep_mib), .low = 16, .high = 1048576, .fallback = "1024",
  .help = "its size; beyond, the oldest windows go before their time"},
 {"monitor.alerts", FW_KEY_SECTION, 0, .help = "who is told of alerts, and when they are over"},
+{"monitor.alerts.bus", FW_KEY_TEXT, 0, P(monitor.alerts.bus), .help = "endpoint at which the monitor publishes alerts, e.g. tcp://127.0.0.1:5556; default: none"},
 {"monitor.alerts.exec", FW_KEY_TEXTS, FW_KEY_REPEATS, P(monitor.alerts.exec),
  .help = "program with its arguments, started for each event of an alert, which it gets as JSON on standard input; no shell, 30 s; default: none"},
 {"monitor.alerts.webhook", FW_KEY_TEXT, 0, P(monitor.alerts.webhook), .help = "address to which each event is posted as JSON, e.g. https://host/path; default: none"},

@@ -222,6 +222,12 @@ static void check_training(fw_fill *f)
 
 /* ---- the rest ---- */
 
+static void check_endpoint(fw_fill *f, const char *key, const char *endpoint)
+{
+    if (endpoint != NULL && strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0)
+        fw_problem(f->problems, fw_given(f->p, key), false, key, "'%.60s' is no endpoint: write tcp://host:port or ipc://path", endpoint);
+}
+
 static void check_evaluation(fw_fill *f)
 {
     const fw_project *p = f->p;
@@ -232,9 +238,10 @@ static void check_evaluation(fw_fill *f)
     if (p->problem.target != NULL && fw_strings_have(&p->evaluate.fairness_attributes, p->problem.target))
         fw_problem(f->problems, attributes, false, "evaluate.fairness.attributes", "'%s' is the target: groups come from other columns",
                    p->problem.target);
-    const char *bus = p->monitor.bus;
-    if (bus != NULL && strncmp(bus, "tcp://", 6) != 0 && strncmp(bus, "ipc://", 6) != 0)
-        fw_problem(f->problems, fw_given(p, "monitor.bus"), false, "monitor.bus", "'%.60s' is no endpoint: write tcp://host:port or ipc://path", bus);
+    check_endpoint(f, "monitor.bus", p->monitor.bus);
+    check_endpoint(f, "monitor.alerts.bus", p->monitor.alerts.bus);
+    if (p->monitor.bus != NULL && p->monitor.alerts.bus != NULL && strcmp(p->monitor.bus, p->monitor.alerts.bus) == 0)
+        fw_problem(f->problems, fw_given(p, "monitor.alerts.bus"), false, "monitor.alerts.bus", "predictions are published there (monitor.bus): take another port");
     const char *webhook = p->monitor.alerts.webhook;
     if (webhook != NULL && strncmp(webhook, "https://", 8) != 0 && strncmp(webhook, "http://", 7) != 0)
         fw_problem(f->problems, fw_given(p, "monitor.alerts.webhook"), false, "monitor.alerts.webhook", "it is no address: write https://host/path");

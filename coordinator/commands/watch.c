@@ -137,7 +137,8 @@ static void add_named_time(fw_text *t, const char *name, int64_t time_us)
 static void alert_line(fw_text *t, const fw_telemetry_batch *b)
 {
     const fw_alert *a = &b->alert;
-    add_time(t, b->time_us);
+    add_time(t, a->event_us > 0 ? a->event_us : b->time_us);
+    add_member(t, "id", a->id);
     fw_text_format(t, ",\"alert\":%llu", (unsigned long long)a->number);
     add_member(t, "event", a->event);
     add_member(t, "kind", a->kind);
@@ -400,14 +401,15 @@ static const coord_option options[] = {
 const coord_command coord_command_watch = {
     .name = "watch",
     .arguments = "[ENDPOINT | FILE [key=value ...]]",
-    .summary = "print a stream of predictions and progress, a JSON object a line",
-    .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction and each\n"
-                   "progress event as one JSON object a line, also those before it came that are still in the publisher's spool. It may be\n"
+    .summary = "print a stream of predictions, progress and alerts, a JSON object a line",
+    .description = "Connects to ENDPOINT, or to monitor.bus of the project FILE, or to " DEFAULT_ENDPOINT ", and prints each prediction, progress\n"
+                   "event and event of an alert as one JSON object a line, also those before it came that are still in the publisher's spool. It may be\n"
                    "started before the publisher. Lost messages are told on stderr.\n"
                    "Ends with exit code 0 on SIGINT and SIGTERM.\n"
                    "\n"
                    "  flywheel watch callcenter.yaml\n"
                    "  flywheel watch tcp://node7:5555 --keys keys --topic prediction/ --count 100\n"
+                   "  flywheel watch tcp://127.0.0.1:5556               where flywheel-monitor publishes alerts (--publish)\n"
                    "  flywheel watch callcenter.yaml --until-end | jq -r .label | sort | uniq -c\n",
     .max_positional = 1,
     .options = options,

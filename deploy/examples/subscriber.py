@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Reads flywheel's predictions from the bus, with nothing but telemetry.proto and pyzmq.
 
-Prints one JSON object a line for each prediction and each progress event on
-standard output, and at the end one line of counts on standard error:
+Prints one JSON object a line for each prediction, each progress event and each
+event of an alert on standard output, and at the end one line of counts on standard error:
 
     subscriber.py --connect tcp://127.0.0.1:5555 --until-end
     subscriber.py --count 100 | jq -r .label
     subscriber.py --connect tcp://node7:5555 --keys keys
+    subscriber.py --connect tcp://node7:5556 --keys keys      # alerts, where flywheel-monitor --publish has them
 
 What a subscriber has to know:
 
-* A message has three frames: the topic ("prediction/<model>" or
-  "progress/<project>"), a header of 32 bytes, and one TelemetryBatch, described
+* A message has three frames: the topic ("prediction/<model>",
+  "progress/<project>", "alert/<model>", ...), a header of 32 bytes, and one TelemetryBatch, described
   in telemetry.proto.
 * The header is, little-endian: the magic "FWB1", 4 bytes of which the lowest
   is the kind (0: a message; others are between flywheel's own programs), 16
@@ -22,6 +23,9 @@ What a subscriber has to know:
 * This program reads what is live: what was published before it came, or while
   it was away, it does not ask for. `flywheel watch` and `flywheel-monitor` do
   (common/bus/frames.h has how).
+* An event of an alert comes at least once: twice when the monitor was killed
+  between telling and noting it, then with the same id, which this program
+  leaves out.
 
 * With keys (CURVE) a subscriber knows the publisher's public key and has a pair
   of its own, whose public key the publisher allows. `flywheel keys` makes the
@@ -165,8 +169,31 @@ def progress_of(batch):
     }
 
 
+def alert_of(batch):
+    body = batch.alert
+    return {
+        "time": utc(body.event_us or batch.time_us),
+        "id": body.id,
+        "alert": body.number,
+        "event": body.event,
+        "kind": body.kind,
+        "model": body.model,
+        "digest": body.digest,
+        "subject": body.subject,
+        "since": utc(body.since_us),
+        "raised": utc(body.raised_us),
+        "level": body.level,
+        "threshold": body.threshold,
+        "certainty": body.certainty,
+        "features": list(body.features),
+        "text": body.text,
+        "advice": body.advice,
+    }
+
+
 def follow(socket, refusals, telemetry, options, counts, numbering):
     """Prints what comes, until it is enough."""
+    told = set()                           # ids of events of alerts: rare, so that all can be kept
     while True:
         try:
             topic, header, payload = receive(socket, refusals)
@@ -192,6 +219,9 @@ def follow(socket, refusals, telemetry, options, counts, numbering):
                     return
         elif kind == "progress":
             print(json.dumps(progress_of(batch)))
+        elif kind == "alert" and batch.alert.id not in told:
+            told.add(batch.alert.id)
+            print(json.dumps(alert_of(batch)), flush=True)
         elif kind == "end" and options.until_end:
             return
 

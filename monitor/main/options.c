@@ -22,6 +22,7 @@ void monitor_options_release(monitor_options *o)
     free(o->command);
     free(o->token_path);
     free(o->store_path);
+    free(o->alert_spool);
     fw_project_destroy(&o->project);
 }
 
@@ -61,6 +62,7 @@ static fw_status parse_option(monitor_options *o, int option, const char *value,
         return FW_OK;
     case 'd': o->web.address = value; return FW_OK;
     case 's': o->store.path = value; return not_empty(value, "--store names no file", err);
+    case 'p': o->run.publish.endpoint = value; return not_empty(value, "--publish names no endpoint", err);
     case 'n': o->store.put_aside = true; return FW_OK;
     case 't': o->web.token_file = value; return FW_OK;
     case 'h': monitor_print_help(stdout); o->done = true; return FW_OK;
@@ -97,8 +99,9 @@ static fw_status check_once(const monitor_options *o, fw_error *err)
     if (!o->once) return FW_OK;
     if (o->run.n_recordings == 0)
         return fw_fail(err, FW_ERR_CONFIG, "--once: name a recording, or the folder of a spool (a name that ends with .yaml is the project's)");
-    if (bus->n_endpoints > 0 || bus->identity.keys != NULL || bus->identity.insecure || bus->name != NULL || o->run.until_end || o->web.address != NULL || o->web.token_file != NULL)
-        return fw_fail(err, FW_ERR_CONFIG, "--once reads files and no network: --connect, --keys, --insecure, --name, --until-end, --dashboard and --token don't go with it");
+    if (bus->n_endpoints > 0 || bus->identity.keys != NULL || bus->identity.insecure || bus->name != NULL || o->run.until_end || o->web.address != NULL || o->web.token_file != NULL ||
+        o->run.publish.endpoint != NULL)
+        return fw_fail(err, FW_ERR_CONFIG, "--once reads files and no network: --connect, --keys, --insecure, --name, --until-end, --dashboard, --token and --publish don't go with it");
     return FW_OK;
 }
 
@@ -109,7 +112,7 @@ static fw_status parse_arguments(monitor_options *o, int argc, char **argv, fw_e
         {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'}, {"name", required_argument, NULL, 'm'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
         {"dashboard", required_argument, NULL, 'd'}, {"store", required_argument, NULL, 's'}, {"token", required_argument, NULL, 't'},
-        {"new-store", no_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'},
+        {"new-store", no_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {"publish", required_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -140,6 +143,23 @@ static fw_status complete_bus(monitor_options *o, fw_error *err)
         bus->identity.keys = o->keys;
     }
     for (size_t i = 0; i < bus->n_endpoints; i++) FW_TRY(fw_bus_check(bus->endpoints[i], &bus->identity, false, err));
+    return FW_OK;
+}
+
+/** Where alerts are published, and where they wait for readers. With the keys of the bus. */
+static fw_status complete_publish(monitor_options *o, fw_error *err)
+{
+    monitor_alert_bus_opts *publish = &o->run.publish;
+    if (publish->endpoint == NULL && o->project != NULL) publish->endpoint = o->project->monitor.alerts.bus;
+    if (publish->endpoint == NULL) return FW_OK;
+    publish->identity = o->run.bus.identity;
+    publish->name = o->run.bus.name;
+    FW_TRY(fw_bus_check(publish->endpoint, &publish->identity, true, err));
+    if (o->store.path == NULL) return FW_OK;
+    FW_AUTO(fw_text) spool = {0};
+    fw_text_format(&spool, "%s.alerts", o->store.path);
+    FW_TRY(fw_text_check(&spool, err));
+    publish->spool = o->alert_spool = fw_text_take(&spool);
     return FW_OK;
 }
 
@@ -256,5 +276,6 @@ fw_status monitor_options_read(monitor_options *o, int argc, char **argv, fw_err
     if (o->once) return FW_OK;
     choose_name(o);
     FW_TRY(complete_web(o, err));
-    return complete_bus(o, err);
+    FW_TRY(complete_bus(o, err));
+    return complete_publish(o, err);
 }

@@ -22,6 +22,7 @@ typedef struct monitor_options {
     monitor_store_opts store;
     char own_name[64];
     char *token_path, *store_path, *keys;  /* from the project, with its folder */
+    char *alert_spool;                     /* beside the store */
     char **command;                        /* of run.deliver: its texts are the project's */
 } monitor_options;
 

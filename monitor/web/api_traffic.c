@@ -49,12 +49,14 @@ MONITOR_ANSWER(windows)
 static fw_status add_publisher(void *context, const monitor_publisher_row *p, fw_error *err)
 {
     char stream[2 * STREAM_BYTES + 1] = "";
+    json_t *dropped = monitor_json_parsed(p->reasons), *refused = json_incref(json_object_get(dropped, "refused"));
+    json_object_del(dropped, "refused");
     for (size_t i = 0; i < STREAM_BYTES && i < p->stream.len; i++) snprintf(stream + 2 * i, 3, "%02x", ((const unsigned char *)p->stream.data)[i]);
     return monitor_page_add(context,
-                            json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "stream", stream, "name", monitor_json_text(p->name),
+                            json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o?, s:I, s:I, s:I, s:o, s:o, s:b}", "stream", stream, "name", monitor_json_text(p->name),
                                       "address", monitor_json_text(p->address), "position", (json_int_t)p->position, "produced", (json_int_t)p->produced, "delivered",
                                       (json_int_t)p->delivered, "spooled", (json_int_t)p->spooled, "dropped", (json_int_t)p->dropped, "reasons",
-                                      monitor_json_parsed(p->reasons), "missing", (json_int_t)p->missing, "duplicates", (json_int_t)p->duplicates, "malformed",
+                                      dropped, "refused", refused, "missing", (json_int_t)p->missing, "duplicates", (json_int_t)p->duplicates, "malformed",
                                       (json_int_t)p->malformed, "first", monitor_json_time(p->first_us), "heard", monitor_json_time(p->heard_us), "ended", p->ended != 0),
                             p->heard_us, err);
 }

@@ -176,15 +176,22 @@ static void add_outcomes(fw_text *out, const monitor_metrics_rows *rows)
     }
 }
 
+static void add_reasons(fw_text *out, const char *name, const char *help, const monitor_metrics_rows *rows, bool refused)
+{
+    monitor_exposition_family(out, name, "counter", help);
+    for (size_t i = 0; i < rows->n_reasons; i++) {
+        const monitor_metrics_reason *r = &rows->reasons[i];
+        if (r->refused == refused) monitor_exposition_sample(out, name, MONITOR_LABELS({"publisher", r->publisher}, {"reason", r->reason}), (double)r->n);
+    }
+}
+
 static void add_publishers(fw_text *out, const monitor_metrics_rows *rows)
 {
     static const char spooled[] = "flywheel_telemetry_spooled_events", heard[] = "flywheel_publisher_last_heard_timestamp_seconds";
-    static const char dropped[] = "flywheel_telemetry_dropped_total";
     add_outcomes(out, rows);
-    monitor_exposition_family(out, dropped, "counter", "Messages that a publisher has dropped, by its reason.");
-    for (size_t i = 0; i < rows->n_reasons; i++)
-        monitor_exposition_sample(out, dropped, MONITOR_LABELS({"publisher", rows->reasons[i].publisher}, {"reason", rows->reasons[i].reason}),
-                                  (double)rows->reasons[i].dropped);
+    add_reasons(out, "flywheel_telemetry_dropped_total", "Messages that a publisher has dropped, by its reason.", rows, false);
+    add_reasons(out, "flywheel_telemetry_refused_total",
+                "Messages of a publisher that were not taken here: a frame or stream that can't be, a batch that breaks the contract, a claim about a model.", rows, true);
     monitor_exposition_family(out, spooled, "gauge", "Messages that a publisher holds until they are acknowledged.");
     for (size_t i = 0; i < rows->n_publishers; i++)
         monitor_exposition_sample(out, spooled, MONITOR_LABELS({"publisher", rows->publishers[i].name}), (double)rows->publishers[i].spooled);

@@ -169,18 +169,28 @@ static fw_status take_alert(void *context, const monitor_alert_row *row, fw_erro
     return FW_OK;
 }
 
-static fw_status take_reasons(monitor_metrics_rows *rows, const char *publisher, const char *text, fw_error *err)
+/** Those of the object that are numbers. */
+static fw_status add_reasons(monitor_metrics_rows *rows, const char *publisher, bool refused, json_t *reasons, fw_error *err)
 {
-    json_t *reasons = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL, *n;
     const char *reason;
+    json_t *n;
     fw_status s = FW_OK;
     json_object_foreach(reasons, reason, n) {
-        monitor_metrics_reason *r = s == FW_OK ? PLACE(rows, reasons, MONITOR_METRICS_REASONS, &s, err) : NULL;
+        monitor_metrics_reason *r = s == FW_OK && json_is_integer(n) ? PLACE(rows, reasons, MONITOR_METRICS_REASONS, &s, err) : NULL;
         if (r == NULL) continue;
         copy(r->publisher, publisher);
         copy(r->reason, reason);
-        r->dropped = (int64_t)json_integer_value(n);
+        r->refused = refused;
+        r->n = (int64_t)json_integer_value(n);
     }
+    return s;
+}
+
+static fw_status take_reasons(monitor_metrics_rows *rows, const char *publisher, const char *text, fw_error *err)
+{
+    json_t *reasons = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    fw_status s = add_reasons(rows, publisher, false, reasons, err);
+    if (s >= 0) s = add_reasons(rows, publisher, true, json_object_get(reasons, "refused"), err);
     json_decref(reasons);
     return s;
 }

@@ -32,7 +32,7 @@ typedef struct monitor_metrics_drift { monitor_label model, feature, test; doubl
 typedef struct monitor_metrics_performance { monitor_label model, metric; double realised, estimated, reference, labelled; } monitor_metrics_performance;
 typedef struct monitor_metrics_kpi { monitor_label name; double value, baseline, target; } monitor_metrics_kpi;
 typedef struct monitor_metrics_alerts { monitor_label model, kind; uint64_t raised, open; } monitor_metrics_alerts;
-typedef struct monitor_metrics_reason { monitor_label publisher, reason; int64_t dropped; } monitor_metrics_reason;
+typedef struct monitor_metrics_reason { monitor_label publisher, reason; bool refused; int64_t n; } monitor_metrics_reason;      /* refused by us, else dropped by it */
 typedef struct monitor_metrics_publisher {
     monitor_label name;                  /* with the beginning of its stream, when the name is not its own */
     char stream[9];

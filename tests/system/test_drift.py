@@ -47,6 +47,9 @@ class Monitor:
         lines = [line for line in self.output.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return [o for o in map(json.loads, lines) if o["event"] == event]
 
+    def err(self):
+        return (self.stage.folder / f"{self.name}.err").read_text()
+
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         return self.stage.finish(self.name, self.process)

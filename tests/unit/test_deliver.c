@@ -201,10 +201,10 @@ static void a_channel_that_ends_sends_what_waits(void **state)
 
 /* ---- all together ---- */
 
-static void keep_topic(void *context, const char *topic, const fw_alert *alert)
+static void keep_alert(void *context, const fw_alert *alert)
 {
     char *to = context;
-    snprintf(to, 200, "%s %s %s %zu", topic, alert->event, alert->features[alert->n_features - 1], alert->n_features);
+    snprintf(to, 200, "%s %s %s %s %zu", alert->id, alert->model, alert->event, alert->features[alert->n_features - 1], alert->n_features);
 }
 
 static monitor_told await_told(monitor_deliver *d)
@@ -223,7 +223,7 @@ static void an_event_is_told_once_to_each(void **state)
     (void)state;
     char published[200] = "";
     char *argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t) "cat >> \"$0/got\"; grep -q 'event\":\"raised' \"$0/got\"", folder.dir, NULL};
-    const monitor_deliver_opts opts = {.command = argv, .publish = keep_topic, .context = published};
+    const monitor_deliver_opts opts = {.command = argv, .show = keep_alert, .context = published};
     monitor_deliver *d = NULL;
     assert_int_equal(monitor_deliver_open(&d, &opts, NULL), FW_OK);
     const monitor_alert_row row = {.alert = 4, .kind = "drift", .name = "adult", .subject = "age", .level = 0.5, .certainty = NAN, .features = "[\"age\",\"sex\"]"};
@@ -234,12 +234,12 @@ static void an_event_is_told_once_to_each(void **state)
     assert_string_equal(told.event, "resolved");
     assert_false(told.arrived);                             /* grep did not find it */
     assert_non_null(strstr(told.why, "ended with 1"));
-    assert_string_equal(published, "alert/adult resolved sex 2");
+    assert_string_equal(published, "4-resolved-77 adult resolved sex 2");
     *published = '\0';
     assert_int_equal(monitor_deliver_event(d, &row, "raised", 78, true, NULL), FW_OK);
     told = await_told(d);
     assert_true(told.arrived);
-    assert_string_equal(published, "");                     /* again: not on the bus */
+    assert_string_equal(published, "");                     /* again: nobody is shown it */
     assert_false(monitor_deliver_next(d, &told));
     monitor_deliver_close(&d);
     FW_FREE char *got = NULL;

@@ -115,7 +115,7 @@ static void an_alert_comes_back(void **state)
     static const char *const features[] = {"age", "n\xc3\xa4"};
     FW_AUTO(fw_telemetry) *t = publisher();
     FW_AUTO(fw_text) out = {0};
-    fw_alert a = {.number = 3, .event = "raised", .kind = "drift", .model = "adult", .subject = "age", .text = "age has drifted", .since_us = 5, .raised_us = 6,
+    fw_alert a = {.number = 3, .id = "3-raised-6", .event_us = 7, .event = "raised", .kind = "drift", .model = "adult", .subject = "age", .text = "age has drifted", .since_us = 5, .raised_us = 6,
                   .level = 0.5, .threshold = 0.25, .certainty = 0.999, .features = features, .n_features = 2};
     assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_OK);
     FW_AUTO(fw_telemetry_batch) *b = decode(FW_TOPIC_ALERT "adult", &out);
@@ -126,7 +126,8 @@ static void an_alert_comes_back(void **state)
     assert_string_equal(b->alert.digest, "");
     assert_string_equal(b->alert.features[1], "n\xc3\xa4");
     assert_true(b->alert.level == 0.5 && b->alert.threshold == 0.25 && b->alert.certainty == 0.999);
-    assert_int_equal(b->alert.since_us + b->alert.raised_us, 11);
+    assert_string_equal(b->alert.id, "3-raised-6");
+    assert_int_equal(b->alert.since_us + b->alert.raised_us + b->alert.event_us, 18);
     a.level = NAN;
     assert_int_equal(fw_telemetry_alert(t, &out, FW_TOPIC_ALERT "adult", &a, NULL), FW_ERR_NUMERIC);
     a.level = 0;

@@ -63,8 +63,56 @@ static void silence_is_an_alert_and_an_end_is_none(void **state)
     assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).raised[MONITOR_ALERT_PUBLISHER_LOST], 1);
 }
 
+/** What the inbox knows of its publisher. */
+static fw_inbox_publisher *known(bench *b)
+{
+    fw_inbox_publisher *p = (fw_inbox_publisher *)(uintptr_t)b->feed->at(b->feed->context, 0);
+    p->stream.bytes[0] = 1;
+    snprintf(p->name, sizeof p->name, "score");
+    return p;
+}
+
+/** So many looks, five seconds apart. */
+static monitor_alert_counts look(bench *b, fw_mono *now, int n)
+{
+    for (int i = 0; i < n; i++) {
+        *now = fw_mono_after(*now, 6);
+        assert_int_equal(monitor_publishers_tick(b->publishers, *now, NULL), FW_OK);
+    }
+    return monitor_alert_desk_count(b->desk);
+}
+
+static void no_more_lost_messages_resolve_it(void **state)
+{
+    (void)state;
+    FW_AUTO(bench) b = make();
+    fw_mono now = fw_mono_now();
+    known(&b)->lost = 7;
+    assert_int_equal(tell(&b, FW_INBOX_LOST, 7).open, 1);
+    assert_int_equal(look(&b, &now, 2).open, 1);
+    known(&b)->lost = 8;
+    assert_int_equal(look(&b, &now, 3).open, 1);            /* one more: the quiet looks are counted anew */
+    const monitor_alert_counts n = look(&b, &now, 1);
+    assert_int_equal(n.open, 0);
+    assert_int_equal(n.raised[MONITOR_ALERT_TELEMETRY_LOST], 1);
+}
+
+static void who_is_heard_again_under_another_name_resolves_it(void **state)
+{
+    (void)state;
+    FW_AUTO(bench) b = make();
+    fw_mono now = fw_mono_now();
+    fw_inbox_publisher *p = known(&b);
+    assert_int_equal(tell(&b, FW_INBOX_SILENT, 0).open, 1);
+    assert_int_equal(look(&b, &now, 5).open, 1);
+    assert_int_equal(tell(&b, FW_INBOX_FOUND, 0).open, 1);
+    snprintf(p->name, sizeof p->name, "another");
+    assert_int_equal(look(&b, &now, 3).open, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lost_messages_are_one_alert), cmocka_unit_test(silence_is_an_alert_and_an_end_is_none)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lost_messages_are_one_alert), cmocka_unit_test(silence_is_an_alert_and_an_end_is_none),
+                                       cmocka_unit_test(no_more_lost_messages_resolve_it), cmocka_unit_test(who_is_heard_again_under_another_name_resolves_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
