@@ -1,5 +1,5 @@
-/** What became of a reader's connections. libzmq gives a publisher up for good when it refused the key or speaks another security than this side:
- *  here it is told, and tried again, since a list of allowed keys changes. Source: zmq_socket_monitor(3), events of handshakes. */
+/** What became of a reader's connections. libzmq gives a publisher up for good when it refused the key, speaks another security than this side, or sent
+ *  what can't be, such as a message that is too large: here it is told, and tried again, since a list of allowed keys changes, and another publisher may come. Source: zmq_socket_monitor(3), events of handshakes. */
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 
 #define LOOK_EVERY_S 1.0       /* also how often who refused is asked again */
 #define BROKEN_TOLD  3         /* handshakes that broke one behind the other: once may be a publisher that ended */
-#define EVENTS       (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+#define HANDSHAKES   (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+#define GOES_ON      (ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECTED)
+#define EVENTS       (HANDSHAKES | GOES_ON | ZMQ_EVENT_DISCONNECTED)
 #define PER_LOOK     100
 
 fw_status fw_socket_watch(fw_socket *s, fw_error *err)
@@ -92,16 +94,37 @@ static void say(char out[static FW_CONTACT_TEXT], const fw_socket *s, const even
     snprintf(out, FW_CONTACT_TEXT, "%.250s %s", e->endpoint, why);
 }
 
+/* A connection that ended is tried again by libzmq, which says so at once, or never. One look later it is clear which. One endpoint at a time. */
+static void note_cut(fw_contact *c, const event *e)
+{
+    if (e->what == ZMQ_EVENT_DISCONNECTED && c->cut[0] == '\0') {
+        snprintf(c->cut, sizeof c->cut, "%s", e->endpoint);
+        c->cut_at = fw_mono_now();
+    } else if ((e->what & GOES_ON) != 0 && strcmp(c->cut, e->endpoint) == 0) {
+        c->cut[0] = '\0';
+    }
+}
+
+static void mend_cut(fw_socket *s)
+{
+    fw_contact *c = &s->contact;
+    if (c->cut[0] == '\0' || fw_mono_seconds(c->cut_at, fw_mono_now()) < LOOK_EVERY_S / 2) return;
+    fw_socket_reconnect(s, c->cut);
+    c->cut[0] = '\0';
+}
+
 bool fw_socket_tend(fw_socket *s, char trouble[static FW_CONTACT_TEXT])
 {
     event e;
     bool news = false;
     if (s->contact.events == NULL || !fw_mono_passed(s->contact.next_look)) return false;
     for (int i = 0; i < PER_LOOK && !news && next_event(&e, s->contact.events); i++) {
-        news = is_news(&s->contact, &e);
+        note_cut(&s->contact, &e);
+        news = (e.what & HANDSHAKES) != 0 && is_news(&s->contact, &e);
         if (news) say(trouble, s, &e);
         if (e.what == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || e.what == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) fw_socket_reconnect(s, e.endpoint);
     }
+    if (!news) mend_cut(s);
     if (!news) s->contact.next_look = fw_mono_after(fw_mono_now(), LOOK_EVERY_S);
     return news;
 }

@@ -37,7 +37,8 @@ typedef enum fw_side {
 #define FW_CONTACTS     64                /* endpoints in trouble that are known at a time */
 #define FW_CONTACT_TEXT 512
 typedef struct fw_trouble { uint64_t endpoint, times; uint16_t what; } fw_trouble;
-typedef struct fw_contact { void *events; fw_mono next_look; fw_trouble trouble[FW_CONTACTS]; } fw_contact;
+/* cut: an endpoint whose connection ended, and of which libzmq has not said that it tries again; "": none */
+typedef struct fw_contact { void *events; fw_mono next_look, cut_at; fw_trouble trouble[FW_CONTACTS]; char cut[FW_ENDPOINT_TEXT]; } fw_contact;
 
 typedef struct fw_socket {
     void *zmq;                            /* NULL: not open */
