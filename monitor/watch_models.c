@@ -8,6 +8,8 @@
 #include "common/core/size.h"
 #include "monitor/watch_parts.h"
 
+#define KEEP_EVERY_S 600.0
+
 static void watched_release(watched *t)
 {
     monitor_panes_release(t);
@@ -124,12 +126,25 @@ static watched *find(const monitor_watch *w, const monitor_known *known)
     return NULL;
 }
 
+/** The store forgets what was not heard of for long: a model that is told of stays, however seldom it predicts. */
+static fw_status keep_model(const monitor_watch *w, watched *t, const void *bytes, size_t len, fw_mono now, fw_error *err)
+{
+    if (w->opts.store == NULL || t == NULL || t->drift == NULL || fw_mono_seconds(t->told, now) < KEEP_EVERY_S) return FW_OK;
+    t->told = now;
+    return monitor_watch_put_model(w, t, bytes, len, err);
+}
+
 fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
 {
     monitor_verdict verdict;
     const monitor_known *known = NULL;
     FW_TRY(monitor_models_take(&verdict, &known, w->models, b, why, err));
-    if (verdict == MONITOR_NEW) return monitor_watch_add(w, known, bytes, len, err);
+    if (verdict == MONITOR_AGAIN) return keep_model(w, find(w, known), bytes, len, now, err);
+    if (verdict == MONITOR_NEW) {
+        FW_TRY(monitor_watch_add(w, known, bytes, len, err));
+        w->of[w->n - 1].told = now;
+        return FW_OK;
+    }
     return verdict == MONITOR_SUMMED ? monitor_watch_count(w, find(w, known), &b->summary, now, err) : FW_OK;
 }
 

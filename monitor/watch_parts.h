@@ -31,7 +31,7 @@ typedef struct watched {
     uint64_t *late, late_rows;         /* of windows that were closed: evidence for the next look */
     uint64_t lost_rows, jumps;         /* too late to amend; summaries of moments that can't be */
     int64_t newest_us;                 /* moment that a publisher told of */
-    fw_mono last;
+    fw_mono last, told;                /* a summary came; the model was told of, and kept */
     bool changed, restored;            /* since it was saved; its numbers go on where the store's end */
 } watched;
 

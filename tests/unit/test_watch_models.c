@@ -18,7 +18,7 @@ static void windows_are_sums_over_publishers_and_close_when_full_idle_or_at_the_
     const monitor_watch_opts o = options(store, NULL);
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
     assert_false(monitor_watch_has(w, "m", "d"));
-    tell_model(w);
+    tell_model(w, 0);
     assert_true(monitor_watch_has(w, "m", "d"));
     assert_false(monitor_watch_has(w, "m", "e"));
     tell_many(w, LIKE, 1, 25);
@@ -71,7 +71,7 @@ static void a_place_is_the_window_that_is_open_and_the_hearer_hears_of_it(void *
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
     monitor_watch_tell(w, &(monitor_watch_hearer){&h, hear});
     assert_false(monitor_watch_place(&p, w, "m", "d", 1));
-    tell_model(w);
+    tell_model(w, 0);
     for (uint64_t i = 1; i <= 3; i++) {
         assert_true(monitor_watch_place(&p, w, "m", "d", 1));
         assert_string_equal(p.known->digest, "d");
@@ -96,7 +96,7 @@ static void what_nobody_told_of_is_refused(void **state)
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
     tell_rows(w, LIKE, 1, 0, &why);
     assert_int_equal(why.status, FW_ERR_DATA);
-    tell_model(w);
+    tell_model(w, 0);
     uint64_t lies[COUNTS];
     memcpy(lies, LIKE, sizeof lies);
     lies[0]++;
@@ -127,7 +127,7 @@ static void a_version_has_the_rows_of_all_its_sets_of_bins(void **state)
     int64_t predictions = 0;
     const monitor_watch_opts o = options(store, NULL);
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
-    tell_model(w);
+    tell_model(w, 0);
     tell_many(w, LIKE, 1, 20);
     assert_int_equal(fw_reference_outputs(&outputs, whole, NULL), FW_OK);
     assert_int_equal(fw_telemetry_pack_model(&model, &(fw_telemetry_model){.name = "m", .digest = "d", .classes = CLASSES, .n_classes = 2, .reference = outputs}, NULL), FW_OK);
@@ -151,7 +151,7 @@ static found life(const char *file, uint64_t killed)
     FW_AUTO(monitor_watch) *w = NULL;
     const monitor_watch_opts o = options(store, NULL);
     assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
-    tell_model(w);
+    tell_model(w, 0);
     tell_many(w, LIKE, 1, 33);
     tell_many(w, OTHER, 34, killed);
     monitor_watch_lost(w, "m", "d", 7);
@@ -184,6 +184,52 @@ static void a_watch_goes_on_to_the_same_bits(void **state)
         assert_memory_equal(&s.evidence, &whole.evidence, sizeof s.evidence);
         assert_memory_equal(&s.statistic, &whole.statistic, sizeof s.statistic);
     }
+}
+
+typedef struct states { size_t n; int64_t told_us; } states;
+
+static fw_status note_state(void *context, const monitor_state_row *row, fw_error *err)
+{
+    (void)err;
+    states *s = context;
+    s->n++;
+    if (strncmp(row->key, "told/", 5) == 0) s->told_us = row->at_us;
+    return FW_OK;
+}
+
+static states states_of(void)
+{
+    FW_AUTO(monitor_reader) *r = reader();
+    states s = {0};
+    assert_int_equal(monitor_read_state(r, NULL, note_state, &s, NULL), FW_OK);
+    return s;
+}
+
+static void a_model_stays_while_it_is_told_of_and_goes_with_all_its_states(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_watch) *w = NULL;
+    monitor_watch_opts o = options(store, NULL);
+    bool more = true;
+    o.window = (monitor_window_opts){.seconds = 60, .idle_s = 5};
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    tell_model(w, 0);
+    tell_many(w, LIKE, 1, 150);                                        /* three windows: two are held, one is open */
+    assert_int_equal(monitor_watch_tick(w, at(0.2), NULL), FW_OK);
+    keep(w, store);
+    const states first = states_of();
+    assert_int_equal(first.n, 4 + 3);                                  /* told, reference, current, drift */
+    tell_model(w, 599);
+    keep(w, store);
+    assert_true(states_of().told_us == first.told_us);
+    tell_model(w, 601);
+    keep(w, store);
+    const states last = states_of();
+    assert_true(last.told_us > first.told_us && last.n == first.n);
+    for (int i = 0; i < 20 && more; i++) assert_int_equal(monitor_store_tidy(store, last.told_us + 91 * DAY_US, &more, NULL), FW_OK);
+    assert_int_equal(states_of().n, 0);
+    assert_int_equal(look_into(path).windows, 0);
 }
 
 static fw_status damage(void *context, const monitor_state_row *row, fw_error *err)
@@ -223,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_nobody_told_of_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_version_has_the_rows_of_all_its_sets_of_bins, begin, end),
         cmocka_unit_test_setup_teardown(a_watch_goes_on_to_the_same_bits, begin, end),
+        cmocka_unit_test_setup_teardown(a_model_stays_while_it_is_told_of_and_goes_with_all_its_states, begin, end),
         cmocka_unit_test_setup_teardown(a_damaged_state_is_begun_anew, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void rows_are_counted_where_they_end_and_windows_begin_at_multiples(void 
     FW_AUTO(monitor_store) *store = open_store(path);
     FW_AUTO(monitor_watch) *w = begin_watch(store, 60);
     monitor_place p;
-    tell_model(w);
+    tell_model(w, 0);
     rows_at(w, LIKE, 59.999999);
     rows_at(w, LIKE, 60);                          /* from 59: it is of window 1, which shows from 60 on */
     rows_at(w, LIKE, 61.9);
@@ -137,7 +137,7 @@ static void a_window_that_is_not_over_stays_open_when_nothing_comes(void **state
     FW_AUTO(monitor_watch) *w = begin_watch(store, 86400);
     fw_error why = {0};
     const int64_t now_us = fw_utc_now_us();
-    tell_model(w);
+    tell_model(w, 0);
     tell_span(w, LIKE, 1, now_us, now_us, 0, &why);
     tick(w, 60);
     keep(w, store);
@@ -170,8 +170,8 @@ static void late_rows_amend_their_window_and_are_evidence_once(void **state)
     FW_AUTO(monitor_watch) *in_order = begin_watch(ordered, 60);
     heard h = {0};
     monitor_watch_tell(w, &(monitor_watch_hearer){&h, hear});
-    tell_model(w);
-    tell_model(in_order);
+    tell_model(w, 0);
+    tell_model(in_order, 0);
     for (int i = 0; i < 170; i++) rows_at(w, LIKE, i);                           /* one publisher is ahead */
     tick(w, 0);
     assert_true(h.n == 2 && h.rows[0] == 600 && h.revised[0] == 0 && h.missing[0] == 60);
@@ -211,7 +211,7 @@ static void late_rows_get_a_look_when_no_window_is_open(void **state)
     (void)state;
     FW_AUTO(monitor_store) *store = open_store(path);
     FW_AUTO(monitor_watch) *w = begin_watch(store, 60);
-    tell_model(w);
+    tell_model(w, 0);
     for (int i = 0; i < 60; i++) rows_at(w, LIKE, i);
     tick(w, 6);
     for (int i = 0; i < 60; i++) rows_at(w, OTHER, i);
@@ -232,7 +232,7 @@ static void a_clock_that_jumps_counts_as_now(void **state)
     fw_error why = {0};
     monitor_place p;
     const int64_t hour = 3600 * SECOND, before_us = fw_utc_now_us();
-    tell_model(w);
+    tell_model(w, 0);
     tell_span(w, LIKE, 1, before_us + 2 * hour, before_us + 2 * hour, 0, &why);      /* ahead */
     tell_span(w, LIKE, 2, 0, 5, 0, &why);                                            /* no clock at all */
     tell_span(w, LIKE, 3, 7, before_us + hour / 2, 0, &why);                         /* a little ahead is as it says; its beginning is not */
@@ -253,7 +253,7 @@ static void live(const char *file, int killed)
 {
     FW_AUTO(monitor_store) *store = open_store(file);
     FW_AUTO(monitor_watch) *w = begin_watch(store, 60);
-    tell_model(w);
+    tell_model(w, 0);
     for (int i = 1; i < 340; i++) {
         if (i < 240) rows_at(w, i < 120 ? LIKE : OTHER, i);
         if (i >= 100) rows_at(w, LIKE, i - 100);
@@ -293,7 +293,7 @@ static void what_is_older_than_is_held_stays_as_it_is_and_is_evidence(void **sta
     (void)state;
     FW_AUTO(monitor_store) *store = open_store(path);
     FW_AUTO(monitor_watch) *w = begin_watch(store, 60);
-    tell_model(w);
+    tell_model(w, 0);
     for (int i = 0; i < 100; i++) {
         rows_at(w, LIKE, 60 * i + 30);
         tick(w, 0);
@@ -329,7 +329,7 @@ static void windows_of_another_length_are_closed_when_a_watch_goes_on(void **sta
         if (lengths[i] > 0) o.window = (monitor_window_opts){.seconds = lengths[i], .idle_s = 5};
         assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
         assert_int_equal(monitor_watch_restore(w, path, at(0), NULL), FW_OK);
-        if (i == 0) tell_model(w);
+        if (i == 0) tell_model(w, 0);
         tick(w, 0);
         for (int k = 0; k < 70; k++, rows += 10) rows_at(w, LIKE, 300 * (double)i + k);
         tick(w, 0);
@@ -354,7 +354,7 @@ static void sets_of_bins_share_the_row_of_a_window(void **state)
     FW_AUTO(fw_text) rows = {0};
     fw_error why = {0};
     assert_int_equal(fw_reference_outputs(&outputs, r, NULL), FW_OK);
-    tell_model(w);
+    tell_model(w, 0);
     const fw_telemetry_model m = {.name = "m", .digest = "d", .classes = CLASSES, .n_classes = 2, .reference = outputs};
     assert_int_equal(fw_telemetry_pack_model(&model, &m, NULL), FW_OK);
     give(w, FW_TOPIC_MODEL "m", &model, 0, &why);

@@ -35,14 +35,14 @@ static inline void give(monitor_watch *w, const char *topic, const fw_text *pack
     assert_int_equal(monitor_watch_take(w, b, bytes.data, bytes.len, at(at_s), why, NULL), FW_OK);
 }
 
-static inline void tell_model(monitor_watch *w)
+static inline void tell_model(monitor_watch *w, double at_s)
 {
     FW_AUTO(fw_text) packed = {0};
     FW_AUTO(fw_reference) *r = make_reference();
     fw_error why = {0};
     const fw_telemetry_model model = {.name = "m", .digest = "d", .classes = CLASSES, .n_classes = 2, .reference = r};
     assert_int_equal(fw_telemetry_pack_model(&packed, &model, NULL), FW_OK);
-    give(w, FW_TOPIC_MODEL "m", &packed, 0, &why);
+    give(w, FW_TOPIC_MODEL "m", &packed, at_s, &why);
     assert_int_equal(why.status, FW_OK);
 }
 
