@@ -237,13 +237,11 @@ static span judge(const monitor_watch *w, watched *t, const fw_telemetry_summary
 /** *out NULL: its window is not held any more. */
 static fw_status find_pane(monitor_pane **out, const monitor_watch *w, watched *t, int64_t to_us, fw_error *err)
 {
-    size_t first;
     const uint64_t number = w->length_us > 0 ? fw_utc_window(to_us, w->length_us) : t->number;
     const size_t at = place_of(t, number);
     *out = at < t->n && t->pane[at].number == number ? &t->pane[at] : NULL;
     if (*out != NULL) return FW_OK;
-    const size_t closed = closed_of(&first, t);
-    if (w->length_us > 0 && (number <= t->gone || (closed >= most_held(t) && closed > 0 && number < t->pane[first].number))) return FW_OK;
+    if (w->length_us > 0 && number <= t->gone) return FW_OK;
     return monitor_pane_make(out, t, number, w->length_us, err);
 }
 
