@@ -54,6 +54,17 @@ static uint32_t hear(fw_desk *d, fw_caller *from)
     return number;
 }
 
+static uint32_t answer_to(fw_line *l)
+{
+    const void *bytes = NULL;
+    size_t len = 0;
+    uint32_t number = 0;
+    assert_int_equal(fw_line_receive(l, &bytes, &len, in_seconds(10), NULL), FW_OK);
+    assert_int_equal(len, sizeof number);
+    memcpy(&number, bytes, len);                 /* the bytes of a message stand anywhere */
+    return number;
+}
+
 static void each_caller_gets_its_own_answer(void **state)
 {
     (void)state;
@@ -75,13 +86,7 @@ static void each_caller_gets_its_own_answer(void **state)
         assert_int_equal(fw_desk_send(p.desk, &from, &number, sizeof number, NULL), FW_OK);
     }
     for (uint32_t i = 0; i < N; i++) {
-        const void *bytes = NULL;
-        size_t len = 0;
-        assert_int_equal(fw_line_receive(line[i], &bytes, &len, in_seconds(10), NULL), FW_OK);
-        uint32_t number = 0;
-        assert_int_equal(len, sizeof number);
-        memcpy(&number, bytes, sizeof number);                 /* the bytes of a message stand anywhere */
-        assert_int_equal(number, i + 100);
+        assert_int_equal(answer_to(line[i]), i + 100);
         fw_line_destroy(&line[i]);
     }
     close_place(&p);
@@ -126,10 +131,7 @@ static void a_name_comes_back_on_a_new_connection(void **state)
         assert_int_equal(hear(p.desk, &from), i);
         assert_int_equal(from.len, 6);
         assert_int_equal(fw_desk_send(p.desk, &from, &i, sizeof i, NULL), FW_OK);
-        const void *bytes = NULL;
-        size_t len = 0;
-        assert_int_equal(fw_line_receive(line, &bytes, &len, in_seconds(10), NULL), FW_OK);
-        assert_int_equal(*(const uint32_t *)bytes, i);
+        assert_int_equal(answer_to(line), i);
         if (i == 2) left_open = line;     /* the third comes while the second still stands */
         else fw_line_destroy(&line);
     }
