@@ -34,7 +34,7 @@ typedef struct monitor_publisher_row {
 } monitor_publisher_row;
 
 typedef struct monitor_window_row {
-    int64_t model, number;              /* key; numbers are 1, 2, 3, ... of the model */
+    int64_t model, number;              /* key; numbers ascend: 1, 2, 3, ... of the model, or those of fw_utc_window */
     int64_t from_us, to_us, rows;
     int64_t revised;                    /* how often late events amended it after it was closed */
     const char *closed;                 /* why it was closed: "full", "time", "idle", "end" */

@@ -1,6 +1,7 @@
 /** Watches the models that publishers tell of: summaries -> windows of a model, over all its publishers -> drift -> rows of the store and looks for alerts.
- *  A window closes with monitor.window rows, or by time, or when nothing comes, or at the end; a row counts once. The rows of the store have numbers that a
- *  version of a model counts over all its sets of bins. Without a store all is in memory, without a desk nobody is told. One owner. */
+ *  A window of rows closes with monitor.window of them, or when nothing comes, or at the end; a row counts in the open one. A window of time holds the
+ *  rows of its time, by the publishers' clocks, and is amended by those that come late (watch_windows.c). A row counts once. Windows of rows have numbers that a
+ *  version of a model counts over all its sets of bins; windows of time have that of fw_utc_window. Without a store all is in memory, without a desk nobody is told. One owner. */
 #ifndef MONITOR_WATCH_MODELS_H
 #define MONITOR_WATCH_MODELS_H
 
@@ -13,7 +14,7 @@
 #include "proto/telemetry.h"
 
 typedef struct monitor_watch_opts {
-    monitor_window_opts window;        /* predictions: rows */
+    monitor_window_opts window;        /* seconds: windows of time, in whole microseconds; else of so many rows */
     monitor_drift_opts drift;
     monitor_store *store;              /* NULL: nothing is kept. Both outlive the watch */
     monitor_alert_desk *desk;
@@ -28,7 +29,7 @@ void      monitor_watch_destroy(monitor_watch **w);
 fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
 /** Messages of a publisher that told of this version of a model are lost: the open window says so. */
 void      monitor_watch_lost(monitor_watch *w, const char *name, const char *digest, uint64_t messages);
-/** Closes the windows whose time has come; all of them. */
+/** Closes the windows whose time has come, and tells of those that late rows amended; all of them. */
 fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err);
 fw_status monitor_watch_finish(monitor_watch *w, fw_error *err);
 

@@ -201,13 +201,13 @@ static fw_status close_due(const monitor_watch *w, watched *t, fw_mono now, bool
 
 fw_status monitor_watch_close(monitor_watch *w, watched *t, fw_mono now, bool end, fw_error *err)
 {
-    size_t first, open = 0;
+    size_t first;
     if (t->drift == NULL) return FW_OK;
     FW_TRY(close_due(w, t, now, end, err));
     for (size_t i = 0; i < t->n; i++) {
         if (t->pane[i].amended) FW_TRY(amend(w, t, &t->pane[i], err));
     }
-    open = t->n - closed_of(&first, t);
+    const size_t open = t->n - closed_of(&first, t);
     const bool idle = open == 0 && w->opts.window.idle_s > 0 && fw_mono_seconds(t->last, now) >= w->opts.window.idle_s;
     return t->late_rows > 0 && (end || idle) ? look_at_late(w, t, err) : FW_OK;
 }
