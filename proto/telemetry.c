@@ -100,11 +100,8 @@ static Flywheel__TelemetryBatch batch_of_now(void)
 
 static void add_varint(fw_text *out, uint64_t v)
 {
-    char bytes[10];
-    size_t n = 0;
-    for (; v >= 0x80; v >>= 7) bytes[n++] = (char)(unsigned char)(0x80 | (v & 0x7f));
-    bytes[n++] = (char)(unsigned char)v;
-    fw_text_add_bytes(out, bytes, n);
+    char bytes[FW_VARINT_MOST];
+    fw_text_add_bytes(out, bytes, (size_t)(fw_varint_put(bytes, v) - bytes));
 }
 
 /* A body's field and its wire type (length-delimited), with which its encoding begins. */

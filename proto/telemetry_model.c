@@ -95,6 +95,19 @@ fw_status fw_telemetry_pack_model(fw_text *out, const fw_telemetry_model *m, fw_
     return s;
 }
 
+/** The last field, by hand: protobuf-c makes a call for each of a thousand counts.      tag 8 | varint len | varints */
+static void add_counts(fw_text *out, const uint64_t *count, size_t n)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) len += fw_varint_len(count[i]);
+    char *const room = n > 0 ? fw_text_room(out, 1 + FW_VARINT_MOST + len) : NULL;
+    if (room == NULL) return;
+    *room = 8 << 3 | 2;
+    char *at = fw_varint_put(room + 1, len);
+    for (size_t i = 0; i < n; i++) at = fw_varint_put(at, count[i]);
+    fw_text_wrote(out, (size_t)(at - room));
+}
+
 fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s, fw_error *err)
 {
     if (s->model == NULL || *s->model == '\0') return fw_fail(err, FW_ERR_ARG, "telemetry: a summary of a model without a name");
@@ -111,10 +124,9 @@ fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s,
     message.rows = s->rows;
     message.from_us = s->from_us;
     message.to_us = s->to_us;
-    message.n_counts = s->n;
-    message.counts = (uint64_t *)(uintptr_t)s->count;
     const size_t before = out->len;
     fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__summary__pack_to_buffer(&message, &buffer.base);
+    add_counts(out, s->count, s->n);
     return fw_telemetry_check_packed(out, before, err);
 }

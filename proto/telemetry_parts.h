@@ -13,6 +13,17 @@ fw_text_buffer fw_text_buffer_on(fw_text *text);
 /* Generated structs want char * for strings that they only read; NULL becomes "". */
 char *fw_telemetry_unconst(const char *s);
 
+/* A varint of protobuf's wire format: its length, and its bytes at `at`; where the next ones go. */
+enum { FW_VARINT_MOST = 10 };
+static inline size_t fw_varint_len(uint64_t v) { return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1; }
+
+static inline char *fw_varint_put(char *at, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7) *at++ = (char)(unsigned char)(0x80 | (v & 0x7f));
+    *at++ = (char)v;
+    return at;
+}
+
 fw_status fw_telemetry_check_text(const char *s, const char *what, fw_error *err);      /* of a peer: FW_ERR_FORMAT */
 fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err);       /* to be sent: FW_ERR_DATA */
 /** After packing: nothing failed, and what was added to out since `before` is not too large; else out is as it was. */

@@ -10,7 +10,6 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are written as they are in memory");
 
 enum { VARINT = 0, EIGHT_BYTES = 1, LENGTH = 2, FOUR_BYTES = 5 };
-enum { VARINT_MOST = 10 };
 #define TAG(field, type) ((char)((field) << 3 | (type)))
 
 /* ---- checks ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -57,20 +56,11 @@ static fw_status check_predictions(const char *model, const char *digest, const 
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------- */
 
-static size_t varint_len(uint64_t v) { return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1; }
-
-static char *put_varint(char *at, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) *at++ = (char)(unsigned char)(0x80 | (v & 0x7f));
-    *at++ = (char)v;
-    return at;
-}
-
 static char *put_number(char *at, char tag, uint64_t v)
 {
     if (v == 0) return at;
     *at++ = tag;
-    return put_varint(at, v);
+    return fw_varint_put(at, v);
 }
 
 static char *put_fixed(char *at, char tag, const void *bytes, size_t len)
@@ -83,12 +73,12 @@ static char *put_fixed(char *at, char tag, const void *bytes, size_t len)
 static char *put_bytes(char *at, char tag, const void *bytes, size_t len)
 {
     *at++ = tag;
-    at = put_varint(at, len);
+    at = fw_varint_put(at, len);
     if (len > 0) memcpy(at, bytes, len);
     return at + len;
 }
 
-static size_t bytes_len(size_t len) { return 1 + varint_len(len) + len; }
+static size_t bytes_len(size_t len) { return 1 + fw_varint_len(len) + len; }
 
 static const char *text_of(const fw_raw *v) { return v->text != NULL ? v->text : ""; }
 
@@ -106,7 +96,7 @@ static size_t feature_len(const fw_raw *v)
 static char *put_feature(char *at, const fw_raw *v)
 {
     *at++ = TAG(7, LENGTH);
-    at = put_varint(at, feature_len(v));
+    at = fw_varint_put(at, feature_len(v));
     switch (v->kind) {
     case FW_RAW_NUMBER: return put_fixed(at, TAG(1, EIGHT_BYTES), &v->number, sizeof v->number);
     case FW_RAW_TEXT: return put_bytes(at, TAG(2, LENGTH), text_of(v), strlen(text_of(v)));
@@ -119,7 +109,7 @@ static char *put_feature(char *at, const fw_raw *v)
 /* At least what the row's fields take: three varints with their tags, one float, one double. */
 static size_t most_bytes(const fw_prediction *p, size_t id_len)
 {
-    size_t len = 3 * (1 + VARINT_MOST) + 1 + sizeof p->confidence + 1 + sizeof p->value + bytes_len(id_len) + bytes_len(p->n_probabilities * sizeof *p->probabilities);
+    size_t len = 3 * (1 + FW_VARINT_MOST) + 1 + sizeof p->confidence + 1 + sizeof p->value + bytes_len(id_len) + bytes_len(p->n_probabilities * sizeof *p->probabilities);
     for (size_t i = 0; i < p->n_features; i++) len += bytes_len(feature_len(&p->features[i]));
     return len;
 }
@@ -139,21 +129,21 @@ static char *put_row(char *at, const fw_prediction *p, size_t id_len)
 /* The row is written behind a guess of how long its length is, and moved when that was wrong. */
 static void add_row(fw_text *out, const fw_prediction *p)
 {
-    const size_t id_len = p->id != NULL ? strlen(p->id) : 0, most = most_bytes(p, id_len), guess = most < 256 ? 1 : varint_len(most);
-    char *const room = fw_text_room(out, 1 + VARINT_MOST + most);
+    const size_t id_len = p->id != NULL ? strlen(p->id) : 0, most = most_bytes(p, id_len), guess = most < 256 ? 1 : fw_varint_len(most);
+    char *const room = fw_text_room(out, 1 + FW_VARINT_MOST + most);
     if (room == NULL) return;
     char *const row = room + 1 + guess;
-    const size_t len = (size_t)(put_row(row, p, id_len) - row), head = 1 + varint_len(len);
+    const size_t len = (size_t)(put_row(row, p, id_len) - row), head = 1 + fw_varint_len(len);
     if (head != 1 + guess) memmove(room + head, row, len);
     room[0] = TAG(4, LENGTH);
-    put_varint(room + 1, len);
+    fw_varint_put(room + 1, len);
     fw_text_wrote(out, head + len);
 }
 
 static void add_text(fw_text *out, char tag, const char *s)
 {
     const size_t len = strlen(s);
-    char *const room = fw_text_room(out, 1 + VARINT_MOST + len);
+    char *const room = fw_text_room(out, 1 + FW_VARINT_MOST + len);
     if (room != NULL) fw_text_wrote(out, (size_t)(put_bytes(room, tag, s, len) - room));
 }
 

@@ -34,6 +34,7 @@ typedef struct scoring {
     double *value;                 /* (piece) */
     const char **ids;              /* (piece) */
     uint64_t *row;                 /* (piece) */
+    double *took; size_t n_took, took_capacity;        /* seconds of each delivery */
     uint64_t rows;                 /* this rank's */
 } scoring;
 
@@ -187,6 +188,13 @@ static fw_status deliver_counts(scoring *s, fw_error *err)
     return deliver(s, err);
 }
 
+static fw_status note_time(scoring *s, fw_mono start, fw_error *err)
+{
+    FW_TRY(fw_grow((void **)&s->took, &s->took_capacity, s->n_took + 1, sizeof *s->took, "times", err));
+    s->took[s->n_took++] = fw_mono_seconds(start, fw_mono_now());
+    return FW_OK;
+}
+
 /* ---- a table --------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Records of the chunks of this round before mine, and of all. Collective. */
@@ -208,6 +216,7 @@ static fw_status place_chunk(const scoring *s, uint64_t mine, uint64_t *before, 
 
 static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how, fw_block *block, uint64_t *base, fw_error *err)
 {
+    const fw_mono start = fw_mono_now();
     uint64_t chunk = 0, n_records = 0, before = 0, all = 0;
     fw_block_clear(block);
     fw_status status = fw_table_read(t, how, block, &chunk, &n_records, err);
@@ -219,7 +228,8 @@ static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how,
     if (coded != FW_OK) fw_wrap(err, coded, "%s", fw_table_path(t));
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, coded, err));
     *base += all;
-    return deliver(s, err);
+    FW_TRY(deliver(s, err));
+    return note_time(s, start, err);
 }
 
 static void say_bad_rows(const scoring *s, const fw_table *t)
@@ -300,10 +310,12 @@ static fw_status score_split(scoring *s, dataset_reading *d, fw_split split, fw_
 {
     const uint64_t rows = fw_dataset_rows(d->dataset, split), size = (uint64_t)worker_group_size(s->group), rank = (uint64_t)worker_group_rank(s->group);
     for (uint64_t at = 0; at < rows; at += size * PART_ROWS) {
+        const fw_mono start = fw_mono_now();
         uint64_t first = FW_MIN(at + rank * PART_ROWS, rows);
         fw_status status = score_part(s, d, split, first, (size_t)FW_MIN((uint64_t)PART_ROWS, rows - first), err);
         FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
         FW_TRY(deliver(s, err));
+        FW_TRY(note_time(s, start, err));
     }
     return FW_OK;
 }
@@ -366,6 +378,22 @@ static fw_status score(scoring *s, fw_error *err)
     return reduce->agree(reduce->context, status, err);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* From reading a part of the rows to its delivery: what half, and 99 of 100, stay below. */
+static void judge_times(scoring *s)
+{
+    if (s->n_took == 0) return;
+    qsort(s->took, s->n_took, sizeof *s->took, by_value);
+    s->result->part_p50_s = s->took[(s->n_took - 1) / 2];
+    s->result->part_p99_s = s->took[(s->n_took - 1) * 99 / 100];
+    s->result->parts = s->n_took;
+}
+
 fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_opts *opts, worker_score_say listener, void *context,
                        worker_score_result *out, fw_error *err)
 {
@@ -373,7 +401,8 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     scoring s = {.group = g, .model = m, .opts = opts, .say = listener, .context = context, .result = &result, .id = -1};
     fw_mono start = fw_mono_now();
     fw_status status = score(&s, err);
-    result.seconds = fw_mono_seconds(start, fw_mono_now());
+    result.seconds = fw_mono_seconds(start, fw_mono_now()) - result.ending_s;
+    judge_times(&s);
     worker_outputs_destroy(&s.outputs);
     worker_counts_destroy(&s.counted);
     worker_encoder_destroy(&s.encoder);
@@ -384,6 +413,7 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     free(s.value);
     free(s.ids);
     free(s.row);
+    free(s.took);
     if (status == FW_OK) *out = result;
     return status;
 }

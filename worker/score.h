@@ -31,7 +31,10 @@ typedef struct worker_score_result {
     uint64_t messages;             /* in which they were */
     uint64_t delivered, dropped;   /* messages meanwhile, also of runs before that were in the spool (common/bus/outbox.h has what the words mean) */
     uint64_t spooled;              /* messages in the spool now */
-    double seconds;
+    double seconds;                /* until the file was written */
+    double ending_s;               /* then, until readers of the bus had all, or it was given up */
+    uint64_t parts;                /* of the rows, that were read, predicted and delivered together: what one took, on all ranks, in the median and 99 of 100 */
+    double part_p50_s, part_p99_s;
 } worker_score_result;
 
 typedef void (*worker_score_say)(void *context, const char *line);     /* at rank 0 */

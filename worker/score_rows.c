@@ -197,7 +197,9 @@ static fw_status end_stream(worker_outputs *o, worker_score_result *result, fw_e
     FW_TRY(fw_telemetry_end(o->telemetry, &o->batch, o->topic.data, err));
     FW_TRY(put(o, err));
     fw_error why = {0};
+    const fw_mono start = fw_mono_now();
     if (fw_outbox_close(&o->outbox, LINGER_MS, &rest, &why) < 0) fw_log_warn("%s", why.text);      /* what was predicted is not spoiled by it */
+    result->ending_s = fw_mono_seconds(start, fw_mono_now());
     result->messages = rest.spool.produced - o->before.produced;
     result->delivered = rest.spool.delivered - o->before.delivered;
     result->spooled = rest.spool.spooled;
@@ -207,9 +209,8 @@ static fw_status end_stream(worker_outputs *o, worker_score_result *result, fw_e
 
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err)
 {
-    FW_TRY(end_stream(o, result, err));
     if (o->csv != NULL) FW_TRY(fw_atomic_file_commit(o->csv, err));
     if (o->hdf5 != NULL) FW_TRY(fw_predictions_file_commit(o->hdf5, err));
     result->published = o->published;
-    return FW_OK;
+    return end_stream(o, result, err);
 }

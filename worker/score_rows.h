@@ -9,7 +9,7 @@ fw_status worker_outputs_open(worker_outputs **out, const fw_model *m, const wor
 void      worker_outputs_destroy(worker_outputs **o);          /* without finish: nothing is left behind */
 /** Records of an encoder (score_encode.h), one behind the other, aligned to 8. */
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err);
-/** Ends the stream, then commits the file. */
+/** Commits the file, then ends the stream: nobody waits for the predictions because a reader of the bus is slow. */
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err);
 
 #endif

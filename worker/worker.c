@@ -274,6 +274,10 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     figure(w, "delivered", (double)r.delivered);
     figure(w, "spooled", (double)r.spooled);
     figure(w, "dropped", (double)r.dropped);
+    figure(w, "ending", r.ending_s);
+    figure(w, "parts", (double)r.parts);
+    figure(w, "part_p50", r.part_p50_s);
+    figure(w, "part_p99", r.part_p99_s);
     figure(w, "seconds", r.seconds);
     return FW_OK;
 }

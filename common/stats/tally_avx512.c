@@ -7,6 +7,7 @@
 
 #define TARGET __attribute__((target("avx512f,avx512dq")))
 #define LANES 8
+#define GROUP 64            /* numbers whose places are found before they are counted */
 #define NOT_FINITE 0x99      /* of vfpclasspd: both NaNs, both infinities */
 
 /* The five levels of the tree, each in registers: a step is a permutation, not a load. */
@@ -33,7 +34,7 @@ static inline TARGET __m512i mark(__m512i p, __mmask8 none, uint64_t missing)
 }
 
 /* Places of eight numbers, a byte each. */
-static inline TARGET uint64_t places(const levels *l, __m512d v, uint64_t missing)
+static inline TARGET __m128i places(const levels *l, __m512d v, uint64_t missing)
 {
     const __mmask8 none = _mm512_fpclass_pd_mask(v, NOT_FINITE);
     __m512i p = _mm512_maskz_set1_epi64(_mm512_cmp_pd_mask(l->one, v, _CMP_LT_OQ), 1);
@@ -42,19 +43,26 @@ static inline TARGET uint64_t places(const levels *l, __m512d v, uint64_t missin
     p = step(p, _mm512_permutexvar_pd(p, l->four), v);
     p = step(p, _mm512_permutex2var_pd(l->five_low, p, l->five_high), v);
     if (__builtin_expect((none | missing) != 0, 0)) p = mark(p, none, missing);
-    return (uint64_t)_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(p));
+    return _mm512_cvtepi64_epi8(p);
 }
 
+/* Places of a group first, then its counts: neither waits for the other. */
 TARGET void fw_tally_avx512(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t count[static FW_TALLY_PLACES])
 {
     uint32_t lane[LANES][FW_TALLY_PLACES] = {{0}};
     const levels l = load_levels(c);
     size_t i = 0;
-    for (uint64_t gone = 0; i + LANES <= n; i += LANES) {
-        if (missing != NULL) memcpy(&gone, missing + i, sizeof gone);
-        const uint64_t at = places(&l, _mm512_loadu_pd(v + i), gone);
-        lane[0][at & 0xff]++, lane[1][at >> 8 & 0xff]++, lane[2][at >> 16 & 0xff]++, lane[3][at >> 24 & 0xff]++;
-        lane[4][at >> 32 & 0xff]++, lane[5][at >> 40 & 0xff]++, lane[6][at >> 48 & 0xff]++, lane[7][at >> 56]++;
+    for (; i + GROUP <= n; i += GROUP) {
+        uint8_t place[GROUP];
+        for (size_t k = 0; k < GROUP; k += LANES) {
+            uint64_t gone = 0;
+            if (missing != NULL) memcpy(&gone, missing + i + k, sizeof gone);
+            _mm_storel_epi64((__m128i *)(void *)(place + k), places(&l, _mm512_loadu_pd(v + i + k), gone));
+        }
+        for (size_t k = 0; k < GROUP; k += LANES) {
+            lane[0][place[k]]++, lane[1][place[k + 1]]++, lane[2][place[k + 2]]++, lane[3][place[k + 3]]++;
+            lane[4][place[k + 4]]++, lane[5][place[k + 5]]++, lane[6][place[k + 6]]++, lane[7][place[k + 7]]++;
+        }
     }
     for (size_t k = 0; k < FW_TALLY_PLACES; k++)
         for (size_t j = 0; j < LANES; j++) count[k] += lane[j][k];

@@ -92,8 +92,9 @@ static bool ends_with(const char *s, const char *end)
 static void print_telemetry(const fw_answer *a, const char *bus, const char *spool)
 {
     const double spooled = fw_answer_value(a, "spooled", 0.0), dropped = fw_answer_value(a, "dropped", 0.0);
-    fw_log_info("published %.0f predictions in %.0f messages on %s: %.0f delivered, %.0f spooled, %.0f dropped", fw_answer_value(a, "published", 0.0),
-                fw_answer_value(a, "messages", 0.0), bus, fw_answer_value(a, "delivered", 0.0), spooled, dropped);
+    fw_log_info("published %.0f predictions in %.0f messages on %s: %.0f delivered, %.0f spooled, %.0f dropped; its end took %.1f s", fw_answer_value(a, "published", 0.0),
+                fw_answer_value(a, "messages", 0.0), bus, fw_answer_value(a, "delivered", 0.0), spooled, dropped,
+                fw_answer_value(a, "ending", 0.0));
     if (spooled > 0) fw_log_info("%s keeps %.0f messages for the monitor, until it takes them from the next publisher on it", spool, spooled);
     if (dropped > 0) fw_log_warn("%.0f messages were dropped: no monitor took them, and they did not fit or were not to be kept (--spool)", dropped);
 }
@@ -102,6 +103,8 @@ static void print_result(const fw_answer *a, const char *output)
 {
     const double rows = fw_answer_value(a, "rows", 0.0), seconds = fw_answer_value(a, "seconds", 0.0);
     fw_log_info("scored %.0f rows in %.2f s on %u rank%s (%.0f rows/s)", rows, seconds, a->ranks, a->ranks == 1 ? "" : "s", seconds > 0.0 ? rows / seconds : 0.0);
+    fw_log_info("%.0f parts, each read, predicted and written in %.2f ms (p50), %.2f ms (p99)", fw_answer_value(a, "parts", 0.0), 1e3 * fw_answer_value(a, "part_p50", 0.0),
+                1e3 * fw_answer_value(a, "part_p99", 0.0));
     fw_log_info("missing cells %.0f, unseen categories %.0f, bad rows left out %.0f", fw_answer_value(a, "missing", 0.0), fw_answer_value(a, "unseen", 0.0),
                 fw_answer_value(a, "bad", 0.0));
     if (output[0] != '\0') fw_log_info("written: %s", output);
