@@ -29,6 +29,11 @@ static void fill_column(Flywheel__Column *to, const fw_reference *r, size_t i)
     to->counts = (uint64_t *)(uintptr_t)fw_summary_counts(r->summary, i);
     if (i > r->n_features && fw_bins_has_cuts(b)) to->n_hits = fw_bins_n(b);
     to->hits = fw_reference_hits(r, i);
+    if (i != r->n_features) return;
+    to->n_absolute = to->n_square = to->n_fourth = r->errors.n;
+    to->absolute = r->errors.absolute;
+    to->square = r->errors.square;
+    to->fourth = r->errors.fourth;
 }
 
 static fw_status fill_reference(filled *f, const fw_reference *r, fw_error *err)

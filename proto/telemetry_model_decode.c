@@ -25,6 +25,14 @@ static fw_status take_counts(fw_reference *r, size_t i, const Flywheel__Column *
     return fw_summary_add_column(r->summary, i, c->counts, err);
 }
 
+static fw_status take_errors(fw_reference *r, const Flywheel__Column *c, fw_error *err)
+{
+    if (c->n_absolute == 0) return FW_OK;
+    if (c->n_square != c->n_absolute || c->n_fourth != c->n_absolute)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: errors of %zu, %zu and %zu bins", c->n_absolute, c->n_square, c->n_fourth);
+    return fw_reference_set_errors(r, c->absolute, c->square, c->fourth, c->n_absolute, err);
+}
+
 static fw_status take_reference(fw_reference **out, fw_bins *bins, const Flywheel__Model *m, fw_error *err)
 {
     FW_AUTO(fw_reference) *r = NULL;
@@ -32,6 +40,7 @@ static fw_status take_reference(fw_reference **out, fw_bins *bins, const Flywhee
     FW_TRY(fw_telemetry_check_text(m->split, "the name of a split", err));
     FW_TRY(fw_reference_create(&r, bins, m->n_columns, m->features, m->split, err));
     for (size_t i = 0; i < m->n_columns; i++) FW_TRY(take_counts(r, i, m->columns[i], err));
+    if (m->features < m->n_columns) FW_TRY(take_errors(r, m->columns[m->features], err));
     for (size_t i = 0; i < m->n_metrics; i++)
         FW_TRY(fw_reference_add_metric(r, m->metrics[i]->name, m->metrics[i]->value, m->metrics[i]->mean, m->metrics[i]->deviation, err));
     r->features_left_out = m->features_left_out;

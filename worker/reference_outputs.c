@@ -206,6 +206,23 @@ static fw_status count_outputs(outputs *o, fw_reference *r, fw_error *err)
     return FW_OK;
 }
 
+/* Means over the rows of each bin, in their order: the same bits on any number of ranks. Errors whose fourth power is no double: they are left out. */
+static fw_status add_errors(const outputs *o, fw_reference *r, fw_error *err)
+{
+    double mean[3][FW_BINS_CUTS + 1] = {{0}}, rows[FW_BINS_CUTS + 1] = {0};
+    const fw_bins *b = fw_summary_bins(r->summary, r->n_features);
+    if (classifies(o)) return FW_OK;
+    for (size_t i = 0; i < o->n; i++) {
+        const size_t at = fw_bins_find(b, o->value[i]);
+        const double e = fabs(o->value[i] - o->truth[i]), of[3] = {e, e * e, e * e * (e * e)};
+        if (at >= fw_bins_n(b)) continue;
+        if (!isfinite(of[2])) return FW_OK;
+        rows[at]++;
+        for (size_t k = 0; k < 3; k++) mean[k][at] += (of[k] - mean[k][at]) / rows[at];
+    }
+    return fw_reference_set_errors(r, mean[0], mean[1], mean[2], fw_bins_n(b), err);
+}
+
 static fw_status count_features(fw_reference *r, const fw_summary *features, fw_error *err)
 {
     for (size_t i = 0; i < r->n_features; i++) FW_TRY(fw_summary_add_column(r->summary, i, fw_summary_counts(features, i), err));
@@ -274,6 +291,7 @@ static fw_status put_together(fw_reference **out, outputs *o, const worker_featu
     r->scores_left_out = classifies(o) && o->k > 2 ? o->k - o->n_scores : 0;
     FW_TRY(count_features(r, features->summary, err));
     FW_TRY(count_outputs(o, r, err));
+    FW_TRY(add_errors(o, r, err));
     FW_TRY(add_metrics(o, r, err));
     FW_TRY(fw_reference_check(r, err));
     *out = r;

@@ -41,6 +41,11 @@ static json_t *column_json(const fw_reference *r, size_t column)
     }
     json_object_set_new(j, "cuts", numbers(b->cut, b->n_cuts));
     json_object_set_new(j, "centres", numbers(b->centre, b->n_cuts + 1));
+    if (column == r->n_features && r->errors.n > 0) {
+        json_object_set_new(j, "absolute", numbers(r->errors.absolute, r->errors.n));
+        json_object_set_new(j, "square", numbers(r->errors.square, r->errors.n));
+        json_object_set_new(j, "fourth", numbers(r->errors.fourth, r->errors.n));
+    }
     if (column > r->n_features) json_object_set_new(j, "hits", integers(fw_reference_hits(r, column), fw_bins_n(b)));
     return j;
 }
@@ -145,6 +150,20 @@ static fw_status take_column(fw_reference *r, size_t i, const json_t *column, fw
     return fw_summary_add_column(r->summary, i, count, err);
 }
 
+static fw_status take_errors(fw_reference *r, const json_t *column, fw_error *err)
+{
+    FW_FREE double *absolute = NULL;
+    FW_FREE double *square = NULL;
+    FW_FREE double *fourth = NULL;
+    size_t n[3];
+    if (json_object_get(column, "absolute") == NULL) return FW_OK;
+    FW_TRY(take_numbers(&absolute, &n[0], column, "absolute", err));
+    FW_TRY(take_numbers(&square, &n[1], column, "square", err));
+    FW_TRY(take_numbers(&fourth, &n[2], column, "fourth", err));
+    if (n[1] != n[0] || n[2] != n[0]) return bad_list("square", err);
+    return fw_reference_set_errors(r, absolute, square, fourth, n[0], err);
+}
+
 static fw_status take_metrics(fw_reference *r, const json_t *list, fw_error *err)
 {
     size_t i = 0;
@@ -180,6 +199,7 @@ static fw_status take_all(fw_reference **out, fw_bins *bins, const json_t *j, fw
     r->chunk_rows = (uint64_t)chunk_rows;
     r->n_chunks = (uint64_t)chunks;
     for (size_t i = 0; i < n; i++) FW_TRY(take_column(r, i, json_array_get(columns, i), err));
+    if ((size_t)features < n) FW_TRY(take_errors(r, json_array_get(columns, (size_t)features), err));
     FW_TRY(take_metrics(r, metrics, err));
     FW_TRY(fw_reference_check(r, err));
     *out = r;

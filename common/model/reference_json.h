@@ -3,7 +3,8 @@
  *     "metrics": [{"name", "value", "mean", "deviation"}],
  *     "columns": [{"name", "kind": "number" | "score", "cuts": [], "centres": [], "counts": [], "unseen": n, "missing": n, "hits": []},
  *                 {"name", "kind": "category" | "class", "labels": [], "counts": [], "unseen": n, "missing": n}]}
- *  hits: of "confidence" and "score=" columns alone. */
+ *  hits: of "confidence" and "score=" columns alone. "absolute", "square", "fourth": of a regression's "prediction" alone, the means of |e|, e^2, e^4 in each bin;
+ *  models that were made before have none. */
 #ifndef FW_MODEL_REFERENCE_JSON_H
 #define FW_MODEL_REFERENCE_JSON_H
 

@@ -208,32 +208,34 @@ static fw_interval mean_loss(const double *loss, const double *variance, const d
 }
 
 /* The reference's means by bin, those of empty bins filled in. */
-typedef struct losses { double absolute[FW_ESTIMATE_BINS], squared[FW_ESTIMATE_BINS], rows[FW_ESTIMATE_BINS], absolute_variance[FW_ESTIMATE_BINS], squared_variance[FW_ESTIMATE_BINS]; } losses;
+typedef struct losses { double absolute[FW_ESTIMATE_BINS], square[FW_ESTIMATE_BINS], fourth[FW_ESTIMATE_BINS], rows[FW_ESTIMATE_BINS]; } losses;
 
-static void take_losses(losses *l, const double *absolute, const double *squared, const uint64_t *rows, size_t n)
+static void fill_empty(double *to, const double *from, const uint64_t *rows, size_t n, double total)
 {
-    const double total = total_of(rows, n);
-    double mean_absolute = 0, mean_squared = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean_absolute += (double)rows[i] * absolute[i] / total;
-        mean_squared += (double)rows[i] * squared[i] / total;
-    }
-    for (size_t i = 0; i < n; i++) {
-        l->absolute[i] = rows[i] > 0 ? absolute[i] : mean_absolute;
-        l->squared[i] = rows[i] > 0 ? squared[i] : mean_squared;
-        l->rows[i] = rows[i] > 0 ? (double)rows[i] : 1;
-        l->absolute_variance[i] = fmax(l->squared[i] - l->absolute[i] * l->absolute[i], 0);
-        l->squared_variance[i] = 2 * l->squared[i] * l->squared[i];
-    }
+    double mean = 0;
+    for (size_t i = 0; i < n; i++) mean += (double)rows[i] * from[i] / total;
+    for (size_t i = 0; i < n; i++) to[i] = rows[i] > 0 ? from[i] : mean;
 }
 
-void fw_estimate_errors(fw_qualities *out, const double *absolute, const double *squared, const uint64_t *rows, const uint64_t *count, size_t n)
+/* variance (n) of a row's loss, whose mean and mean square these are. */
+static void spread_of(double *variance, const double *mean, const double *square, size_t n)
+{
+    for (size_t i = 0; i < n; i++) variance[i] = fmax(square[i] - mean[i] * mean[i], 0);
+}
+
+void fw_estimate_errors(fw_qualities *out, const double *absolute, const double *square, const double *fourth, const uint64_t *rows, const uint64_t *count, size_t n)
 {
     losses l;
-    const double total = total_of(count, n);
-    if (!(total > 0) || !(total_of(rows, n) > 0)) return;
-    take_losses(&l, absolute, squared, rows, n);
-    out->of[FW_QUALITY_MAE] = mean_loss(l.absolute, l.absolute_variance, l.rows, count, n, total);
-    const fw_interval square = mean_loss(l.squared, l.squared_variance, l.rows, count, n, total);
-    out->of[FW_QUALITY_RMSE] = (fw_interval){sqrt(square.value), sqrt(square.low), sqrt(square.high)};
+    double variance[FW_ESTIMATE_BINS];
+    const double total = total_of(count, n), known = total_of(rows, n);
+    if (!(total > 0) || !(known > 0)) return;
+    fill_empty(l.absolute, absolute, rows, n, known);
+    fill_empty(l.square, square, rows, n, known);
+    fill_empty(l.fourth, fourth, rows, n, known);
+    for (size_t i = 0; i < n; i++) l.rows[i] = rows[i] > 0 ? (double)rows[i] : 1;
+    spread_of(variance, l.absolute, l.square, n);
+    out->of[FW_QUALITY_MAE] = mean_loss(l.absolute, variance, l.rows, count, n, total);
+    spread_of(variance, l.square, l.fourth, n);
+    const fw_interval mean = mean_loss(l.square, variance, l.rows, count, n, total);
+    out->of[FW_QUALITY_RMSE] = (fw_interval){sqrt(mean.value), sqrt(mean.low), sqrt(mean.high)};
 }

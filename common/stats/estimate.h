@@ -7,7 +7,8 @@
  *      rows as the window says, from the highest score down; within a bin rows are ties, and have the bin's centre as their score.
  *  More classes: accuracy from the bins of confidence (share that was right); auc and log_loss from the score bins of every class against the
  *      rest, as mean and sum, when no class was left out. Precision, recall and f1 are not estimated: these bins do not tell which class was mistaken for which.
- *  Regression (DLE): mae and rmse from the mean absolute and squared error in each bin of the prediction.
+ *  Regression (DLE): mae and rmse from the mean absolute and squared error in each bin of the prediction. NannyML fits a second model that predicts the error of a
+ *      row from its features; a bin's mean is that model with one feature, the prediction, and needs no row.
  *
  *  Intervals are of what will be realised on this window: the draw of its outcomes (sum count_b p_b (1 - p_b) D_b^2, D_b: what one positive more in bin b changes)
  *  and the reference's own (a share of a pool of R rows varies by p (1 - p) / R, half a row added on each side). Not in them: drift of the concept.
@@ -39,8 +40,8 @@ void fw_estimate_two_classes(fw_qualities *out, const fw_calibration *c, const u
 void fw_estimate_accuracy(fw_qualities *out, const fw_calibration *confidence, const uint64_t *count);
 /** auc and log_loss: score (n_classes), count[k] of each. */
 void fw_estimate_classes(fw_qualities *out, const fw_calibration *score, const uint64_t *const *count, size_t n_classes);
-/** Regression, n <= FW_ESTIMATE_BINS: absolute and squared (n): the reference's mean errors in each bin of `rows` rows; a bin without rows takes the mean of all. The squares' own spread is
- *  that of normal errors (variance 2 squared^2). */
-void fw_estimate_errors(fw_qualities *out, const double *absolute, const double *squared, const uint64_t *rows, const uint64_t *count, size_t n);
+/** Regression, n <= FW_ESTIMATE_BINS bins of the prediction: absolute, square, fourth (n): the reference's means of |e|, e^2, e^4 over a bin's `rows` rows; a bin without rows
+ *  takes the means of all. A row's |e| varies by square - absolute^2, its e^2 by fourth - square^2. */
+void fw_estimate_errors(fw_qualities *out, const double *absolute, const double *square, const double *fourth, const uint64_t *rows, const uint64_t *count, size_t n);
 
 #endif

@@ -28,6 +28,7 @@ void fw_reference_destroy(fw_reference **reference)
     if (r == NULL) return;
     for (size_t i = 0; i < r->n_metrics; i++) free(r->metrics[i].name);
     fw_summary_destroy(&r->summary);
+    free(r->errors.absolute);
     free(r->hits);
     free(r->split);
     free(r->metrics);
@@ -48,6 +49,21 @@ fw_status fw_reference_add_metric(fw_reference *r, const char *name, double valu
     return FW_OK;
 }
 
+/* One piece of memory. */
+fw_status fw_reference_set_errors(fw_reference *r, const double *absolute, const double *square, const double *fourth, size_t n, fw_error *err)
+{
+    const fw_bins *b = fw_summary_bins(r->summary, r->n_features);
+    double *v = NULL;
+    if (b->kind != FW_BINS_SCORE || fw_bins_n(b) != n) return fw_fail(err, FW_ERR_DATA, "reference: errors of %zu bins do not go with its output", n);
+    FW_TRY(fw_alloc_zeroed((void **)&v, 3 * n, sizeof *v, "reference", err));
+    memcpy(v, absolute, n * sizeof *v);
+    memcpy(v + n, square, n * sizeof *v);
+    memcpy(v + 2 * n, fourth, n * sizeof *v);
+    free(r->errors.absolute);
+    r->errors = (fw_reference_errors){v, v + n, v + 2 * n, n};
+    return FW_OK;
+}
+
 fw_status fw_reference_outputs(fw_reference **out, const fw_reference *r, fw_error *err)
 {
     FW_AUTO(fw_reference) *copy = NULL;
@@ -57,6 +73,7 @@ fw_status fw_reference_outputs(fw_reference **out, const fw_reference *r, fw_err
     for (size_t i = 0; i < n; i++) FW_TRY(fw_summary_add_column(copy->summary, i, fw_summary_counts(r->summary, r->n_features + i), err));
     for (size_t i = 0; i < r->n_metrics; i++)
         FW_TRY(fw_reference_add_metric(copy, r->metrics[i].name, r->metrics[i].value, r->metrics[i].mean, r->metrics[i].deviation, err));
+    if (r->errors.n > 0) FW_TRY(fw_reference_set_errors(copy, r->errors.absolute, r->errors.square, r->errors.fourth, r->errors.n, err));
     copy->scores_left_out = r->scores_left_out;
     copy->chunk_rows = r->chunk_rows;
     copy->n_chunks = r->n_chunks;
@@ -126,10 +143,23 @@ static fw_status check_counts(const fw_reference *r, size_t column, fw_error *er
     return FW_OK;
 }
 
+/* |e|^2 <= e^2 <= sqrt(e^4) for means, but for rounding. */
+static fw_status check_errors(const fw_reference_errors *e, fw_error *err)
+{
+    const double more = 1 + 1e-9;
+    for (size_t i = 0; i < e->n; i++) {
+        const double a = e->absolute[i], s = e->square[i], f = e->fourth[i];
+        if (!(a >= 0) || !isfinite(f) || a * a > s * more || s * s > f * more)
+            return fw_fail(err, FW_ERR_DATA, "reference: errors of bin %zu can't be: %g, %g, %g", i, a, s, f);
+    }
+    return FW_OK;
+}
+
 fw_status fw_reference_check(const fw_reference *r, fw_error *err)
 {
     FW_TRY(check_columns(r, err));
     for (size_t i = 0; i < fw_summary_n(r->summary); i++) FW_TRY(check_counts(r, i, err));
+    FW_TRY(check_errors(&r->errors, err));
     if ((r->chunk_rows == 0) != (r->n_chunks == 0)) return fw_fail(err, FW_ERR_DATA, "reference: chunks without rows");
     for (size_t i = 0; i < r->n_metrics; i++) {
         const fw_reference_metric *m = &r->metrics[i];

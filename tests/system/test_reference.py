@@ -210,6 +210,18 @@ def a_regression_without_validation_rows_is_judged_on_its_test_rows(program_, fo
     check_cuts(reference["columns"][-1], values, np.zeros(len(values), bool))
     truth = read_split(folder / "d.h5", "test")["median_house_value"][0]
     check_metric(reference, "mae", np.abs(values - truth), 1e-9)         # float sums of 6,000 terms
+    check_errors(reference["columns"][-1], values, np.abs(values - truth))
+
+
+def check_errors(column, values, errors):
+    """The means of |e|, e^2 and e^4 in each bin: sums of some hundred terms."""
+    places = np.searchsorted(column["cuts"], values)
+    for name, power in (("absolute", 1), ("square", 2), ("fourth", 4)):
+        found = column[name]
+        assert len(found) == len(column["cuts"]) + 1
+        for i, mean in enumerate(found):
+            expected = (errors[places == i] ** power).mean() if (places == i).any() else 0
+            assert abs(mean - expected) <= 1e-12 * expected, (name, i, mean, expected)
 
 
 def it_is_shown_and_compared(program_, folder):

@@ -178,13 +178,18 @@ static void a_window_without_rows_says_nothing(void **state)
 static void errors_go_by_the_bins_of_the_prediction(void **state)
 {
     (void)state;
-    const double absolute[3] = {1, 2, 0}, squared[3] = {2, 5, 0};
+    const double absolute[3] = {1, 2, 0}, square[3] = {2, 5, 0}, fourth[3] = {6, 41, 0};
     const uint64_t rows[3] = {30, 10, 0}, count[3] = {10, 10, 20};      /* the third bin has the mean of all: 1.25, 2.75 */
     fw_qualities q = fw_qualities_none();
-    fw_estimate_errors(&q, absolute, squared, rows, count, 3);
+    fw_estimate_errors(&q, absolute, square, fourth, rows, count, 3);
     const fw_interval mae = q.of[FW_QUALITY_MAE], rmse = q.of[FW_QUALITY_RMSE];
     assert_true(fabs(mae.value - (10 + 20 + 25) / 40.0) < 1e-12 && mae.low < mae.value && mae.value < mae.high);
     assert_true(fabs(rmse.value - sqrt((20 + 50 + 55) / 40.0)) < 1e-12 && rmse.low < rmse.value && rmse.value < rmse.high);
+    /* The variance of a mean: a row's loss varies by 1, 1, 1.1875 (mae), by 2, 16, 7.1875 (mse); the bins' own means by the same over 30, 10, 1 rows. */
+    const double one = (1 * (10 + 100 / 30.0) + 1 * (10 + 100 / 10.0) + 1.1875 * (20 + 400 / 1.0)) / 1600;
+    const double two = (2 * (10 + 100 / 30.0) + 16 * (10 + 100 / 10.0) + 7.1875 * (20 + 400 / 1.0)) / 1600, z = 1.959963984540054;
+    assert_true(fabs(mae.high - mae.value - z * sqrt(one)) < 1e-12);
+    assert_true(fabs(rmse.high * rmse.high - rmse.value * rmse.value - z * sqrt(two)) < 1e-11);
 }
 
 int main(void)
