@@ -47,7 +47,7 @@ static fw_status copy_news(news *n, const monitor_alert_row *row, fw_error *err)
     n->row.text = n->text[4];
     if (!monitor_alert_kind_find(&kind, row->kind)) return fw_fail(err, FW_ERR_INTERNAL, "alert %lld: its kind is unknown", (long long)row->alert);
     n->row.kind = monitor_alert_kind_name(kind);
-    n->row.advice = monitor_alert_advice(kind);
+    n->row.advice = monitor_alert_advice(kind, row->subject);
     return FW_OK;
 }
 

@@ -10,7 +10,9 @@
 
 #define SHOWN_FEATURES 8
 
-static const struct { const char *name, *what, *advice; } kinds[MONITOR_N_ALERT_KINDS] = {
+typedef struct words { const char *name, *what, *advice; } words;
+
+static const words kinds[MONITOR_N_ALERT_KINDS] = {
     [MONITOR_ALERT_DRIFT] = {"drift", "has drifted from the reference",
                              "Compare its histogram with the reference and ask where the data comes from; if the change is real, train on newer rows."},
     [MONITOR_ALERT_MISSING] = {"missing", "is missing more often", "See what fills this column: a source may have stopped, or renamed it."},
@@ -22,8 +24,18 @@ static const struct { const char *name, *what, *advice; } kinds[MONITOR_N_ALERT_
     [MONITOR_ALERT_TRAFFIC] = {"traffic", "has another traffic than it had", "See whether the callers changed, or requests fail before they reach the model."},
 };
 
+/* Where estimates and outcomes part, what follows from a row is another than it was. */
+static const words parted = {"performance", "does not hold any more",
+                             "Go by outcomes, not by estimates: what follows from such rows has changed, which shares of features do not show. Train on newer labelled rows."};
+
+static const words *words_of(monitor_alert_kind k, const char *subject)
+{
+    const size_t n = subject != NULL ? strlen(subject) : 0, end = strlen(MONITOR_ALERT_ESTIMATE);
+    return k == MONITOR_ALERT_PERFORMANCE && n > end && strcmp(subject + n - end, MONITOR_ALERT_ESTIMATE) == 0 ? &parted : &kinds[k];
+}
+
 const char *monitor_alert_kind_name(monitor_alert_kind k) { return kinds[k].name; }
-const char *monitor_alert_advice(monitor_alert_kind k) { return kinds[k].advice; }
+const char *monitor_alert_advice(monitor_alert_kind k, const char *subject) { return words_of(k, subject)->advice; }
 
 bool monitor_alert_kind_find(monitor_alert_kind *out, const char *name)
 {
@@ -56,7 +68,7 @@ void monitor_alert_describe(fw_text *out, const monitor_look *look, const monito
     const char *subject = row->subject != NULL ? row->subject : "";
     fw_utc_format(since, row->since_us);
     if (row->name != NULL) fw_text_format(out, "%s: ", row->name);
-    fw_text_format(out, "%s%s%s", *subject != '\0' ? subject : row->name != NULL ? "the model" : "something", " ", kinds[look->kind].what);
+    fw_text_format(out, "%s%s%s", *subject != '\0' ? subject : row->name != NULL ? "the model" : "something", " ", words_of(look->kind, subject)->what);
     fw_text_format(out, ": %s %.4g, an alert from %.4g on", look->measure != NULL ? look->measure : "level", look->level, look->threshold);
     if (look->detail != NULL) fw_text_format(out, ", %s", look->detail);
     fw_text_format(out, "; since %s", since);

@@ -105,7 +105,7 @@ static fw_status own_row(cause *c, const monitor_alert_row *row, fw_error *err)
     c->row.subject = c->subject;
     c->row.features = c->features;
     c->row.text = c->text;
-    c->row.advice = monitor_alert_advice(c->kind);
+    c->row.advice = monitor_alert_advice(c->kind, c->subject);
     return FW_OK;
 }
 

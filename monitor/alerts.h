@@ -79,10 +79,12 @@ monitor_alert_counts monitor_alerts_count(const monitor_alerts *a);      /* refu
 
 /** What changed, by how much, since when, which features, how sure; and what to do. */
 void        monitor_alert_describe(fw_text *out, const monitor_look *look, const monitor_alert_row *row);
-const char *monitor_alert_advice(monitor_alert_kind k);
 /** The same event has the same id whenever and to whomever it is told: "NUMBER-EVENT-TIME". */
 #define MONITOR_ALERT_ID 64
 void        monitor_alert_id(char out[static MONITOR_ALERT_ID], const monitor_alert_row *row, const char *event, int64_t at_us);
+/** subject: of a performance alert whose subject ends so, it is the estimate that is no longer to be believed. */
+#define MONITOR_ALERT_ESTIMATE " (estimate)"
+const char *monitor_alert_advice(monitor_alert_kind k, const char *subject);
 /** An event of an alert as one JSON object: what exec and webhook get. *out malloc'ed. */
 fw_status   monitor_alert_json(char **out, const monitor_alert_row *row, const char *event, int64_t at_us, fw_error *err);
 

@@ -76,6 +76,25 @@ bool monitor_performance_estimated(monitor_finding *out, const monitor_performan
     return true;
 }
 
+/* A difference as the drop is told: of losses and errors a share of the reference's value. */
+static double as_drop(fw_quality_metric m, double difference, double from) { return fw_metrics_smaller_is_better(fw_quality_name(m)) && from > 0 ? difference / from : difference; }
+
+bool monitor_performance_parted(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
+{
+    const fw_reference_metric *m = metric_of(r, o->metric);
+    const fw_interval *got = &w->realised.of[o->metric], *said = &w->estimated.of[o->metric];
+    const double drop = o->drop > 0 ? o->drop : MONITOR_DROP;
+    const char *name = fw_quality_name(o->metric);
+    if (!w->due || m == NULL || isnan(got->value) || isnan(got->low) || isnan(said->value) || isnan(said->low)) return false;
+    const double apart = fmax(got->low - said->high, said->low - got->high);
+    snprintf(out->subject, sizeof out->subject, "%s" MONITOR_ALERT_ESTIMATE, name);
+    snprintf(out->measure, sizeof out->measure, fw_metrics_smaller_is_better(name) ? "error of the estimate of %s as a share of the reference" : "error of the estimate of %s", name);
+    snprintf(out->detail, sizeof out->detail, "%s is %.4g (%.4g to %.4g) in window %llu, estimated as %.4g (%.4g to %.4g)", name, got->value, got->low, got->high,
+             (unsigned long long)w->window, said->value, said->low, said->high);
+    fill(out, MONITOR_ALERT_PERFORMANCE, as_drop(o->metric, fabs(got->value - said->value), m->value), drop, as_drop(o->metric, apart, m->value) > drop);
+    return true;
+}
+
 bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w)
 {
     const double sign = w->minimize ? 1 : -1, way = fabs(w->target - w->baseline), scale = way > 0 ? way : fabs(w->baseline), tolerance = KPI_TOLERANCE * scale;

@@ -5,6 +5,8 @@
  *              a share of the reference's value.
  *  Estimated   a window that was closed, when the estimate is more than `deviations` standard deviations of the reference's chunks worse than their mean (a smaller
  *              window varies more: by sqrt(chunk rows / rows)), and its whole interval is on that side. Better than expected is no alert: drift tells of it.
+ *  Parted      a window that is due, when what is realised and what was estimated for it are apart by more than the drop, interval from interval: what follows from a row
+ *              has changed (estimate.h), and the estimate can't be believed any more.
  *  KPI         a window of the business figure that is over, when it is worse than the baseline by a tenth of the way to the target, its interval too. */
 #ifndef MONITOR_PERFORMANCE_H
 #define MONITOR_PERFORMANCE_H
@@ -34,6 +36,7 @@ typedef struct monitor_finding {
 /** False: nothing can be said (too few rows, a reference without the metric). Else *out is to be looked at, loud or not. */
 bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
 bool monitor_performance_estimated(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows);
+bool monitor_performance_parted(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
 bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w);
 
 #endif

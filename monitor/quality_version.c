@@ -62,6 +62,7 @@ static fw_status hear(void *context, const monitor_quality_window *w, fw_error *
     monitor_finding f;
     if (v->desk == NULL || v->known == NULL) return FW_OK;
     if (monitor_performance_realised(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
+    if (monitor_performance_parted(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
     return FW_OK;
 }
 

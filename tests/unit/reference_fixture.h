@@ -40,6 +40,22 @@ static inline fw_reference *make_reference(void)
     return r;
 }
 
+/** Of a regression: the errors of 12 rows in two bins of "prediction", and none in the third. */
+static inline fw_reference *make_reference_with_errors(void)
+{
+    static const double cut[] = {1, 2}, centre[] = {0.5, 1.5, 2.5}, absolute[] = {0.1, 1.0 / 3.0, 0}, square[] = {0.02, 0.5, 0}, fourth[] = {0.0005, 0.3, 0};
+    static const uint64_t counts[] = {8, 4, 0, 0, 0};
+    fw_bins b = {0};
+    fw_reference *r = NULL;
+    assert_int_equal(fw_bins_of_cuts(&b, FW_REFERENCE_PREDICTION, FW_BINS_SCORE, cut, 2, centre, NULL), FW_OK);
+    assert_int_equal(fw_reference_create(&r, &b, 1, 0, "validation", NULL), FW_OK);
+    fw_bins_destroy(&b);
+    assert_int_equal(fw_summary_add_column(r->summary, 0, counts, NULL), FW_OK);
+    assert_int_equal(fw_reference_set_errors(r, absolute, square, fourth, 3, NULL), FW_OK);
+    assert_int_equal(fw_reference_check(r, NULL), FW_OK);
+    return r;
+}
+
 static inline void assert_same_reference(const fw_reference *a, const fw_reference *b)
 {
     assert_true(fw_summary_same_shape(a->summary, b->summary));
@@ -52,6 +68,8 @@ static inline void assert_same_reference(const fw_reference *a, const fw_referen
     assert_int_equal(a->chunk_rows, b->chunk_rows);
     assert_int_equal(a->n_chunks, b->n_chunks);
     assert_string_equal(a->split, b->split);
+    assert_int_equal(a->errors.n, b->errors.n);
+    if (a->errors.n > 0) assert_memory_equal(a->errors.absolute, b->errors.absolute, 3 * a->errors.n * sizeof(double));      /* one behind the other */
     assert_int_equal(a->n_metrics, b->n_metrics);
     for (size_t i = 0; i < a->n_metrics; i++) {
         assert_string_equal(a->metrics[i].name, b->metrics[i].name);

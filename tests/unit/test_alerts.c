@@ -268,7 +268,7 @@ static void an_alert_says_what_how_much_since_when_and_what_to_do(void **state)
         monitor_alert_kind found;
         assert_true(monitor_alert_kind_find(&found, monitor_alert_kind_name((monitor_alert_kind)k)));
         assert_int_equal(found, k);
-        assert_true(strlen(monitor_alert_advice(found)) > 20);
+        assert_true(strlen(monitor_alert_advice(found, "")) > 20);
     }
 }
 

@@ -240,6 +240,32 @@ static void an_estimate_is_held_against_the_spread_of_chunks(void **state)
     assert_false(monitor_performance_estimated(&v, &o, &reference, &q, 5000));
 }
 
+static void an_estimate_that_outcomes_contradict_is_loud(void **state)
+{
+    (void)state;
+    monitor_performance_opts o;
+    monitor_finding v;
+    monitor_quality_window w = window_of_hits(700, 1000);                /* 0.671 to 0.728 */
+    assert_int_equal(monitor_performance_opts_of(&o, "accuracy", 0, FW_TASK_CLASSIFICATION, NULL), FW_OK);
+    assert_false(monitor_performance_parted(&v, &o, &reference, &w));    /* nothing was estimated */
+    const struct { fw_interval said; bool reached, evident; } cases[] = {
+        {{0.71, 0.69, 0.73}, false, false}, {{0.80, 0.77, 0.83}, true, false}, {{0.85, 0.82, 0.88}, true, true}, {{0.55, 0.52, 0.58}, true, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        w.estimated.of[FW_QUALITY_ACCURACY] = cases[i].said;
+        assert_true(monitor_performance_parted(&v, &o, &reference, &w));
+        assert_true(v.look.evidence == cases[i].evident && (v.look.level >= v.look.threshold) == cases[i].reached && v.look.kind == MONITOR_ALERT_PERFORMANCE);
+    }
+    assert_string_equal(v.look.subject, "accuracy (estimate)");
+    assert_non_null(strstr(monitor_alert_advice(v.look.kind, v.look.subject), "not by estimates"));
+    w.due = false;
+    assert_false(monitor_performance_parted(&v, &o, &reference, &w));
+    assert_int_equal(monitor_performance_opts_of(&o, "rmse", 0.1, FW_TASK_REGRESSION, NULL), FW_OK);
+    w.due = true;                                                        /* 0.2 apart, 5 % of the reference's 4 */
+    w.realised.of[FW_QUALITY_RMSE] = (fw_interval){4.6, 4.5, 4.7};
+    w.estimated.of[FW_QUALITY_RMSE] = (fw_interval){4.2, 4.1, 4.3};
+    assert_true(monitor_performance_parted(&v, &o, &reference, &w) && fabs(v.look.level - 0.1) < 1e-12 && !v.look.evidence);
+}
+
 static void a_kpi_is_held_against_its_baseline(void **state)
 {
     (void)state;
@@ -274,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_fall_is_loud_when_its_interval_is_beyond_the_drop),
         cmocka_unit_test(a_loss_rises_by_a_share_of_the_reference),
         cmocka_unit_test(an_estimate_is_held_against_the_spread_of_chunks),
+        cmocka_unit_test(an_estimate_that_outcomes_contradict_is_loud),
         cmocka_unit_test(a_kpi_is_held_against_its_baseline),
         cmocka_unit_test(metrics_that_are_not_followed_are_refused),
     };

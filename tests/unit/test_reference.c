@@ -5,16 +5,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "common/core/envelope.h"
 #include "common/model/reference_json.h"
 #include "tests/unit/model_fixture.h"
 #include "tests/unit/reference_fixture.h"
 #include "tests/unit/scratch.h"
 
-static void the_round_trip_is_exact(void **state)
+static void comes_back(const fw_reference *r)
 {
-    (void)state;
-    FW_AUTO(fw_reference) *r = make_reference();
     FW_AUTO(fw_reference) *back = NULL;
     json_t *j = NULL;
     assert_int_equal(fw_reference_to_json(&j, r, NULL), FW_OK);
@@ -24,8 +24,33 @@ static void the_round_trip_is_exact(void **state)
     assert_int_equal(fw_reference_from_json(&back, j, NULL), FW_OK);
     json_decref(j);
     assert_same_reference(r, back);
-    assert_string_equal(fw_reference_score_class(fw_summary_bins(back->summary, 4)), "yes");
-    assert_null(fw_reference_score_class(fw_summary_bins(back->summary, 3)));
+}
+
+static void the_round_trip_is_exact(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_reference) *r = make_reference();
+    FW_AUTO(fw_reference) *errors = make_reference_with_errors();
+    comes_back(r);
+    comes_back(errors);
+    assert_string_equal(fw_reference_score_class(fw_summary_bins(r->summary, 4)), "yes");
+    assert_null(fw_reference_score_class(fw_summary_bins(r->summary, 3)));
+}
+
+static void errors_that_can_not_be_are_refused(void **state)
+{
+    (void)state;
+    static const double bad[][3] = {{-1, 1, 1}, {2, 1, 9}, {1, 2, 3}, {0, 0, INFINITY}, {NAN, 1, 1}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        FW_AUTO(fw_reference) *r = make_reference_with_errors();
+        r->errors.absolute[1] = bad[i][0];
+        r->errors.square[1] = bad[i][1];
+        r->errors.fourth[1] = bad[i][2];
+        assert_int_equal(fw_reference_check(r, NULL), FW_ERR_DATA);
+    }
+    FW_AUTO(fw_reference) *classes = make_reference();
+    const double one[2] = {1, 1};
+    assert_int_equal(fw_reference_set_errors(classes, one, one, one, 2, NULL), FW_ERR_DATA);
 }
 
 static void none_is_null(void **state)
@@ -208,6 +233,7 @@ int main(void)
     if (!scratch_make(&s)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_round_trip_is_exact),
+        cmocka_unit_test(errors_that_can_not_be_are_refused),
         cmocka_unit_test(none_is_null),
         cmocka_unit_test(every_lie_is_refused),
         cmocka_unit_test(too_much_is_refused),

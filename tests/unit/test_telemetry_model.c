@@ -60,6 +60,17 @@ static void a_model_comes_back(void **state)
     assert_int_equal(fw_summary_shape(b->model.reference->summary), fw_summary_shape(r->summary));
 }
 
+static void the_errors_of_a_regression_come_back(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_reference) *r = make_reference_with_errors();
+    FW_AUTO(fw_text) bytes = {0};
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    model_batch(&bytes, r);
+    assert_int_equal(fw_telemetry_decode(&b, MODEL_TOPIC, bytes.data, bytes.len, NULL), FW_OK);
+    assert_same_reference(b->model.reference, r);
+}
+
 static void a_model_without_a_reference_comes_back(void **state)
 {
     (void)state;
@@ -329,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_comes_back),
+        cmocka_unit_test(the_errors_of_a_regression_come_back),
         cmocka_unit_test(a_model_without_a_reference_comes_back),
         cmocka_unit_test(a_reference_can_be_taken_out_of_its_batch),
         cmocka_unit_test(the_outputs_alone_can_be_told),
