@@ -11,6 +11,9 @@ import os
 import pathlib
 import random
 import sys
+import time
+import urllib.error
+import urllib.request
 
 try:
     import numpy as np
@@ -98,6 +101,7 @@ class Life:
         self.n += 1
         self.monitor = Monitor(self.stage, f"monitor{self.n}", "--connect", self.scores, "--connect", self.outcomes, "--store", self.store, "--name", "m",
                                "--insecure", self.shared / "adult.yaml")
+        until("the monitor", lambda: "listening" in (self.folder / f"monitor{self.n}.err").read_text())
 
     def kill(self):
         self.monitor.kill()
@@ -107,7 +111,7 @@ class Life:
     def run(self, *words):
         process = self.program.start(*map(str, words), cwd=self.shared)
         if self.kills:
-            program.time.sleep(0.05 * self.n)
+            time.sleep(0.05 * self.n)
             self.kill()
         self.program.finish(process).expect(DONE)
 
@@ -180,6 +184,133 @@ def what_is_realised_is_what_scikit_learn_says_also_after_kills(program_, folder
     assert causes(other.alerts) == causes(life.alerts), other.alerts
 
 
+# --- regression
+
+HOUSES = TABLE.parents[1] / "california-housing" / "housing.csv"
+HOUSE_PROJECT = """
+project: houses
+problem: {task: regression, target: median_house_value}
+data:
+  tables: {train: train.csv}
+  id: id
+  split: {train: 0.7, validation: 0.3, test: 0, by: random, seed: 1}
+features: {"*": auto}
+model: {learner: mlp, hidden: [16]}
+train: {epochs: 6, global_batch_size: 128, learning_rate: 0.01}
+monitor: {window: 1000, performance: {metric: rmse, drop: 0.2}}
+"""
+
+
+def a_regression_is_estimated_before_its_outcomes(program_, folder, _):
+    """Rows at random, then the rest of them by their income: other rows, the same errors of a row. What is estimated is held against what numpy makes of the outcomes."""
+    with HOUSES.open(newline="") as f:
+        header, *rows = csv.reader(f)
+    random.Random(3).shuffle(rows)
+    income, target = header.index("median_income"), header.index("median_house_value")
+    rows[-PIECE:] = sorted(rows[-PIECE:], key=lambda row: float(row[income]))
+    rows = [[f"h{i}", *row] for i, row in enumerate(rows)]
+    later = rows[-2 * PIECE:]
+    write_rows(folder / "train.csv", ["id", *header], rows[:-2 * PIECE])
+    write_rows(folder / "later.csv", ["id", *header], later)
+    write_rows(folder / "outcomes.csv", ["id", "outcome"], [[row[0], row[target + 1]] for row in later])
+    (folder / "houses.yaml").write_text(HOUSE_PROJECT)
+    program_("ingest", "houses.yaml", cwd=folder).expect(DONE)
+    program_("train", "houses.yaml", "-o", "run", cwd=folder).expect(DONE)
+    store, scores, told = folder / "m.store", f"ipc://{folder}/s", f"ipc://{folder}/o"
+    with Stage(program_.bin, folder) as stage:
+        monitor = Monitor(stage, "monitor", "--connect", scores, "--connect", told, "--store", store, "--insecure", folder / "houses.yaml")
+        program_("score", "run", "later.csv", "-o", "p.csv", "--bus", scores, "--wait-subscribers", "1", cwd=folder).expect(DONE)
+        until("estimates", lambda: stored(store, "SELECT count(estimated) FROM performance WHERE metric = 'rmse'") == [(8,)])
+        program_("outcomes", "outcomes.csv", "--model", "houses", "--bus", told, cwd=folder).expect(DONE)
+        until("outcomes", lambda: stored(store, "SELECT count(*) FROM performance WHERE labelled = 1") == [(16,)])
+        monitor.end()
+        quiet = [a for a in monitor.said("alert") if a["subject"] == "rmse (estimate)"]
+    truth = {row[0]: float(row[target + 1]) for row in later}
+    errors = {}
+    for i, window, value in stored(store, "SELECT id, window, value FROM waiting_predictions"):
+        errors.setdefault(window, []).append(value - truth[i])
+    found = {"rmse": [], "mae": []}
+    for window, metric, realised, low, high, estimated, reference in stored(
+            store, "SELECT window, metric, realised, low, high, estimated, reference FROM performance ORDER BY window"):
+        e = np.array(errors[window])
+        figure = math.sqrt((e ** 2).mean()) if metric == "rmse" else np.abs(e).mean()
+        assert abs(realised - figure) < 1e-12 * figure and low < realised < high, (window, metric, realised, figure)
+        found[metric].append((estimated, realised, reference))
+    for metric, rows in found.items():
+        off, held = np.array([abs(a / b - 1) for a, b, _ in rows]), np.array([abs(c / b - 1) for _, b, c in rows])
+        print(f"{metric} of 4 windows at random and 4 by income: the estimate is off by {off[:4].mean():.3f} and {off[4:].mean():.3f}, the reference by {held[:4].mean():.3f} and {held[4:].mean():.3f}")
+        assert off[:4].mean() < 0.10 and off[4:].mean() < 0.20, (metric, rows)
+        assert rows[4][0] < 0.9 * rows[4][2] and rows[4][1] < 0.95 * rows[4][2], (metric, rows[4])      # poor districts: both see that errors are small there
+    assert not quiet, quiet
+
+
+# --- the business figure
+
+KPI_PROJECT = """
+project: calls
+goal: {kpi: {name: transfer_rate, direction: minimize, baseline: 0.34, target: 0.20}}
+problem: {task: classification, target: skill}
+data: {tables: {calls: calls.csv}}
+"""
+
+
+def a_kpi_that_leaves_its_baseline_is_one_alert_also_after_a_kill(program_, folder, _):
+    draw = random.Random(5)
+    first = int(time.time()) // 3600 * 3600 - 6 * 3600
+    events = [[f"e{i}", int(draw.random() < (0.33 if i < 400 else 0.55)), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(first + i // 200 * 3600 + i % 60 * 60))] for i in range(800)]
+    write_rows(folder / "first.csv", ["id", "value", "time"], events[:600])
+    write_rows(folder / "second.csv", ["id", "value", "time"], events[500:])      # a hundred of them again
+    (folder / "calls.yaml").write_text(KPI_PROJECT)
+    store, bus = folder / "m.store", f"ipc://{folder}/k"
+    words = ("--connect", bus, "--store", store, "--name", "m", "--insecure", folder / "calls.yaml")
+    alerts = []
+    with Stage(program_.bin, folder) as stage:
+        for name, file in (("monitor1", "first.csv"), ("monitor2", "second.csv")):
+            monitor = Monitor(stage, name, *words)
+            program_("outcomes", file, "--kpi", "calls/transfer_rate", "--bus", bus, "--spool", "spool", cwd=folder).expect(DONE)
+            until("the last window", lambda: stored(store, "SELECT count(*) FROM kpi") == [(3 if file == "first.csv" else 4,)])
+            monitor.kill()
+            alerts += monitor.said("alert")
+    rows = stored(store, "SELECT name, at_us, value, baseline, target FROM kpi ORDER BY at_us")
+    values = np.array([event[1] for event in events]).reshape(4, 200)
+    assert [row[0] for row in rows] == ["transfer_rate"] * 4 and {row[3:] for row in rows} == {(0.34, 0.2)}
+    assert [row[2] for row in rows] == [v.mean() for v in values], rows
+    raised = [(a["kind"], a["subject"], a["what"]) for a in alerts]
+    assert raised == [("kpi", "transfer_rate", "raised")], alerts
+    assert "the baseline is 0.34, the target 0.2" in alerts[0]["text"]
+
+
+# --- trainings and sweeps
+
+def trainings_and_sweeps_are_shown_as_they_go(program_, folder, shared):
+    bus = f"ipc://{folder}/t"
+    with Stage(program_.bin, folder) as stage:
+        Monitor(stage, "monitor", "--connect", bus, "--store", folder / "m.store", "--insecure", "--dashboard", "127.0.0.1:0")
+        until("the page", lambda: "the page is at" in (folder / "monitor.err").read_text())
+        page = (folder / "monitor.err").read_text().split("the page is at ")[1].split()[0]
+
+        def ask(what):
+            try:
+                with urllib.request.urlopen(f"{page}api/{what}", timeout=10) as answer:
+                    return json.load(answer)[what]
+            except urllib.error.HTTPError as error:      # 503: the store is not made yet
+                assert error.code == 503, error
+                return []
+
+        training = program_.start("train", "adult.yaml", "-o", str(folder / "run"), "train.epochs=400", f"monitor.bus={bus}", cwd=shared)
+        until("the first rounds", lambda: any(t["rounds"] for t in ask("trainings")))
+        program_.finish(training).expect(DONE)
+        until("its end", lambda: [(t["event"], t["round"]) for t in ask("trainings")] == [("done", 400)])
+        (one,) = ask("trainings")
+        events = map(json.loads, (folder / "run" / "progress.jsonl").read_text().splitlines())
+        losses = {e["round"]: e["train_loss"] for e in events if e["event"] == "round"}
+        assert len(losses) == 400 and len(one["rounds"]) > 100 and one["project"] == "adult", one
+        assert np.allclose([row[1] for row in one["rounds"]], [losses[row[0]] for row in one["rounds"]], rtol=1e-9), one
+        program_("sweep", "adult.yaml", "-o", str(folder / "study"), f"monitor.bus={bus}", "tune.trials=3", "train.epochs=200",
+                 "tune.space={train.learning_rate: {low: 0.001, high: 0.1, log: true}}", cwd=shared).expect(DONE)
+        until("three trials", lambda: [len(s["trials"]) for s in ask("studies")] == [3])
+
+
 def causes(alerts):
     return sorted({(a["alert"], a["kind"], a["subject"], a["what"]) for a in alerts if a["kind"] == "performance"})
 
@@ -194,4 +325,5 @@ if __name__ == "__main__":
     if not TABLE.exists():
         print(f"skipped: no {TABLE}", file=sys.stderr)
         sys.exit(1 if os.environ.get("CI") == "true" else 77)
-    program.main([what_is_realised_is_what_scikit_learn_says_also_after_kills], prepare)
+    program.main([what_is_realised_is_what_scikit_learn_says_also_after_kills, a_regression_is_estimated_before_its_outcomes,
+                  a_kpi_that_leaves_its_baseline_is_one_alert_also_after_a_kill, trainings_and_sweeps_are_shown_as_they_go], prepare)
