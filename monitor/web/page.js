@@ -23,7 +23,7 @@ function element(tag, attributes, ...children) {
 }
 
 const note = (text) => element("p", { class: "note" }, text);
-const show = (id, ...children) => byId(id).replaceChildren(...children);
+const show = (id, ...children) => byId(id).replaceChildren(...children.filter((c) => c !== null));
 
 /** columns: [{title, number, long}]; rows: lists of texts or elements. */
 function table(name, columns, rows) {
