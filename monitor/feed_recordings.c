@@ -3,6 +3,7 @@
 
 #include "common/bus/recording.h"
 #include "common/core/size.h"
+#include "common/core/text.h"
 #include "monitor/feed.h"
 
 typedef struct source {
@@ -21,13 +22,23 @@ static void close_feed(void *context)
     free(f);
 }
 
+/** As much of a path as there is room for, and as can be shown. */
+static void copy_name(char *out, size_t room, const char *from)
+{
+    size_t len = fw_utf8_valid(from, FW_MIN(strlen(from), room - 1));
+    memcpy(out, from, len);
+    out[len] = '\0';
+}
+
 static fw_status open_source(source *s, const char *path, fw_error *err)
 {
+    const char *slash = strrchr(path, '/');
     FW_TRY(fw_recording_open(&s->recording, path, err));
     const uint64_t messages = fw_recording_messages(s->recording);
-    s->info = (fw_inbox_publisher){.name = "recording", .there = true, .stream = fw_recording_stream(s->recording), .highest = fw_recording_highest(s->recording),
+    s->info = (fw_inbox_publisher){.there = true, .stream = fw_recording_stream(s->recording), .highest = fw_recording_highest(s->recording),
                                    .produced = messages, .spooled = messages, .adds_up = true};
-    strncpy(s->info.endpoint, path, sizeof s->info.endpoint - 1);
+    copy_name(s->info.endpoint, sizeof s->info.endpoint, path);
+    copy_name(s->info.name, sizeof s->info.name, slash != NULL && slash[1] != '\0' ? slash + 1 : path);
     return FW_OK;
 }
 

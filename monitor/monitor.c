@@ -1,6 +1,7 @@
 #include "monitor/monitor.h"
 
 #include "common/core/log.h"
+#include "common/core/size.h"
 #include "monitor/alert_desk.h"
 #include "monitor/feed.h"
 #include "monitor/intake.h"
@@ -29,14 +30,25 @@ typedef struct watch {
     monitor_alert_bus *alert_bus;      /* NULL: alerts are not published */
     monitor_publishers *publishers;
     bool news, ended, over;            /* something came since the last commit; a publisher has ended; nothing more will come */
+    fw_mono recorded;                  /* the clock of recordings */
     monitor_result result;             /* at the end */
 } watch;
+
+static fw_mono clock_of(const watch *w) { return w->opts->n_recordings > 0 ? w->recorded : fw_mono_now(); }
+
+/** A recording is judged by the time that its messages tell, which does not go back. */
+static void set_clock(watch *w, const fw_inbox_event *e)
+{
+    int64_t us;
+    if (w->opts->n_recordings > 0 && fw_telemetry_time(&us, e->payload, e->len) && us < INT64_MAX / 1000) w->recorded.ns = FW_MAX(w->recorded.ns, us * 1000);
+}
 
 static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     fw_error why = {0};
+    set_clock(w, e);
     monitor_watchers_from(w->watchers, e->publisher->name);
-    FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, fw_mono_now(), &why, err));
+    FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, clock_of(w), &why, err));
     if (why.status < 0 && monitor_publishers_refuse(w->publishers, e->publisher, why.status) <= SAID_REFUSED)
         fw_log_warn("publisher %s at %s: a message was refused: %s", e->publisher->name, e->publisher->endpoint, why.text);
     return FW_OK;
@@ -129,7 +141,7 @@ static fw_status open_watchers(watch *w, monitor_sink *sink, fw_error *err)
     FW_TRY(open_desk(w, path, err));
     const monitor_watch_opts watched = {.window = opts->window, .drift = opts->drift, .store = w->store, .desk = w->desk};
     FW_TRY(monitor_watchers_create(&w->watchers, &(monitor_watchers_opts){watched, path, opts->judging, *sink}, err));
-    if (path != NULL) FW_TRY(monitor_watchers_restore(w->watchers, fw_mono_now(), err));
+    if (path != NULL) FW_TRY(monitor_watchers_restore(w->watchers, clock_of(w), err));
     if (w->recorder != NULL) monitor_recorder_leave(w->recorder, is_watched, w->watchers);
     *sink = monitor_watchers_sink(w->watchers);
     return FW_OK;
@@ -140,7 +152,7 @@ static fw_status open_intake(watch *w, const monitor_sink *sink, fw_error *err)
     const monitor_others others = monitor_watchers_others(w->watchers);
     FW_TRY(monitor_intake_create(&w->in, &w->opts->window, sink, err));
     monitor_intake_pass_on(w->in, &others);
-    return w->store != NULL ? monitor_recorder_restore(w->in, w->opts->store->path, fw_mono_now(), err) : FW_OK;
+    return w->store != NULL ? monitor_recorder_restore(w->in, w->opts->store->path, clock_of(w), err) : FW_OK;
 }
 
 static fw_status open_feed(watch *w, fw_error *err)
@@ -192,7 +204,7 @@ static fw_status commit(watch *w, fw_error *err)
 /** What is due now and then. */
 static fw_status look_up(watch *w, fw_error *err)
 {
-    const fw_mono now = fw_mono_now();
+    const fw_mono now = clock_of(w);
     monitor_intake_tick(w->in, now);
     FW_TRY(monitor_watchers_tick(w->watchers, now, err));
     FW_TRY(monitor_publishers_tick(w->publishers, now, err));
@@ -225,6 +237,8 @@ static fw_status drain(watch *w, fw_error *err)
     return FW_OK;
 }
 
+static bool is_kept(monitor_store_health h) { return h.writing && h.waiting_rows == 0 && h.dropped_rows == 0; }
+
 /** Windows are closed and totals given, also after a failure. */
 static fw_status finish(watch *w, fw_error *err)
 {
@@ -246,6 +260,7 @@ static fw_status finish(watch *w, fw_error *err)
     monitor_alert_desk_close(&w->desk, LINGER_S);
     monitor_alert_bus_close(&w->alert_bus, BUS_LINGER_MS);
     if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
+    if (w->store != NULL) w->result.kept = is_kept(monitor_store_check(w->store));
     return check_output(&w->printer, err);
 }
 

@@ -36,6 +36,7 @@ typedef struct monitor_result {
     monitor_alert_counts alerts;
     monitor_counts messages;                  /* that belong to no model */
     size_t watched;                           /* models that were held against a reference */
+    bool kept;                                /* all of it is in the store */
 } monitor_result;
 
 /** result may be NULL. */

@@ -243,7 +243,7 @@ static const field score_fields[] = {
     O(TEXT, project, Score, project), O(TEXT, directory, Score, directory), O(TEXT, dataset, Score, dataset), O(TEXT, split, Score, split),
     O(TEXT, output, Score, output), O(TEXT, format, Score, format), O(TEXT, bus, Score, bus), O(U32, wait_readers, Score, wait_readers),
     O(F64, wait_s, Score, wait_s), O(FLAG, skip_bad_rows, Score, skip_bad_rows), O(U64, piece_rows, Score, piece_rows), O(TEXT, keys, Score, keys), O(FLAG, insecure, Score, insecure),
-    O(TEXT, spool, Score, spool)};
+    O(TEXT, spool, Score, spool), O(TEXT, record, Score, record)};
 static const field find_fields[] = {O(F64, low, FindLearningRate, low), O(F64, high, FindLearningRate, high), O(U32, steps, FindLearningRate, steps)};
 static const field probe_fields[] = {O(TEXT, path, Probe, path), O(F64, deadline_s, Probe, deadline_s)};
 static const field close_fields[] = {O(I32, exit_code, Close, exit_code), O(FLAG, leave, Close, leave)};
@@ -337,7 +337,7 @@ void fw_order_destroy(fw_order **order)
 {
     fw_order *o = *order;
     if (o == NULL) return;
-    char *texts[] = {o->project, o->directory, o->dataset, o->path, o->split, o->output, o->format, o->bus, o->keys, o->spool};
+    char *texts[] = {o->project, o->directory, o->dataset, o->path, o->split, o->output, o->format, o->bus, o->keys, o->spool, o->record};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     free_values(o->values, o->n_values);
     free_texts(o->overrides, o->n_overrides);

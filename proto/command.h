@@ -23,7 +23,7 @@ typedef struct fw_word { char *name, *text; } fw_word;
 typedef struct fw_order {
     fw_order_kind kind;
     uint64_t number;
-    char *project, *directory, *dataset, *path, *split, *output, *format, *bus, *keys, *spool;
+    char *project, *directory, *dataset, *path, *split, *output, *format, *bus, *keys, *spool, *record;
     double checkpoint_every_s, wait_s, low, high, deadline_s;
     uint64_t checkpoint_every_rounds, rounds, piece_rows;
     uint32_t wait_readers, steps, folds, fold;             /* folds 0: the splits as they are; else 2 <= folds, fold < folds */

@@ -106,6 +106,9 @@ typedef struct fw_telemetry_batch {
 fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const void *bytes, size_t len, fw_error *err);
 void      fw_telemetry_batch_destroy(fw_telemetry_batch **b);
 
+/** When a batch was made, from its first bytes alone: UTC, microseconds since 1970. False: it does not begin with its time, as those made here do. */
+bool fw_telemetry_time(int64_t *time_us, const void *bytes, size_t len);
+
 /** Whether the text is a topic as above, in UTF-8 of at most FW_TELEMETRY_MAX_TEXT bytes. */
 bool fw_telemetry_topic_valid(const char *topic);
 

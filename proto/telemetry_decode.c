@@ -241,3 +241,18 @@ fw_status fw_telemetry_decode(fw_telemetry_batch **out, const char *topic, const
     d = NULL;
     return FW_OK;
 }
+
+bool fw_telemetry_time(int64_t *time_us, const void *bytes, size_t len)
+{
+    enum { TIME_US = 3 << 3 };                   /* its tag: field 3, a varint */
+    const unsigned char *b = bytes;
+    uint64_t v = 0;
+    if (len == 0 || b[0] != TIME_US) return false;
+    for (size_t i = 1; i < len && i <= 9; i++) {
+        v |= (uint64_t)(b[i] & 0x7f) << (7 * (i - 1));
+        if ((b[i] & 0x80) != 0) continue;
+        *time_us = (int64_t)v;
+        return *time_us > 0;
+    }
+    return false;
+}

@@ -347,7 +347,7 @@ static fw_status prepare(scoring *s, fw_error *err)
     FW_TRY(fw_alloc_zeroed((void **)&s->ids, s->piece, sizeof *s->ids, "ids", err));
     FW_TRY(fw_alloc_zeroed((void **)&s->row, s->piece, sizeof *s->row, "row numbers", err));
     FW_TRY(worker_encoder_create(&s->encoder, s->model, s->opts, err));
-    const bool counts = s->opts->bus != NULL && s->opts->bus[0] != '\0' && s->model->reference != NULL;
+    const bool counts = worker_score_publishes(s->opts) && s->model->reference != NULL;
     if (counts) FW_TRY(worker_counts_create(&s->counted, s->model, s->opts->project, s->piece, worker_group_size(s->group), err));
     return is_leader(s) ? worker_outputs_open(&s->outputs, s->model, s->opts, s->opts->project->data.id, err) : FW_OK;
 }

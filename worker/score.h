@@ -15,8 +15,9 @@ typedef struct worker_score_opts {
     const char *split;             /* of the dataset: a name; "" or NULL: all splits in file order */
     const char *output;            /* path; NULL or "": nothing is written */
     const char *format;            /* "csv" or "hdf5" */
-    const char *bus;               /* endpoint to publish on; NULL or "": nothing is published */
+    const char *bus;               /* endpoint to publish on; NULL or "": none */
     fw_bus_identity identity;      /* who publishes there */
+    const char *record;            /* path of a recording of what is published, also without a bus; NULL or "": none */
     const char *spool;             /* folder that keeps what no monitor has acknowledged; NULL or "": it is lost at the end */
     uint32_t wait_readers;         /* wait for so many subscribers before the first prediction, */
     double wait_s;                 /* at most so long (FW_ERR_TIMEOUT) */
@@ -31,6 +32,7 @@ typedef struct worker_score_result {
     uint64_t messages;             /* in which they were */
     uint64_t delivered, dropped;   /* messages meanwhile, also of runs before that were in the spool (common/bus/outbox.h has what the words mean) */
     uint64_t spooled;              /* messages in the spool now */
+    uint64_t recorded;             /* messages in the recording */
     double seconds;                /* until the file was written */
     double ending_s;               /* then, until readers of the bus had all, or it was given up */
     uint64_t parts;                /* of the rows, that were read, predicted and delivered together: what one took, on all ranks, in the median and 99 of 100 */

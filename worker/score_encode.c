@@ -21,7 +21,8 @@ struct worker_encoder {
 };
 
 bool worker_score_writes(const worker_score_opts *o) { return o->output != NULL && o->output[0] != '\0'; }
-bool worker_score_publishes(const worker_score_opts *o) { return o->bus != NULL && o->bus[0] != '\0'; }
+static bool is_set(const char *text) { return text != NULL && text[0] != '\0'; }
+bool worker_score_publishes(const worker_score_opts *o) { return is_set(o->bus) || is_set(o->record); }
 bool worker_score_is_csv(const worker_score_opts *o) { return strcmp(o->format, "hdf5") != 0; }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------ */

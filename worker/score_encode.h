@@ -35,6 +35,6 @@ void worker_add_field(fw_text *t, const char *s);
 
 bool worker_score_writes(const worker_score_opts *o);          /* a file */
 bool worker_score_is_csv(const worker_score_opts *o);
-bool worker_score_publishes(const worker_score_opts *o);
+bool worker_score_publishes(const worker_score_opts *o);       /* on the bus, or into a recording */
 
 #endif

@@ -262,7 +262,7 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     if (w->model == NULL) return fw_fail(err, FW_ERR_ARG, "order: score before a model is loaded");
     FW_TRY(parse_project(&project, w, o, err));
     worker_score_opts opts = {.project = project, .dataset = o->dataset[0] != '\0' ? o->dataset : NULL, .split = o->split, .output = o->output,
-                              .format = o->format, .bus = o->bus, .identity = {.keys = o->keys, .insecure = o->insecure}, .spool = o->spool, .wait_readers = o->wait_readers, .wait_s = o->wait_s, .skip_bad_rows = o->skip_bad_rows,
+                              .format = o->format, .bus = o->bus, .identity = {.keys = o->keys, .insecure = o->insecure}, .record = o->record, .spool = o->spool, .wait_readers = o->wait_readers, .wait_s = o->wait_s, .skip_bad_rows = o->skip_bad_rows,
                               .piece_rows = (size_t)o->piece_rows, .model_digest = w->model->digest};
     FW_TRY(worker_score(w->group, w->model, &opts, say_line, w, &r, err));
     figure(w, "rows", (double)r.rows);
@@ -274,6 +274,7 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     figure(w, "delivered", (double)r.delivered);
     figure(w, "spooled", (double)r.spooled);
     figure(w, "dropped", (double)r.dropped);
+    figure(w, "recorded", (double)r.recorded);
     figure(w, "ending", r.ending_s);
     figure(w, "parts", (double)r.parts);
     figure(w, "part_p50", r.part_p50_s);

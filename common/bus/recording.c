@@ -99,7 +99,7 @@ static fw_status take_head(fw_recording *r, fw_error *err)
     FW_TRY(fill(r, FW_SEGMENT_HEAD, err));
     if (n_bytes(r) == 0) return fw_fail(err, FW_ERR_FORMAT, "%s is empty: no recording", file_of(r));
     if (!fw_segment_parse(&stream, &first, bytes_of(r), n_bytes(r)) || first != r->parts[r->at].first)
-        return fw_fail(err, FW_ERR_FORMAT, "%s is no recording of messages, or its first %u bytes are damaged", file_of(r), FW_SEGMENT_HEAD);
+        return fw_fail(err, FW_ERR_FORMAT, "%s is no recording of messages, or its first %u bytes are damaged; flywheel score --record FILE makes one", file_of(r), FW_SEGMENT_HEAD);
     if (is_unset(&r->stream)) r->stream = stream;
     if (memcmp(&r->stream, &stream, sizeof stream) != 0) return fw_fail(err, FW_ERR_FORMAT, "%s belongs to the spool of another publisher", file_of(r));
     pass(r, FW_SEGMENT_HEAD);

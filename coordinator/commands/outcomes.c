@@ -1,7 +1,8 @@
-/** flywheel outcomes: the true outcomes of predictions, or events of the KPI, from a table to the bus. */
+/** flywheel outcomes: the true outcomes of predictions, or events of the KPI, from a table to the bus or into a recording. */
 #include <string.h>
 
 #include "common/bus/outbox.h"
+#include "common/bus/recording.h"
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/data/table.h"
@@ -20,7 +21,8 @@ typedef struct sending {
     fw_table *table;
     fw_schema *schema;
     int column_of[N_COLUMNS];
-    fw_outbox *outbox;
+    fw_outbox *outbox;                 /* NULL: they go to the recorder */
+    fw_recorder *recorder;
     fw_telemetry *telemetry;
     fw_text topic, packed, batch, ids, values;
     uint64_t sent, empty;
@@ -70,14 +72,20 @@ static int64_t time_of(const fw_block *b, size_t row) { return b->cells[TIME].mi
 
 /* ---- messages ------------------------------------------------------------------------------------------------------------------------------ */
 
+static fw_status put_batch(sending *s, fw_error *err)
+{
+    fw_status status;
+    if (s->recorder != NULL) return fw_recorder_put(s->recorder, s->topic.data, s->batch.data, s->batch.len, err);
+    while ((status = fw_outbox_put(s->outbox, s->topic.data, s->batch.data, s->batch.len, err)) == FW_END)      /* the queue is full */
+        FW_TRY(fw_outbox_flush(s->outbox, fw_mono_after(fw_mono_now(), s->wait_s), err));
+    return status;
+}
+
 static fw_status put_message(sending *s, uint64_t rows, fw_error *err)
 {
     FW_TRY(fw_telemetry_wrap(s->telemetry, &s->batch, s->topic.data, s->packed.data, s->packed.len, rows, err));
-    fw_status status;
-    while ((status = fw_outbox_put(s->outbox, s->topic.data, s->batch.data, s->batch.len, err)) == FW_END)      /* the queue is full */
-        FW_TRY(fw_outbox_flush(s->outbox, fw_mono_after(fw_mono_now(), s->wait_s), err));
     s->sent += rows;
-    return status;
+    return put_batch(s, err);
 }
 
 static fw_status refuse_row(const sending *s, const fw_block *b, size_t row, fw_error *err)
@@ -158,7 +166,7 @@ static fw_status send_table(sending *s, const coord_call *call, fw_error *err)
         FW_TRY(send_block(s, block, err));
     }
     FW_TRY(fw_telemetry_end(s->telemetry, &s->batch, s->topic.data, err));
-    return fw_outbox_put(s->outbox, s->topic.data, s->batch.data, s->batch.len, err);
+    return put_batch(s, err);
 }
 
 /* ---- the bus ------------------------------------------------------------------------------------------------------------------------------- */
@@ -186,7 +194,6 @@ static fw_status publish(sending *s, const coord_call *call, const coord_access 
     fw_outbox_counts rest = {0};
     FW_TRY(fw_bus_create(&bus, err));
     FW_TRY(fw_bus_secure(bus, &access->identity, err));
-    FW_TRY(fw_telemetry_create(&s->telemetry, err));
     FW_TRY(fw_outbox_open(&s->outbox, bus, endpoint, &opts, err));
     fw_status status = wait_for_reader(s, fw_outbox_endpoint(s->outbox), opts.spool != NULL, err);
     if (status == FW_OK) status = send_table(s, call, err);
@@ -196,6 +203,16 @@ static fw_status publish(sending *s, const coord_call *call, const coord_access 
     }
     FW_TRY(fw_outbox_close(&s->outbox, (int)(s->wait_s * 1000), &rest, err));
     if (rest.spool.spooled > 0) fw_log_info("%llu messages wait in %s for who listens next", (unsigned long long)rest.spool.spooled, opts.spool);
+    return FW_OK;
+}
+
+static fw_status record(sending *s, const coord_call *call, const char *path, fw_error *err)
+{
+    if (coord_option_set(call, "bus") || coord_option_set(call, "spool")) return fw_fail(err, FW_ERR_CONFIG, "outcomes: --record writes a file in place of the bus: --bus and --spool don't go with it");
+    FW_TRY(fw_recorder_create(&s->recorder, path, err));
+    FW_TRY(send_table(s, call, err));
+    FW_TRY(fw_recorder_commit(s->recorder, err));
+    fw_log_info("written: %s, %llu messages; flywheel-monitor --once judges them with the predictions", path, (unsigned long long)fw_recorder_messages(s->recorder));
     return FW_OK;
 }
 
@@ -223,6 +240,8 @@ static fw_status tell(sending *s, const coord_call *call, fw_error *err)
     FW_TRY(coord_option_number(&s->wait_s, call, "wait", WAIT_S, 0, 86400, err));
     FW_TRY(choose_topic(s, call, err));
     FW_TRY(open_table(s, call, err));
+    FW_TRY(fw_telemetry_create(&s->telemetry, err));
+    if (coord_option_set(call, "record")) return record(s, call, coord_option_value(call, "record"), err);
     FW_TRY(coord_access_options(&access, call, err));
     fw_status status = coord_access_complete(&access, NULL, coord_option_value(call, "bus"), true, err);
     if (status == FW_OK) status = publish(s, call, &access, err);
@@ -235,12 +254,13 @@ static fw_status run_outcomes(coord_call *call, fw_error *err)
     sending s = {.path = call->positional[0]};
     const fw_status status = tell(&s, call, err);
     if (status == FW_OK) {
-        fw_log_info("%llu %s published, %llu rows without one, %llu bad rows", (unsigned long long)s.sent, s.model != NULL ? "outcomes" : "events", (unsigned long long)s.empty,
+        fw_log_info("%llu %s %s, %llu rows without one, %llu bad rows", (unsigned long long)s.sent, s.model != NULL ? "outcomes" : "events", s.recorder != NULL ? "recorded" : "published",(unsigned long long)s.empty,
                     (unsigned long long)fw_table_n_bad(s.table));
     }
     fw_text *const texts[] = {&s.topic, &s.packed, &s.batch, &s.ids, &s.values};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fw_text_destroy(texts[i]);
     fw_telemetry_destroy(&s.telemetry);
+    fw_recorder_destroy(&s.recorder);
     fw_table_destroy(&s.table);
     fw_schema_destroy(&s.schema);
     free(s.project);
@@ -257,6 +277,7 @@ static const coord_option options[] = {
     {"outcome", 0, "COLUMN", "which column has the true class or number (default: outcome), or the KPI's value (default: value)"},
     {"time", 0, "COLUMN", "when it was observed, or happened (default: time, when there is such a column; else now)"},
     {"spool", 0, "FOLDER", "what nobody takes waits there, and goes with the next call that names it"},
+    {"record", 0, "FILE", "instead of the bus: into a file, which flywheel-monitor --once judges with the predictions' own"},
     {"wait", 0, "S", "for a reader, and until it has everything; default 30"},
     {"skip-bad-rows", 0, NULL, "rows that can't be read are counted, not an error"},
 };

@@ -89,8 +89,10 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-static void print_telemetry(const fw_answer *a, const char *bus, const char *spool)
+static void print_telemetry(const fw_answer *a, const char *bus, const char *spool, const char *record)
 {
+    if (record != NULL) fw_log_info("written: %s, %.0f messages; flywheel-monitor --once %s judges them", record, fw_answer_value(a, "recorded", 0.0), record);
+    if (bus == NULL) return;
     const double spooled = fw_answer_value(a, "spooled", 0.0), dropped = fw_answer_value(a, "dropped", 0.0);
     fw_log_info("published %.0f predictions in %.0f messages on %s: %.0f delivered, %.0f spooled, %.0f dropped; its end took %.1f s", fw_answer_value(a, "published", 0.0),
                 fw_answer_value(a, "messages", 0.0), bus, fw_answer_value(a, "delivered", 0.0), spooled, dropped,
@@ -123,12 +125,13 @@ static fw_status choose_spool(char **out, const coord_call *call, const char *mo
 
 static fw_status send_score(coord_call *call, const char *model_path, char *yaml, const char *input, bool is_dataset, char *spool, const fw_bus_identity *identity, fw_error *err)
 {
-    const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus");
+    const char *output = coord_option_value(call, "output"), *bus = coord_option_value(call, "bus"), *record = coord_option_value(call, "record");
     double readers = 0.0, wait_s = 0.0, piece = 0.0;
     static const char *const formats[] = {"csv", "hdf5"};
     int format = 0;
     FW_AUTO(fw_answer) *a = NULL;
     if (output == NULL) output = "predictions.csv";
+    if (record != NULL && *record == '\0') return fw_fail(err, FW_ERR_CONFIG, "score: --record names no file");
     if (strcmp(output, "-") == 0) return fw_fail(err, FW_ERR_CONFIG, "score: the ranks write predictions into a file, not to standard output: name one with --output");
     FW_TRY(coord_option_choice(&format, call, "format", formats, 2, err));
     if (!coord_option_set(call, "format") && (ends_with(output, ".h5") || ends_with(output, ".hdf5"))) format = 1;
@@ -138,12 +141,12 @@ static fw_status send_score(coord_call *call, const char *model_path, char *yaml
     fw_order load = {.kind = FW_ORDER_LOAD_MODEL, .path = (char *)model_path};
     fw_order score = {.kind = FW_ORDER_SCORE, .project = yaml, .directory = (char *)".", .dataset = (char *)(is_dataset ? input : ""),
                       .split = (char *)coord_option_value(call, "split"), .output = (char *)output, .format = (char *)formats[format], .bus = (char *)bus, .keys = (char *)identity->keys, .insecure = identity->insecure,
-                      .spool = spool,
+                      .spool = spool, .record = (char *)record,
                       .wait_readers = (uint32_t)readers, .wait_s = wait_s, .piece_rows = (uint64_t)piece, .skip_bad_rows = coord_option_set(call, "skip-bad-rows")};
     FW_TRY(coord_group_order(call->group, &load, NULL, NULL, NULL, err));
     FW_TRY(coord_group_order(call->group, &score, coord_print_notes, NULL, &a, err));
     print_result(a, output);
-    if (bus != NULL) print_telemetry(a, bus, spool);
+    print_telemetry(a, bus, spool, record);
     return FW_OK;
 }
 
@@ -191,6 +194,7 @@ static const coord_option options[] = {
     {"bus", 0, "ENDPOINT", "publish every prediction there (tcp://127.0.0.1:5555)"},
     COORD_ACCESS_OPTIONS,
     {"spool", 0, "FOLDER|none", "what is published stays there until the monitor has taken it, up to 1 GiB (default: <model>.spool here)"},
+    {"record", 0, "FILE", "what is or would be published, into a file; flywheel-monitor --once judges it. Needs no --bus"},
     {"wait-subscribers", 0, "N", "begin when N subscribers are there"},
     {"wait-seconds", 0, "S", "how long to wait for them (default: 30)"},
 };
@@ -202,8 +206,9 @@ const coord_command coord_command_score = {
     .description = "The output holds the id (or row number), the prediction and the probability of each class; it is the same file for any number of\n"
                    "ranks, and each row's bits are those that evaluation gave. Columns are found by name, in any order.\n\n"
                    "  flywheel score runs/latest new_calls.csv -o routed.csv\n"
-                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n\n"
-                   "With --bus every prediction is published, and counts of all rows' features and scores for each monitor.window of them. The keys are\n"
+                   "  mpirun -n 8 flywheel score model.h5 big.csv.gz -o routed.h5 --bus tcp://127.0.0.1:5555\n"
+                   "  flywheel score runs/latest new_calls.csv --record new_calls.rec && flywheel-monitor --once new_calls.rec\n\n"
+                   "With --bus or --record every prediction is published, and counts of all rows' features and scores for each monitor.window of them. The keys are\n"
                    "monitor.features=none|summary|full, monitor.sample=SHARE (of the rows one by one) and monitor.window=ROWS|TIME; their defaults are in the model.\n",
     .min_positional = 2, .max_positional = 2, .needs_group = true,
     .options = options, .n_options = sizeof options / sizeof *options,

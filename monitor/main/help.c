@@ -3,7 +3,7 @@
 void monitor_print_help(FILE *out)
 {
     fputs("Usage: flywheel-monitor [options] [PROJECT.yaml]\n"
-          "       flywheel-monitor --once RECORDING... [PROJECT.yaml]\n"
+          "       flywheel-monitor --once RECORDING... [PROJECT.yaml] [--report FILE.html]\n"
           "       flywheel-monitor alerts list|acknowledge|silence|resolve ...     see flywheel-monitor alerts --help\n"
           "\n"
           "Takes the predictions that flywheel publishes and prints one line a window and model: predictions, rate, mean confidence,\n"
@@ -34,18 +34,21 @@ void monitor_print_help(FILE *out)
           "                       monitor@HOST; give each of several on one host its own\n"
           "  --until-end          end with the first publisher that ends\n"
           "  --once               judge recordings, and end: see below\n"
+          "  --report FILE        with --once: the page, in one file that needs no network\n"
           "  --format WORD        table (default) or jsonl: one JSON object a line\n"
           "  --help, --version\n"
           "\n"
           "Ends with its totals and exit code 0 on SIGINT and SIGTERM.\n"
           "\n"
-          "Recordings. With --once files of recorded messages, and folders of spools that were left by publishers that have ended, are taken\n"
-          "as if they came over the bus, one behind the other; no network is used. A name that ends with .yaml or .yml is the project's, all others are recordings. The project gives window and\n"
+          "Recordings. `flywheel score --record FILE` and `flywheel outcomes --record FILE` write what they would publish into a file. With --once\n"
+          "such files (and folders of spools, left by publishers that have ended) are taken as if they came over the bus, one behind the other;\n"
+          "no network is used. A name that ends with .yaml or .yml is the project's, all others are recordings. The project gives window and\n"
           "thresholds; its buses, store, page, exec and webhook are not used. One that is damaged, cut off or unfinished is refused.\n"
           "Exit code 0: nothing has drifted; 3: an alert of drift, missing or unseen values, performance or KPI was raised, or is still open in\n"
           "the store; 4: a recording is damaged, or tells of no model with a reference; 2: wrong use, or no such file; 1: it failed.\n"
           "\n"
           "Examples: flywheel-monitor --window 500 callcenter.yaml\n"
-          "          flywheel-monitor --once march.rec callcenter.yaml\n",
+          "          flywheel score runs/latest march.csv --record march.rec\n"
+          "          flywheel-monitor --once march.rec callcenter.yaml --report march.html\n",
           out);
 }

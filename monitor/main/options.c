@@ -15,6 +15,7 @@
 
 #define DEFAULT_WINDOW   1000
 #define IDLE_S           5.0
+#define FOR_EVER_S       (100 * 365 * 86400.0)
 
 void monitor_options_release(monitor_options *o)
 {
@@ -56,6 +57,7 @@ static fw_status parse_option(monitor_options *o, int option, const char *value,
     case 'm': bus->name = value; return FW_OK;
     case 'u': o->run.until_end = true; return FW_OK;
     case 'o': o->once = true; return FW_OK;
+    case 'r': o->report = value; return not_empty(value, "--report names no file", err);
     case 'f':
         o->run.jsonl = strcmp(value, "jsonl") == 0;
         if (!o->run.jsonl && strcmp(value, "table") != 0) return fw_fail(err, FW_ERR_CONFIG, "--format %s: it is table or jsonl", value);
@@ -96,9 +98,9 @@ static fw_status take_file(monitor_options *o, const char *path, fw_error *err)
 static fw_status check_once(const monitor_options *o, fw_error *err)
 {
     const monitor_bus_opts *bus = &o->run.bus;
-    if (!o->once) return FW_OK;
+    if (!o->once) return o->report == NULL ? FW_OK : fw_fail(err, FW_ERR_CONFIG, "--report goes with --once: it shows what recordings say");
     if (o->run.n_recordings == 0)
-        return fw_fail(err, FW_ERR_CONFIG, "--once: name a recording, or the folder of a spool (a name that ends with .yaml is the project's)");
+        return fw_fail(err, FW_ERR_CONFIG, "--once: name a recording, as flywheel score --record FILE writes it, or the folder of a spool (a name that ends with .yaml is the project's)");
     if (bus->n_endpoints > 0 || bus->identity.keys != NULL || bus->identity.insecure || bus->name != NULL || o->run.until_end || o->web.address != NULL || o->web.token_file != NULL ||
         o->run.publish.endpoint != NULL)
         return fw_fail(err, FW_ERR_CONFIG, "--once reads files and no network: --connect, --keys, --insecure, --name, --until-end, --dashboard, --token and --publish don't go with it");
@@ -112,7 +114,7 @@ static fw_status parse_arguments(monitor_options *o, int argc, char **argv, fw_e
         {"keys", required_argument, NULL, 'k'},    {"insecure", no_argument, NULL, 'i'}, {"name", required_argument, NULL, 'm'},
         {"format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
         {"dashboard", required_argument, NULL, 'd'}, {"store", required_argument, NULL, 's'}, {"token", required_argument, NULL, 't'},
-        {"new-store", no_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {"publish", required_argument, NULL, 'p'},
+        {"new-store", no_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {"publish", required_argument, NULL, 'p'}, {"report", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -176,7 +178,7 @@ static fw_status complete_web(monitor_options *o, fw_error *err)
     return FW_OK;
 }
 
-/** The project's store is the one of its monitor: recordings don't go there. */
+/** The project's store is the one of its monitor: recordings don't go there. What is recorded may be older than monitor.keep. */
 static fw_status complete_store(monitor_options *o, fw_error *err)
 {
     const fw_project *p = o->project;
@@ -184,6 +186,7 @@ static fw_status complete_store(monitor_options *o, fw_error *err)
         o->store.keep_s = p->monitor.keep_s;
         o->store.max_bytes = p->monitor.keep_mib << 20;
     }
+    if (o->once) o->store.keep_s = FOR_EVER_S;
     if (p != NULL && p->monitor.store != NULL && o->store.path == NULL && !o->once) {
         FW_TRY(fw_path_join(&o->store_path, p->dir, p->monitor.store, err));
         o->store.path = o->store_path;
@@ -246,14 +249,13 @@ static fw_status complete_alerts(monitor_options *o, fw_error *err)
     return complete_delivery(o, err);
 }
 
-/** In a recording nothing is idle: it is read as fast as it can be. */
 static void complete_window(monitor_options *o)
 {
     monitor_window_opts *window = &o->run.window;
     const fw_project *p = o->project;
     if (window->predictions == 0 && !(window->seconds > 0))
         *window = p != NULL ? (monitor_window_opts){.predictions = p->monitor.window, .seconds = p->monitor.window_s} : (monitor_window_opts){.predictions = DEFAULT_WINDOW};
-    window->idle_s = o->once ? 0 : IDLE_S;
+    window->idle_s = IDLE_S;
 }
 
 static void choose_name(monitor_options *o)

@@ -13,6 +13,7 @@
 typedef struct monitor_options {
     monitor_opts run;                      /* but for out and stop */
     monitor_web_opts web;                  /* address NULL: no page */
+    const char *report;                    /* path; NULL: none */
     bool once;                             /* recordings are judged */
     bool done;                             /* --help or --version was all, and is printed */
 

@@ -1,4 +1,4 @@
-// Draws the page from /api and keeps it up to date by /events. No build step; Chart.js draws the charts when the server has it, else tables stand in their place.
+// Draws the page from /api and keeps it up to date by /events; in a report (report.c) from the answers that stand in the page. No build step; Chart.js draws the charts when the server has it, else tables stand in their place.
 "use strict";
 
 const WINDOWS = 200;                 // of a chart
@@ -10,6 +10,8 @@ const POLL_MS = 30000;               // also without news
 const byId = (id) => document.getElementById(id);
 const hasCharts = () => typeof Chart === "function";
 const chosen = { model: "", feature: "", metric: "" };
+const report = JSON.parse(byId("report")?.textContent || "null");            // {made, program, verdict, good, answers: [[path, model, feature], answer, ...]}; null: live
+const NAME = report ? "flywheel report" : "flywheel monitor";
 
 // ---- elements ----
 
@@ -23,7 +25,7 @@ function element(tag, attributes, ...children) {
 }
 
 const note = (text) => element("p", { class: "note" }, text);
-const show = (id, ...children) => byId(id).replaceChildren(...children.filter((c) => c !== null));
+const show = (id, ...children) => byId(id).replaceChildren(...children.filter((c) => c !== null && c !== undefined));
 
 /** columns: [{title, number, long}]; rows: lists of texts or elements. */
 function table(name, columns, rows) {
@@ -54,10 +56,11 @@ const percent = (v) => (known(v) ? `${(100 * v).toFixed(1)} %` : "\u2013");
 const clock = (time) => (time ? time.slice(11, 19) : "\u2013");
 const moment = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 19)}` : "\u2013");
 const seconds = (time) => (Date.now() - Date.parse(time)) / 1000;
-const isLive = (time) => Boolean(time) && seconds(time) < LIVE_S;
+const isLive = (time) => !report && Boolean(time) && seconds(time) < LIVE_S;
 
 function ago(time) {
   if (!time) return "never";
+  if (report) return moment(time);
   const s = Math.max(0, seconds(time));
   if (s < 90) return `${Math.round(s)} s ago`;
   if (s < 5400) return `${Math.round(s / 60)} min ago`;
@@ -151,7 +154,15 @@ function drawAgain() {               // the colours have changed
 
 // ---- asking ----
 
+/** As report.c has asked: a limit is the same there. */
+function keptAnswer(path, { model = null, feature = null } = {}) {
+  const at = report.answers.findIndex((a) => Array.isArray(a) && a[0] === path && a[1] === model && a[2] === feature);
+  if (at < 0) throw new Error(`${path}${model ? ` of ${model}` : ""} is not in this report`);
+  return report.answers[at + 1];
+}
+
 async function ask(path, parameters) {
+  if (report) return keptAnswer(path, parameters);
   const query = new URLSearchParams(parameters || {}).toString();
   const answer = await fetch(`api/${path}${query ? `?${query}` : ""}`, { headers: { Accept: "application/json" } });
   const body = await answer.json().catch(() => ({ error: `the answer to ${path} is no JSON` }));
@@ -173,14 +184,14 @@ async function refreshAlerts() {
   const open = alerts.filter((a) => !a.resolved).reverse();
   const over = alerts.filter((a) => a.resolved).reverse();
   const wasOpen = byId("alerts-body").querySelector("details")?.open;
-  document.title = open.length > 0 ? `(${open.length}) flywheel monitor` : "flywheel monitor";
+  document.title = open.length > 0 ? `(${open.length}) ${NAME}` : NAME;
   show("alerts-body", open.length === 0 ? note(alerts.length === 0 ? "No alert was ever raised." : "No alert is open.") : element("div", {}, ...open.map(alertElement)),
     over.length === 0 ? null : element("details", { open: wasOpen }, element("summary", {}, `${over.length} resolved`), ...over.map(alertElement)));
 }
 
 // ---- models, publishers ----
 
-const mark = (live) => element("span", { class: live ? "good" : "" }, live ? "live" : "quiet");
+const mark = (live) => element("span", { class: live ? "good" : "" }, report ? "recorded" : live ? "live" : "quiet");
 
 async function refreshModels() {
   const { models } = await ask("models");
@@ -477,6 +488,18 @@ function listen() {
   news.addEventListener("hello", () => refreshAll());
 }
 
+/** Panels of which nothing was recorded are left out, but for the alerts: that there are none is said. */
+async function showReport() {
+  document.querySelector("h1").textContent = NAME;
+  byId("version").textContent = `Written by ${report.program}.`;
+  status(`${report.verdict}, ${moment(report.made)}`, report.good ? "live" : "lost");
+  await refreshAll();
+  for (const s of document.querySelectorAll("main section:not(#alerts)")) {
+    s.hidden = !s.querySelector("table, canvas");
+    for (const link of document.querySelectorAll(`nav a[href="#${s.id}"]`)) link.hidden = s.hidden;
+  }
+}
+
 async function begin() {
   byId("model").addEventListener("change", (e) => {
     chosen.model = e.target.value;
@@ -488,6 +511,7 @@ async function begin() {
   });
   byId("feature").addEventListener("change", (e) => chooseFeature(e.target.value));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
+  if (report) return showReport();
   setInterval(refreshAll, POLL_MS);
   fetch("health").then((a) => a.json()).then((h) => { byId("version").textContent = `flywheel ${h.version}`; }).catch(() => {});
   listen();

@@ -35,12 +35,17 @@ typedef struct monitor_answer {
     bool stream;
 } monitor_answer;
 
+/** For what a report has the answer. */
+typedef enum monitor_kept { MONITOR_KEPT_NOT = 0, MONITOR_KEPT_ONCE = 1, MONITOR_KEPT_MODEL = 2, MONITOR_KEPT_FEATURE = 4 } monitor_kept;
+
 typedef struct monitor_route {
     const char *method;                  /* "GET": HEAD too */
     const char *path;
     const char *const *params;           /* names, NULL at their end */
     bool open;                           /* also without the token */
     bool store;                          /* without a store the answer is 503 */
+    unsigned kept;                       /* monitor_kept, one or several */
+    int kept_rows;                       /* the limit that page.js gives, once or for a model */
     fw_status (*answer)(monitor_answer *out, const monitor_ask *ask, fw_error *err);      /* FW_ERR_ARG: 400, FW_ERR_NOTFOUND: 404, else 500 */
 } monitor_route;
 

@@ -51,7 +51,7 @@ static const fw_order orders[] = {
      .split = (char *)"train",
      .output = (char *)"o.csv",
      .format = (char *)"csv",
-     .bus = (char *)"tcp://127.0.0.1:5555",
+     .bus = (char *)"tcp://127.0.0.1:5555", .spool = (char *)"kept", .record = (char *)"r.rec",
      .wait_readers = 4000000000u,
      .wait_s = 12.5,
      .skip_bad_rows = true,
@@ -95,6 +95,8 @@ static void same_order(const fw_order *got, const fw_order *o)
     same_or_absent(got->output, o->output);
     same_or_absent(got->format, o->format);
     same_or_absent(got->bus, o->bus);
+    same_or_absent(got->spool, o->spool);
+    same_or_absent(got->record, o->record);
     same_double(got->checkpoint_every_s, o->checkpoint_every_s);
     same_double(got->wait_s, o->wait_s);
     same_double(got->low, o->low);

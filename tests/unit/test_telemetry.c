@@ -361,6 +361,21 @@ static void damaged_batches_are_refused_or_still_keep_the_limits(void **state)
     }
 }
 
+static void the_time_is_in_the_first_bytes(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    int64_t us = 0;
+    assert_int_equal(fw_telemetry_end(t, &out, TOPIC, NULL), FW_OK);
+    FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+    assert_true(fw_telemetry_time(&us, out.data, out.len));
+    assert_true(us == b->time_us && us > 0);
+    for (size_t len = 0; len < 9; len++) assert_false(fw_telemetry_time(&us, out.data, len));      /* its tag, and 8 bytes of this century */
+    assert_false(fw_telemetry_time(&us, "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12));
+    assert_false(fw_telemetry_time(&us, "\x62\x00", 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +390,7 @@ int main(void)
         cmocka_unit_test(bytes_that_break_the_contract_are_refused),
         cmocka_unit_test(what_another_encoder_wrote_is_decoded),
         cmocka_unit_test(a_small_message_may_not_become_a_large_one),
+        cmocka_unit_test(the_time_is_in_the_first_bytes),
         cmocka_unit_test(damaged_batches_are_refused_or_still_keep_the_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
