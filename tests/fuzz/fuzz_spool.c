@@ -1,5 +1,5 @@
 /** Any bytes as a segment of a spool, and what is in them read and gone on with: only records whose checksums hold come out, in order, and the next process finds
- *  as many. Checks are put in where records seem to begin, so that what stands behind them is judged. */
+ *  as many. The same bytes as a recording: it is whole, or refused. Checks are put in where records seem to begin, so that what stands behind them is judged. */
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdint.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/bus/recording.h"
 #include "common/bus/spool.h"
 #include "common/core/hash.h"
 #include "common/core/text.h"
@@ -20,7 +21,7 @@ static void must(bool holds)
     if (!holds) abort();
 }
 
-/* Records of a simple form, "R" length payload, become whole ones; other bytes stand as they are. */
+/* Records of a simple form, "R" length payload, become whole ones, "E" the end of a recording; other bytes stand as they are. */
 static void build(fw_text *out, const uint8_t *bytes, size_t len)
 {
     char head[FW_SEGMENT_HEAD];
@@ -33,6 +34,9 @@ static void build(fw_text *out, const uint8_t *bytes, size_t len)
         if (bytes[at] == 'R' && n < len - at - 1) {
             fw_record_append(out, ++number, "t", 1, bytes + at + 2, n);
             at += n + 2;
+        } else if (bytes[at] == 'E') {
+            fw_record_append(out, ++number, "bus/end", 7, "", 0);
+            at++;
         } else {
             fw_text_add_bytes(out, (const char *)bytes + at++, 1);
         }
@@ -64,6 +68,21 @@ static uint64_t open_and_count(fw_spool **s, const char *folder)
     return n;
 }
 
+static void read_recording(const char *path)
+{
+    fw_recording *r = NULL;
+    fw_recorded one;
+    fw_status status;
+    uint64_t n = 0;
+    if (fw_recording_open(&r, path, NULL) != FW_OK) return;
+    while ((status = fw_recording_next(r, &one, NULL)) == FW_OK) {
+        must(one.first == ++n && one.last == n && one.topic != NULL && strlen(one.topic) <= FW_BUS_MAX_TOPIC && one.len <= FW_BUS_MAX_MESSAGE);
+        must(one.len == 0 || memchr(one.payload, 0, one.len) != one.payload + one.len);         /* all of it can be read */
+    }
+    must(status == FW_END && fw_recording_messages(r) == n && fw_recording_highest(r) == n);
+    fw_recording_destroy(&r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     FW_AUTO(fw_text) segment = {0};
@@ -76,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const int fd = open(scratch_path(&place, "00000000000000000001.seg"), O_WRONLY | O_CREAT, 0600);
     must(fd >= 0 && (segment.len == 0 || write(fd, segment.data, segment.len) == (ssize_t)segment.len));
     close(fd);
+    read_recording(scratch_path(&place, "00000000000000000001.seg"));
     const uint64_t n = open_and_count(&s, place.dir);
     if (n != UINT64_MAX) {
         uint64_t number;

@@ -1,6 +1,6 @@
 /** Fills a store with what a monitor might have seen in an hour, and shows it: for the tests of the page.
  *  show_store STORE ADDRESS [TOKEN_FILE]: prints the address that was bound, then obeys lines on its standard input: "window", "alert" (one more),
- *  "large N" (N features); its end ends it. show_store STORE: fills alone. */
+ *  "large N" (N features), "report PATH"; its end ends it. show_store STORE: fills alone. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "monitor/bodies.h"
 #include "monitor/experiments.h"
 #include "monitor/store.h"
+#include "monitor/web/report.h"
 #include "monitor/web/web.h"
 
 #define US      INT64_C(1000000)
@@ -194,12 +195,22 @@ static void fill(void)
 
 /* ---- showing ---- */
 
+static const char *store_path;
+
+static void write_report(const char *path)
+{
+    fw_error err = {0};
+    must(monitor_report_write(&(monitor_report_opts){.path = path, .store = store_path, .verdict = "all is well", .good = true}, &err), &err);
+}
+
 static void one_more(const char *line)
 {
     static int windows = WINDOWS, alerts = 3;
     const int64_t adult = model_number("adult", "b1c2d3e4f5a60718"), now = fw_utc_now_us();
+    char report[1024];
     int n = 0;
-    if (strcmp(line, "window\n") == 0) put_window(adult, windows++);
+    if (sscanf(line, "report %1023[^\n]", report) == 1) write_report(report);
+    else if (strcmp(line, "window\n") == 0) put_window(adult, windows++);
     else if (strcmp(line, "alert\n") == 0) PUT(alert, .alert = ++alerts, .kind = "kpi", .subject = "transfer_rate", .raised_us = now, .since_us = now, .last_us = now, .text = "More.");
     else if (sscanf(line, "large %d", &n) == 1)
         for (int i = 0; i < n; i++) {
@@ -213,11 +224,12 @@ static void one_more(const char *line)
 
 int main(int argc, char **argv)
 {
-    char line[64];
+    char line[1100];
     fw_error err = {0};
     FW_AUTO(monitor_web) *web = NULL;
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 || argc > 4) return 2;
+    store_path = argv[1];
     must(monitor_store_open(&store, &(monitor_store_opts){.path = argv[1]}, &err), &err);
     fill();
     if (argc > 2) {

@@ -98,6 +98,16 @@ def without_a_store(b, bin_folder, folder):
         assert process.wait(LIMIT_S) == 0
 
 
+def a_report_shows_the_same(b, s, folder):
+    s.tell(f"report {folder}/r.html")
+    b.open((folder / "r.html").as_uri())
+    b.wait_until("document.body !== null && document.body.dataset.ready === 'yes' && document.title.endsWith('flywheel report')")
+    shows_every_panel(b, s)
+    assert b.evaluate("performance.getEntriesByType('resource').length") == 0, "something was asked for"
+    assert b.evaluate("[...document.querySelectorAll('main section')].every((e) => !e.hidden)")
+    assert "all is well" in b.evaluate("document.getElementById('status').textContent")
+
+
 def main(bin_folder, pictures=None):
     if chromium() is None:
         print("test_web_page: skipped, Chromium is not here")
@@ -115,6 +125,9 @@ def main(bin_folder, pictures=None):
                 if pictures:
                     b.evaluate("new Promise((r) => setTimeout(r, 500))")
                     b.picture(pathlib.Path(pictures) / f"{look}.png")
+            a_report_shows_the_same(b, s, folder)
+            b.open(f"http://{s.address}/")
+            b.wait_until(READY)
             a_keyboard_is_enough(b, s)
             news_arrive(b, s)
             assert b.complaints == [], b.complaints
