@@ -153,6 +153,10 @@ static void take_summary(monitor_verdict *verdict, monitor_known **known, monito
         return;
     }
     *verdict = MONITOR_LIES;
+    if (s->n_latency > 0 && fw_times_total(s->latency) != s->rows) {
+        fw_fail(why, FW_ERR_DATA, "monitor: a summary of model '%.100s' (%.40s) whose times are not those of its %llu rows", s->model, s->digest, (unsigned long long)s->rows);
+        return;
+    }
     if (s->rows > UINT64_MAX / 2 - k->rows || fw_summary_add_counts(k->sum, s->count, s->n, s->rows, why) != FW_OK) return;
     *verdict = MONITOR_SUMMED;
     k->from_us = k->windows == 0 ? s->from_us : FW_MIN(k->from_us, s->from_us);

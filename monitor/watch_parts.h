@@ -14,6 +14,7 @@ typedef struct monitor_pane {
     bool amended;                      /* rows came since it was closed, and it was not told of again yet */
     bool changed, saved;               /* since it was saved; there is a state of it */
     uint64_t *count;                   /* (fw_summary_total) */
+    fw_times times;                    /* of the rows whose publishers tell how long they took */
     double *log_e;                     /* (columns x MONITOR_N_QUESTIONS) the evidence when it was closed */
 } monitor_pane;
 

@@ -56,7 +56,7 @@ fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, cons
 /* ---- a window ---- */
 
 /** A window over all sets of bins that the version is told of with: one row. With windows of rows each set has numbers of its own. */
-typedef struct whole { uint64_t rows, revised, gaps, *class; int64_t from_us, to_us; } whole;
+typedef struct whole { uint64_t rows, revised, gaps, *class; int64_t from_us, to_us; fw_times times; } whole;
 
 /** The counts of "prediction" are those of the classes. NULL: it is not among the bins. */
 static const uint64_t *classes_of(const watched *t, const uint64_t *count)
@@ -76,6 +76,7 @@ static void add_to_whole(whole *o, const watched *t, const monitor_pane *p)
     o->rows += p->rows;
     o->revised += p->revised;
     o->gaps += p->gaps;
+    fw_times_merge(&o->times, p->times.count);
     for (size_t i = 0; class != NULL && i < t->known->n_classes; i++) o->class[i] += class[i];
 }
 
@@ -95,7 +96,8 @@ static fw_status body_of(char **json, const watched *t, const whole *o, fw_error
     const bool told = classes_of(t, fw_summary_counts(t->shown, 0)) != NULL;
     const monitor_window_body b = {.seconds = seconds, .rate = seconds > 0 ? (double)o->rows / seconds : NAN, .confidence = NAN, .value = NAN, .gaps = o->gaps,
                                    .counts = told ? o->class : NULL, .n_classes = told ? t->known->n_classes : 0,
-                                   .latency_p50_s = NAN, .latency_p90_s = NAN, .latency_p99_s = NAN};
+                                   .latency_p50_s = fw_times_quantile(&o->times, 50), .latency_p90_s = fw_times_quantile(&o->times, 90),
+                                   .latency_p99_s = fw_times_quantile(&o->times, 99)};
     return monitor_window_body_write(json, &b, err);
 }
 

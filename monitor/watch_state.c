@@ -1,7 +1,7 @@
 /** What is watched, as states of the store. "told/MODEL/BINS": the model as it was told. The others are words of 64 bits.
  *  "drift/MODEL/BINS": magic, what the windows of the model have in common, the rows that wait for a look, a hash of that, then the drift's own
  *  bytes.
- *  "window/MODEL/BINS/NUMBER": magic, one window, its counts, its evidence, a hash of it all. */
+ *  "window/MODEL/BINS/NUMBER": magic, one window, its counts, its evidence, the counts of its rows' times when any was told, a hash of it all. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +71,7 @@ static fw_status save_window(const monitor_watch *w, const watched *t, const mon
         memcpy(&bits, &p->log_e[i], sizeof bits);
         monitor_put_word(&bytes, bits);
     }
+    if (fw_times_total(p->times.count) > 0) put_words(&bytes, p->times.count, FW_TIMES_N);
     FW_TRY(fw_text_check(&bytes, err));
     monitor_put_word(&bytes, fw_hash64(bytes.data, bytes.len, WINDOW_MAGIC));
     window_key(key, sizeof key, t, p);
@@ -200,6 +201,7 @@ static bool take_pane(watched *t, monitor_pane *p, const uint64_t *head, monitor
         return false;
     }
     for (size_t i = 0; i < fw_summary_n(t->shown) * MONITOR_N_QUESTIONS && monitor_take_word(in, &bits); i++) memcpy(&p->log_e[i], &bits, sizeof bits);
+    if (!take_words(in, p->times.count, FW_TIMES_N) || fw_times_total(p->times.count) > head[2]) p->times = (fw_times){0};      /* none was told */
     p->rows = head[2];
     p->revised = head[3];
     p->gaps = head[4];

@@ -72,7 +72,7 @@ static fw_status take_away(const monitor_watch *w, watched *t, size_t at, fw_err
 
 static size_t most_held(const watched *t)
 {
-    const size_t bytes = fw_summary_total(t->shown) * sizeof(uint64_t) + columns_of(t) * sizeof(double);
+    const size_t bytes = fw_summary_total(t->shown) * sizeof(uint64_t) + columns_of(t) * sizeof(double) + sizeof(monitor_pane);
     return FW_MIN((size_t)MOST_HELD, HELD_BYTES / FW_MAX(bytes, (size_t)1));
 }
 
@@ -271,6 +271,7 @@ static void add_rows(monitor_pane *p, const fw_telemetry_summary *s, span when)
     const int64_t begin_us = (int64_t)p->number * p->length_us;                /* a summary that began in the window before */
     if (p->length_us > 0) when.from_us = FW_MAX(when.from_us, begin_us);
     add_counts(p->count, s->count, s->n);
+    if (s->n_latency > 0) fw_times_merge(&p->times, s->latency);
     p->from_us = p->rows == 0 ? when.from_us : FW_MIN(p->from_us, when.from_us);
     p->to_us = p->rows == 0 ? when.to_us : FW_MAX(p->to_us, when.to_us);
     p->rows += s->rows;

@@ -100,14 +100,14 @@ fw_status fw_telemetry_pack_model(fw_text *out, const fw_telemetry_model *m, fw_
     return s;
 }
 
-/** The last field, by hand: protobuf-c makes a call for each of a thousand counts.      tag 8 | varint len | varints */
-static void add_counts(fw_text *out, const uint64_t *count, size_t n)
+/** One of the last fields, by hand: protobuf-c makes a call for each of a thousand counts.      field, 2 | varint len | varints */
+static void add_counts(fw_text *out, unsigned field, const uint64_t *count, size_t n)
 {
     size_t len = 0;
     for (size_t i = 0; i < n; i++) len += fw_varint_len(count[i]);
     char *const room = n > 0 ? fw_text_room(out, 1 + FW_VARINT_MOST + len) : NULL;
     if (room == NULL) return;
-    *room = 8 << 3 | 2;
+    *room = (char)(field << 3 | 2);
     char *at = fw_varint_put(room + 1, len);
     for (size_t i = 0; i < n; i++) at = fw_varint_put(at, count[i]);
     fw_text_wrote(out, (size_t)(at - room));
@@ -118,6 +118,8 @@ fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s,
     if (s->model == NULL || *s->model == '\0') return fw_fail(err, FW_ERR_ARG, "telemetry: a summary of a model without a name");
     if (s->n > FW_TELEMETRY_MAX_COUNTS || s->rows > FW_TELEMETRY_MAX_TOTAL || s->window == 0 || s->window > FW_TELEMETRY_MAX_TOTAL)
         return fw_fail(err, FW_ERR_ARG, "telemetry: a summary of %zu counts, %llu rows, window %llu", s->n, (unsigned long long)s->rows, (unsigned long long)s->window);
+    if (s->n_latency != 0 && s->n_latency != FW_TIMES_N)
+        return fw_fail(err, FW_ERR_ARG, "telemetry: a summary with %zu counts of times; they are %u, or none", s->n_latency, FW_TIMES_N);
     FW_TRY(fw_telemetry_check_own(s->model, "the model's name", err));
     FW_TRY(fw_telemetry_check_own(s->digest, "the model's digest", err));
     Flywheel__Summary message;
@@ -132,6 +134,7 @@ fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s,
     const size_t before = out->len;
     fw_text_buffer buffer = fw_text_buffer_on(out);
     flywheel__summary__pack_to_buffer(&message, &buffer.base);
-    add_counts(out, s->count, s->n);
+    add_counts(out, 8, s->count, s->n);
+    add_counts(out, 9, s->latency, s->n_latency);
     return fw_telemetry_check_packed(out, before, err);
 }

@@ -9,6 +9,7 @@
 #include "common/core/text.h"
 #include "common/stats/metrics.h"      /* fw_task */
 #include "common/stats/reference.h"
+#include "common/stats/times.h"
 
 #define FW_TOPIC_MODEL   "model/"
 #define FW_TOPIC_SUMMARY "summary/"
@@ -31,6 +32,7 @@ typedef struct fw_telemetry_summary {
     uint64_t window, rows;
     int64_t from_us, to_us;                     /* UTC */
     const uint64_t *count; size_t n;            /* all columns one behind the other; whether they fit is fw_summary_add_counts' to say */
+    const uint64_t *latency; size_t n_latency;  /* how long the rows took, on the bins of fw_times: FW_TIMES_N, or 0: not told. Whether they add up to rows is the reader's to say */
 } fw_telemetry_summary;
 
 /** Append one encoded message to out, for fw_telemetry_wrap. FW_ERR_ARG: over a limit; FW_ERR_DATA: a name that is not UTF-8. On error out is as it was. */

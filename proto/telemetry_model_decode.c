@@ -96,7 +96,9 @@ fw_status fw_telemetry_check_summary(fw_telemetry_summary *to, const Flywheel__S
         return fw_fail(err, FW_ERR_FORMAT, "telemetry: a summary of %zu counts; at most %u are accepted", m->n_counts, FW_TELEMETRY_MAX_COUNTS);
     for (size_t i = 0; i < m->n_counts; i++)
         if (m->counts[i] > m->rows) return fw_fail(err, FW_ERR_FORMAT, "telemetry: a bin counts more than the window's %llu rows", (unsigned long long)m->rows);
+    if (m->n_latency != 0 && m->n_latency != FW_TIMES_N)
+        return fw_fail(err, FW_ERR_FORMAT, "telemetry: a summary with %zu counts of times; they are %u, or none", m->n_latency, FW_TIMES_N);
     *to = (fw_telemetry_summary){.model = m->model, .digest = m->digest, .shape = m->shape, .window = m->window, .rows = m->rows, .from_us = m->from_us,
-                                 .to_us = m->to_us, .count = m->counts, .n = m->n_counts};
+                                 .to_us = m->to_us, .count = m->counts, .n = m->n_counts, .latency = m->latency, .n_latency = m->n_latency};
     return FW_OK;
 }

@@ -36,6 +36,7 @@ typedef struct scoring {
     uint64_t *row;                 /* (piece) */
     double *took; size_t n_took, took_capacity;        /* seconds of each delivery */
     uint64_t rows;                 /* this rank's */
+    fw_mono read;                  /* when the rows at hand were */
 } scoring;
 
 static const fw_reduce *reduce_of(const scoring *s) { return worker_group_reduce(s->group); }
@@ -141,7 +142,7 @@ static fw_status collect_ids(scoring *s, const fw_block *block, size_t first, si
     return FW_OK;
 }
 
-/* Predicts and encodes the rows of a block. ids: a block over s->schema with the id column, or NULL. */
+/* Predicts and encodes the rows of a block, which was read at s->read. ids: a block over s->schema with the id column, or NULL. */
 static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_error *err)
 {
     const bool regression = s->model->task == FW_TASK_REGRESSION;
@@ -158,6 +159,7 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
         if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));
         worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
         FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
+        if (s->counted != NULL) worker_counts_took(s->counted, n, fw_mono_now().ns - s->read.ns);
         if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(worker_encode_counts(&s->encoded, s->counted, err));
     }
     s->rows += block->n_rows;
@@ -220,6 +222,7 @@ static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how,
     uint64_t chunk = 0, n_records = 0, before = 0, all = 0;
     fw_block_clear(block);
     fw_status status = fw_table_read(t, how, block, &chunk, &n_records, err);
+    s->read = fw_mono_now();
     if (status == FW_END) n_records = 0;
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     FW_TRY(place_chunk(s, n_records, &before, &all, err));
@@ -303,6 +306,7 @@ static fw_status score_part(scoring *s, dataset_reading *d, fw_split split, uint
     if (n == 0) return FW_OK;
     FW_TRY(worker_view_read(d->view, split, first, n, d->block, err));
     if (d->ids != NULL) FW_TRY(fw_dataset_read(d->dataset, split, first, n, d->id_only, d->ids, err));
+    s->read = fw_mono_now();
     return encode_block(s, d->block, d->ids, err);
 }
 

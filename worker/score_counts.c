@@ -21,6 +21,7 @@ struct worker_counts {
     size_t *class;                 /* of each score column, from the third output on */
     int32_t *said;                 /* (rows) */
     double *confidence;            /* (rows) */
+    fw_times times;                /* of the rows */
     uint64_t pending, share;       /* rows since they were taken; at which they are due */
     fw_mono taken;
 };
@@ -119,13 +120,16 @@ void worker_counts_add(worker_counts *c, const fw_block *block, size_t first, si
     c->pending += n;
 }
 
+void worker_counts_took(worker_counts *c, size_t n, int64_t ns) { fw_times_add(&c->times, ns, n); }
+
 bool worker_counts_due(const worker_counts *c)
 {
     return c->pending >= c->share || (c->pending > 0 && fw_mono_seconds(c->taken, fw_mono_now()) >= PASS_ON_S);
 }
 
-const fw_summary *worker_counts_get(const worker_counts *c, uint64_t *rows)
+const fw_summary *worker_counts_get(const worker_counts *c, uint64_t *rows, const fw_times **times)
 {
+    *times = &c->times;
     *rows = c->pending;
     return c->summary;
 }
@@ -133,6 +137,7 @@ const fw_summary *worker_counts_get(const worker_counts *c, uint64_t *rows)
 void worker_counts_clear(worker_counts *c)
 {
     fw_summary_reset(c->summary);
+    c->times = (fw_times){0};
     c->pending = 0;
     c->taken = fw_mono_now();
 }
@@ -169,6 +174,7 @@ struct worker_teller {
     void *context;
     fw_reference *own;             /* without features, when they may not be told; NULL: the model's */
     fw_summary *window;            /* NULL: the model has no reference */
+    fw_times times;                /* of its rows */
     uint64_t rows, most, number;   /* of the window at hand; at which it is full */
     int64_t from_us, length_us;    /* length 0: windows of rows */
     fw_mono opened, told;
@@ -254,11 +260,13 @@ static fw_status close_window(worker_teller *t, fw_error *err)
 {
     const int64_t to_us = end_of(t);
     const fw_telemetry_summary s = {.model = t->m->name, .digest = t->digest, .shape = fw_summary_shape(t->window), .window = ++t->number, .rows = t->rows,
-                                    .from_us = t->from_us, .to_us = to_us, .count = fw_summary_counts(t->window, 0), .n = fw_summary_total(t->window)};
+                                    .from_us = t->from_us, .to_us = to_us, .count = fw_summary_counts(t->window, 0), .n = fw_summary_total(t->window),
+                                    .latency = t->times.count, .n_latency = FW_TIMES_N};
     fw_text_clear(&t->packed);
     FW_TRY(fw_telemetry_pack_summary(&t->packed, &s, err));
     FW_TRY(tell(t, t->summary_topic.data, &t->packed, err));
     fw_summary_reset(t->window);
+    t->times = (fw_times){0};
     t->rows = 0;
     t->from_us = to_us;
     t->opened = fw_mono_now();
@@ -275,11 +283,12 @@ static fw_status turn(worker_teller *t, fw_error *err)
     return FW_OK;
 }
 
-fw_status worker_teller_take(worker_teller *t, const uint64_t *count, size_t n, uint64_t rows, fw_error *err)
+fw_status worker_teller_take(worker_teller *t, const uint64_t *count, size_t n, uint64_t rows, const uint64_t *times, fw_error *err)
 {
     if (t->window == NULL) return fw_fail(err, FW_ERR_DATA, "telemetry: counts of a model without a reference");
     FW_TRY(turn(t, err));
     FW_TRY(fw_summary_add_counts(t->window, count, n, rows, err));
+    fw_times_merge(&t->times, times);
     t->rows += rows;
     return FW_OK;
 }

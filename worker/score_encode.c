@@ -224,9 +224,11 @@ fw_status worker_encode_rows(worker_encoder *e, fw_text *out, const worker_score
 fw_status worker_encode_counts(fw_text *out, worker_counts *c, fw_error *err)
 {
     uint64_t rows = 0;
-    const fw_summary *s = worker_counts_get(c, &rows);
+    const fw_times *times = NULL;
+    const fw_summary *s = worker_counts_get(c, &rows, &times);
     const size_t at = begin_record(out, WORKER_RECORD_COUNTS, rows);
     fw_text_add_bytes(out, (const char *)fw_summary_counts(s, 0), fw_summary_total(s) * sizeof(uint64_t));
+    fw_text_add_bytes(out, (const char *)times->count, sizeof times->count);
     end_record(out, at);
     worker_counts_clear(c);
     return fw_text_check(out, err);

@@ -7,7 +7,7 @@
 #include "worker/score_counts.h"
 
 /** A record: this, then len bytes, a multiple of 8. TEXT and TELEMETRY: their true length (8 bytes), then lines of CSV, or packed predictions. CELLS: row (n),
- *  then p or value, then ids with their NULs. COUNTS: those of n rows, all columns one behind the other. */
+ *  then p or value, then ids with their NULs. COUNTS: those of n rows, all columns one behind the other, then those of their times. */
 typedef struct worker_record { uint32_t kind, reserved; uint64_t n, len; } worker_record;
 enum { WORKER_RECORD_TEXT = 1, WORKER_RECORD_CELLS, WORKER_RECORD_TELEMETRY, WORKER_RECORD_COUNTS };
 

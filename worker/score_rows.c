@@ -118,7 +118,9 @@ static fw_status take_record(worker_outputs *o, const worker_record *head, const
     uint64_t len = 0;
     if (head->kind == WORKER_RECORD_CELLS) return take_cells(o, head, bytes, err);
     if (head->kind == WORKER_RECORD_COUNTS) {
-        FW_TRY(worker_teller_take(o->teller, (const uint64_t *)(const void *)bytes, (size_t)head->len / sizeof len, head->n, err));
+        const uint64_t *count = (const uint64_t *)(const void *)bytes;
+        const size_t n = (size_t)head->len / sizeof *count - FW_TIMES_N;
+        FW_TRY(worker_teller_take(o->teller, count, n, head->n, count + n, err));
         return worker_teller_tick(o->teller, err);
     }
     memcpy(&len, bytes, sizeof len);

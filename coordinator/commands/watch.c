@@ -182,6 +182,8 @@ static void summary_line(fw_text *t, const fw_telemetry_batch *b)
     add_member(t, "digest", s->digest);
     fw_text_format(t, ",\"event\":\"summary\",\"window\":%llu,\"rows\":%llu,\"counts\":[", (unsigned long long)s->window, (unsigned long long)s->rows);
     for (size_t i = 0; i < s->n; i++) fw_text_format(t, "%s%llu", i > 0 ? "," : "", (unsigned long long)s->count[i]);
+    fw_text_add(t, "],\"latency\":[");
+    for (size_t i = 0; i < s->n_latency; i++) fw_text_format(t, "%s%llu", i > 0 ? "," : "", (unsigned long long)s->latency[i]);
     fw_text_add(t, "]}\n");
 }
 

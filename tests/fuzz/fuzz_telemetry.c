@@ -80,7 +80,7 @@ static void check_summary(const fw_telemetry_summary *s)
     must_be_text(s->model);
     must_be_text(s->digest);
     must(s->rows <= FW_TELEMETRY_MAX_TOTAL && s->window > 0 && s->window <= FW_TELEMETRY_MAX_TOTAL && s->from_us >= 0 && s->from_us <= s->to_us);
-    must(s->n <= FW_TELEMETRY_MAX_COUNTS);
+    must(s->n <= FW_TELEMETRY_MAX_COUNTS && (s->n_latency == 0 || s->n_latency == FW_TIMES_N));
     for (size_t i = 0; i < s->n; i++) {
         must(s->count[i] <= s->rows);
         rows += s->count[i];

@@ -57,6 +57,16 @@ static told tell_summary(monitor_models *m, const char *digest, uint64_t shape, 
     return take(m, batch(FW_TOPIC_SUMMARY "m", &packed, 1));
 }
 
+/** Of ten rows, with times. */
+static told tell_times(monitor_models *m, uint64_t shape, const fw_times *times)
+{
+    FW_AUTO(fw_text) packed = {0};
+    const fw_telemetry_summary s = {.model = "m", .digest = "d", .shape = shape, .window = 1, .rows = 10, .from_us = 5, .to_us = 10, .count = WINDOW, .n = COUNTS,
+                                    .latency = times->count, .n_latency = FW_TIMES_N};
+    assert_int_equal(fw_telemetry_pack_summary(&packed, &s, NULL), FW_OK);
+    return take(m, batch(FW_TOPIC_SUMMARY "m", &packed, 1));
+}
+
 static int make(void **state)
 {
     monitor_models *m = NULL;
@@ -118,9 +128,12 @@ static void lies_change_nothing(void **state)
     memcpy(count, WINDOW, sizeof count);
     count[0]++, count[1]--, count[6]++;
     assert_int_equal(tell_summary(m, "d", shape, count, COUNTS, 10, 5).verdict, MONITOR_LIES);
+    const fw_times lies[] = {{{0}}, {{[7] = 9}}, {{[7] = 9, [209] = 2}}, {{UINT64_MAX, 11}}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) assert_int_equal(tell_times(m, shape, &lies[i]).verdict, MONITOR_LIES);
     const monitor_known *k = monitor_models_get(m, 0);
     assert_true(k->windows == 0 && k->rows == 0);
     for (size_t i = 0; i < COUNTS; i++) assert_int_equal(fw_summary_counts(k->sum, 0)[i], 0);
+    assert_int_equal(tell_times(m, shape, &(fw_times){{[7] = 9, [209] = 1}}).verdict, MONITOR_SUMMED);
 }
 
 static void one_digest_is_one_model(void **state)

@@ -14,6 +14,7 @@
 
 static const uint64_t TEN[] = {1, 2, 3, 3, 0, 1, 6, 3, 1, 0, 6, 4, 0, 0, 2, 8, 0, 0, 6, 4, 0, 0};      /* rows, in each of five columns */
 enum { COUNTS = sizeof TEN / sizeof *TEN };
+static const fw_times TOOK = {.count = {[80] = 9, [100] = 1}};      /* the ten */
 
 typedef struct told { size_t models, summaries, torn; uint64_t rows, most; int64_t last_us; } told;
 
@@ -31,6 +32,9 @@ static fw_status note(void *context, const char *topic, const void *bytes, size_
     assert_true(s->from_us >= t->last_us && s->window == ++t->summaries);
     t->last_us = s->to_us;
     t->rows += s->rows;
+    assert_int_equal(s->n_latency, FW_TIMES_N);
+    assert_int_equal(fw_times_total(s->latency), s->rows);
+    assert_int_equal(s->latency[80], s->latency[100] * 9);
     t->most = s->rows > t->most ? s->rows : t->most;
     return FW_OK;
 }
@@ -51,7 +55,7 @@ static uint64_t tell_for(worker_teller *t, double seconds)
 {
     uint64_t rows = 0;
     for (const fw_mono end = fw_mono_after(fw_mono_now(), seconds); !fw_mono_passed(end); fw_sleep_ms(5), rows += 10) {
-        assert_int_equal(worker_teller_take(t, TEN, COUNTS, 10, NULL), FW_OK);
+        assert_int_equal(worker_teller_take(t, TEN, COUNTS, 10, TOOK.count, NULL), FW_OK);
         assert_int_equal(worker_teller_tick(t, NULL), FW_OK);
     }
     assert_int_equal(worker_teller_finish(t, NULL), FW_OK);
@@ -85,7 +89,7 @@ static void windows_of_rows_are_told_when_they_are_full(void **state)
     const uint64_t rows = tell_for(t, 0.2);
     assert_int_equal(heard.rows, rows);
     assert_int_equal(heard.most, 40);
-    assert_int_equal(worker_teller_take(t, TEN, COUNTS - 1, 10, NULL), FW_ERR_DATA);
+    assert_int_equal(worker_teller_take(t, TEN, COUNTS - 1, 10, TOOK.count, NULL), FW_ERR_DATA);
 }
 
 int main(void)

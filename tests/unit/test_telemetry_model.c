@@ -123,10 +123,11 @@ static void the_outputs_alone_can_be_told(void **state)
 }
 
 static const uint64_t COUNTS[] = {3, 0, 7, UINT64_C(1) << 40};
+static const fw_times TIMES = {.count = {[0] = 1, [79] = 9, [FW_TIMES_N - 1] = UINT64_C(1) << 40}};
 static fw_telemetry_summary summary(void)
 {
     return (fw_telemetry_summary){.model = "m", .digest = "0123", .shape = UINT64_MAX - 3, .window = 9, .rows = (UINT64_C(1) << 40) + 10, .from_us = 5, .to_us = 6,
-                                  .count = COUNTS, .n = 4};
+                                  .count = COUNTS, .n = 4, .latency = TIMES.count, .n_latency = FW_TIMES_N};
 }
 
 static void a_summary_comes_back(void **state)
@@ -141,6 +142,21 @@ static void a_summary_comes_back(void **state)
     assert_true(b->kind == FW_TELEMETRY_SUMMARY && back->shape == s.shape && back->window == 9 && back->rows == s.rows && back->from_us == 5 && back->to_us == 6);
     assert_int_equal(back->n, 4);
     assert_memory_equal(back->count, COUNTS, sizeof COUNTS);
+    assert_int_equal(back->n_latency, FW_TIMES_N);
+    assert_memory_equal(back->latency, TIMES.count, sizeof TIMES);
+}
+
+/** As publishers did that knew nothing of times. */
+static void a_summary_without_times_comes_back(void **state)
+{
+    (void)state;
+    fw_telemetry_summary s = summary();
+    s.n_latency = 0;
+    FW_AUTO(fw_text) bytes = {0};
+    FW_AUTO(fw_telemetry_batch) *b = NULL;
+    summary_batch(&bytes, &s);
+    assert_int_equal(fw_telemetry_decode(&b, SUMMARY_TOPIC, bytes.data, bytes.len, NULL), FW_OK);
+    assert_true(b->summary.n == 4 && b->summary.n_latency == 0);
 }
 
 static void the_encoder_refuses_what_the_decoder_would(void **state)
@@ -148,7 +164,7 @@ static void the_encoder_refuses_what_the_decoder_would(void **state)
     (void)state;
     FW_AUTO(fw_text) out = {0};
     fw_text_add(&out, "before");
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         fw_telemetry_summary s = summary();
         fw_status expected = FW_ERR_ARG;
         switch (i) {
@@ -157,7 +173,9 @@ static void the_encoder_refuses_what_the_decoder_would(void **state)
         case 2: s.window = 0; break;
         case 3: s.rows = FW_TELEMETRY_MAX_TOTAL + 1; break;
         case 4: s.n = FW_TELEMETRY_MAX_COUNTS + 1; break;
-        case 5: s.model = "\xff", expected = FW_ERR_DATA; break;
+        case 5: s.n_latency = FW_TIMES_N - 1; break;
+        case 6: s.n_latency = FW_TIMES_N + 1; break;
+        case 7: s.model = "\xff", expected = FW_ERR_DATA; break;
         default: s.digest = "\xc3(", expected = FW_ERR_DATA; break;
         }
         assert_int_equal(fw_telemetry_pack_summary(&out, &s, NULL), expected);
@@ -171,7 +189,7 @@ static void the_encoder_refuses_what_the_decoder_would(void **state)
 /* ---- lies, told through the generated types ------------------------------------------------------------------------------------------------ */
 
 typedef void (*lie)(Flywheel__TelemetryBatch *b);
-static uint64_t big[3], ones[] = {1, 1, 1, 1};
+static uint64_t big[3], ones[] = {1, 1, 1, 1}, many_times[FW_TIMES_N + 1];
 static char *none[] = {(char *)(uintptr_t)"a", (char *)(uintptr_t)"a"};
 
 static void no_name(Flywheel__TelemetryBatch *b) { b->model->name[0] = '\0'; }
@@ -202,6 +220,9 @@ static void goes_back(Flywheel__TelemetryBatch *b) { b->summary->to_us = 4; }
 static void before_1970(Flywheel__TelemetryBatch *b) { b->summary->from_us = -1; }
 static void after_9999(Flywheel__TelemetryBatch *b) { b->summary->to_us = INT64_MAX; }
 static void counts_2_40(Flywheel__TelemetryBatch *b) { big[1] = UINT64_C(1) << 41, b->summary->counts = big, b->summary->n_counts = 3; }
+
+static void fewer_times(Flywheel__TelemetryBatch *b) { b->summary->n_latency--; }
+static void more_times(Flywheel__TelemetryBatch *b) { b->summary->latency = many_times, b->summary->n_latency = FW_TIMES_N + 1; }
 
 static fw_status tell(Flywheel__TelemetryBatch *b, lie change, const char *topic)
 {
@@ -245,15 +266,16 @@ static void every_lie_of_a_model_is_refused(void **state)
 static void every_lie_of_a_summary_is_refused(void **state)
 {
     (void)state;
-    static const lie lies[] = {rows_2_64, window_0, goes_back, before_1970, after_9999, counts_2_40};
+    static const lie lies[] = {rows_2_64, window_0, goes_back, before_1970, after_9999, counts_2_40, fewer_times, more_times};
     const fw_telemetry_summary honest = summary();
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         FW_AUTO(fw_text) bytes = {0};
         summary_batch(&bytes, &honest);
         Flywheel__TelemetryBatch *b = flywheel__telemetry_batch__unpack(NULL, bytes.len, (const uint8_t *)bytes.data);
-        uint64_t *counts = b->summary->counts;
+        uint64_t *counts = b->summary->counts, *latency = b->summary->latency;
         const fw_status s = tell(b, lies[i], SUMMARY_TOPIC);
         b->summary->counts = counts;
+        b->summary->latency = latency;
         flywheel__telemetry_batch__free_unpacked(b, NULL);
         if (s != FW_ERR_FORMAT) fail_msg("lie %zu of a summary: %s", i, fw_status_name(s));
     }
@@ -345,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_reference_can_be_taken_out_of_its_batch),
         cmocka_unit_test(the_outputs_alone_can_be_told),
         cmocka_unit_test(a_summary_comes_back),
+        cmocka_unit_test(a_summary_without_times_comes_back),
         cmocka_unit_test(the_encoder_refuses_what_the_decoder_would),
         cmocka_unit_test(every_lie_of_a_model_is_refused),
         cmocka_unit_test(every_lie_of_a_summary_is_refused),

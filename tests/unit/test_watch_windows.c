@@ -38,11 +38,20 @@ static void tick(monitor_watch *w, double at_s) { assert_int_equal(monitor_watch
 
 /* ---- what the store has of a window ---- */
 
-typedef struct row { int64_t number, rows, revised, from_us, to_us; char closed[8]; double missing, evidence; } row;
+typedef struct row { int64_t number, rows, revised, from_us, to_us; char closed[8]; double missing, evidence, p[3]; } row;      /* p: seconds of half the rows, 90 %, 99 %; NaN: not known */
+
+static double percentile(const char *body, const char *name)
+{
+    char key[16];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *value = strstr(body, key) + strlen(key);
+    return strncmp(value, "null", 4) == 0 ? NAN : atof(value);
+}
 
 static fw_status take_window(void *context, const monitor_window_row *r, fw_error *err)
 {
     (void)err;
+    static const char *const names[] = {"p50", "p90", "p99"};
     row *o = context;
     o->number = r->number;
     o->rows += r->rows;
@@ -50,6 +59,7 @@ static fw_status take_window(void *context, const monitor_window_row *r, fw_erro
     o->from_us = r->from_us;
     o->to_us = r->to_us;
     snprintf(o->closed, sizeof o->closed, "%s", r->closed);
+    for (size_t i = 0; i < 3; i++) o->p[i] = percentile(r->body, names[i]);
     return FW_OK;
 }
 
@@ -107,6 +117,9 @@ static uint64_t waiting_in(const char *file)
     assert_int_equal(monitor_read_state(r, NULL, take_waiting, &rows, NULL), FW_OK);
     return rows;
 }
+
+/** Never below, at most a bin above. */
+static bool about(double told, double seconds) { return told >= seconds && told <= seconds * 1.0911; }
 
 /* ---- tests ---- */
 
@@ -222,6 +235,30 @@ static void late_rows_amend_their_window_and_are_evidence_once(void **state)
     assert_int_equal(window_in(path, 0).rows, 2910);
 }
 
+static void times_are_those_of_the_rows_of_whom_they_are_told(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_watch) *w = begin_watch(store, 60);
+    fw_error why = {0};
+    tell_model(w, 0);
+    for (uint64_t i = 1; i <= 20; i++) tell_times(w, LIKE, false, i, moment(10), moment(11), 0, &why);        /* they know nothing of times */
+    rows_at(w, LIKE, 70);
+    tick(w, 0);
+    keep(w, store);
+    assert_true(window_in(path, FIRST).rows == 200 && isnan(window_in(path, FIRST).p[0]) && isnan(window_in(path, FIRST).p[2]));
+    monitor_watch_destroy(&w);
+    w = begin_watch(store, 60);
+    assert_int_equal(monitor_watch_restore(w, path, at(0), NULL), FW_OK);
+    rows_at(w, OTHER, 20);                                                       /* late */
+    for (int i = 0; i < 9; i++) rows_at(w, LIKE, 21 + i);
+    tick(w, 0);
+    keep(w, store);
+    const row r = window_in(path, FIRST);
+    assert_int_equal(r.rows, 300);
+    assert_true(about(r.p[0], 1e-3) && about(r.p[1], 1e-3) && about(r.p[2], 1));
+}
+
 /** Late rows alone, and nothing else comes: they are looked at all the same. */
 static void late_rows_get_a_look_when_no_window_is_open(void **state)
 {
@@ -297,6 +334,7 @@ static void a_watch_goes_on_in_the_middle_to_the_same_bits(void **state)
     live(path, 0);
     assert_int_equal(window_in(path, 0).rows, 2390 + 2400);
     assert_true(window_in(path, FIRST).revised > 1 && window_in(path, FIRST + 3).evidence > 5);
+    assert_true(about(window_in(path, FIRST + 3).p[0], 1e-3) && about(window_in(path, FIRST + 3).p[1], 1));
     for (int killed = 50; killed < 340; killed += 43) {
         snprintf(other, sizeof other, "%s.%d", path, killed);
         live(other, killed);
@@ -304,6 +342,7 @@ static void a_watch_goes_on_in_the_middle_to_the_same_bits(void **state)
             const row a = window_in(path, i), b = window_in(other, i);
             assert_true(a.rows == b.rows && a.revised == b.revised && a.from_us == b.from_us && a.to_us == b.to_us && strcmp(a.closed, b.closed) == 0);
             assert_memory_equal(&a.missing, &b.missing, sizeof a.missing);
+            assert_memory_equal(a.p, b.p, sizeof a.p);
             assert_memory_equal(&a.evidence, &b.evidence, sizeof a.evidence);
         }
     }
@@ -399,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_counted_where_they_end_and_windows_begin_at_multiples, begin, end),
         cmocka_unit_test_setup_teardown(a_window_that_is_not_over_stays_open_when_nothing_comes, begin, end),
         cmocka_unit_test_setup_teardown(late_rows_amend_their_window_and_are_evidence_once, begin, end),
+        cmocka_unit_test_setup_teardown(times_are_those_of_the_rows_of_whom_they_are_told, begin, end),
         cmocka_unit_test_setup_teardown(late_rows_get_a_look_when_no_window_is_open, begin, end),
         cmocka_unit_test_setup_teardown(a_clock_that_jumps_counts_as_now, begin, end),
         cmocka_unit_test_setup_teardown(a_watch_goes_on_in_the_middle_to_the_same_bits, begin, end),

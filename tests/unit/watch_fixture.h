@@ -46,15 +46,22 @@ static inline void tell_model(monitor_watch *w, double at_s)
     assert_int_equal(why.status, FW_OK);
 }
 
-/** Ten rows of a publisher, between two moments. */
-static inline void tell_span(monitor_watch *w, const uint64_t *count, uint64_t window, int64_t from_us, int64_t to_us, double at_s, fw_error *why)
+/** Ten rows of a publisher, between two moments. They took a millisecond each, OTHER ones a second; took: whether that is told. */
+static inline void tell_times(monitor_watch *w, const uint64_t *count, bool took, uint64_t window, int64_t from_us, int64_t to_us, double at_s, fw_error *why)
 {
+    fw_times times = {0};
+    fw_times_add(&times, count == OTHER ? 1000000000 : 1000000, 10);
     FW_AUTO(fw_text) packed = {0};
     FW_AUTO(fw_reference) *r = make_reference();
     const fw_telemetry_summary s = {.model = "m", .digest = "d", .shape = fw_summary_shape(r->summary), .window = window, .rows = 10, .from_us = from_us,
-                                    .to_us = to_us, .count = count, .n = COUNTS};
+                                    .to_us = to_us, .count = count, .n = COUNTS, .latency = times.count, .n_latency = took ? FW_TIMES_N : 0};
     assert_int_equal(fw_telemetry_pack_summary(&packed, &s, NULL), FW_OK);
     give(w, FW_TOPIC_SUMMARY "m", &packed, at_s, why);
+}
+
+static inline void tell_span(monitor_watch *w, const uint64_t *count, uint64_t window, int64_t from_us, int64_t to_us, double at_s, fw_error *why)
+{
+    tell_times(w, count, true, window, from_us, to_us, at_s, why);
 }
 
 static inline void tell_rows(monitor_watch *w, const uint64_t *count, uint64_t window, double at_s, fw_error *why)
