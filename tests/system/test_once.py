@@ -103,7 +103,7 @@ def shows_the_drift(b, width):
     assert b.evaluate("document.title").endswith(") flywheel report") and b.evaluate("document.querySelectorAll('#alerts-body > *').length") == 1
     assert "null" not in text and "undefined" not in text, text
     assert b.evaluate("document.getElementById('feature').value") == COLUMN
-    assert b.evaluate("[...document.querySelectorAll('main section:not([hidden])')].map((s) => s.id).join()") == "alerts,models,traffic,shares,quality,drift,history,histogram,publishers"
+    assert b.evaluate("[...document.querySelectorAll('main section:not([hidden])')].map((s) => s.id).join()") == "alerts,models,traffic,shares,latency,quality,drift,history,histogram,publishers"
     for panel in ("history", "histogram", "traffic", "shares"):
         assert b.evaluate(f"document.querySelectorAll('#{panel}-body tbody tr').length") > 1, panel
     assert b.evaluate("performance.getEntriesByType('resource').length") == 0, "something was asked for"
