@@ -43,8 +43,8 @@ def model(digest="m1", counts=(50, 50, 0, 0)):
     return batch(model=t.Model(name="hostile", digest=digest, task=t.REGRESSION, columns=[x, y], features=1, split="test"))
 
 
-def summary(digest="m1", rows=4, counts=(2, 2, 0, 0)):
-    return batch(summary=t.Summary(model="hostile", digest=digest, shape=77, window=1, from_us=1, to_us=2, rows=rows, counts=counts))
+def summary(digest="m1", rows=4, counts=(2, 2, 0, 0), latency=()):
+    return batch(summary=t.Summary(model="hostile", digest=digest, shape=77, window=1, from_us=1, to_us=2, rows=rows, counts=counts, latency=latency))
 
 
 def varint(n):
@@ -101,6 +101,7 @@ CASES = [
                 b"\x52" + varint(2 ** 64 - 1), b"\x52" + varint(2 * 1000001) + b"\x22\x00" * 1000001),
     bad_batches("summary-of-2-to-the-54-rows", "may be above 2^53", ("summary/hostile", summary(rows=2 ** 54))),
     bad_batches("bin-above-its-rows", "counts more than the window", ("summary/hostile", summary(rows=3, counts=(4, 0, 0, 0)))),
+    bad_batches("times-on-other-bins", "counts of times", *[("summary/hostile", summary(latency=[4] + [0] * n)) for n in (0, 208, 210, 100000)]),
     bad_batches("texts", "telemetry: ", predictions(model="m" * 5000), predictions(id="i" * 5000), predictions(model=""), b"\x52\x03\x0a\x01\xff"),
     bad_batches("wrong-kind", "not of the kind that the topic", ("summary/hostile", predictions()), ("outcome/hostile", predictions()), (TOPIC, model())),
     bad_batches("unknown-topic", "the topic is not", ("elsewhere/hostile", predictions()), ("prediction/", predictions()), ("x", predictions())),
