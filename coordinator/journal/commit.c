@@ -16,25 +16,35 @@ struct coord_commit {
     pthread_mutex_t lock;              /* guards what follows */
     pthread_cond_t wanted, done;
     uint64_t due, safe;                /* changes; those that are on the disk */
-    bool urgent, end;
+    bool urgent, awaited, end;         /* awaited: somebody waits until it is on the disk */
     int error;                         /* errno of the first failure */
 };
 
-static struct timespec delay_from_now(void)
+static struct timespec slice_from_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += COORD_COMMIT_DELAY_MS * 1000000L;
+    t.tv_nsec += COORD_COMMIT_URGENT_MS * 1000000L;
     t.tv_sec += t.tv_nsec / 1000000000L;
     t.tv_nsec %= 1000000000L;
     return t;
+}
+
+/* With the lock held. Who appends wakes this thread for the first change alone, and goes on undisturbed: it finds by itself that one is urgent. */
+static void wait_until_due(coord_commit *c)
+{
+    for (int ms = 0; ms < COORD_COMMIT_DELAY_MS && !c->awaited && !c->end; ms += COORD_COMMIT_URGENT_MS) {
+        const struct timespec until = slice_from_now();
+        while (!c->awaited && !c->end && pthread_cond_timedwait(&c->wanted, &c->lock, &until) != ETIMEDOUT) continue;
+        if (c->urgent) return;
+    }
 }
 
 /* With the lock held, which is let go during the call. */
 static void commit(coord_commit *c)
 {
     const uint64_t upto = c->due;
-    c->urgent = false;
+    c->urgent = c->awaited = false;
     pthread_mutex_unlock(&c->lock);
     const int error = fdatasync(c->fd) == 0 ? 0 : errno;
     pthread_mutex_lock(&c->lock);
@@ -51,8 +61,7 @@ static void *serve(void *context)
     while (c->error == 0) {
         while (c->safe == c->due && !c->end) pthread_cond_wait(&c->wanted, &c->lock);
         if (c->safe == c->due) break;
-        const struct timespec until = delay_from_now();
-        while (!c->urgent && !c->end && pthread_cond_timedwait(&c->wanted, &c->lock, &until) != ETIMEDOUT) continue;
+        wait_until_due(c);
         commit(c);
     }
     pthread_mutex_unlock(&c->lock);
@@ -107,7 +116,7 @@ static fw_status failed(int error, fw_error *err)
 fw_status coord_commit_due(coord_commit *c, bool urgent, fw_error *err)
 {
     pthread_mutex_lock(&c->lock);
-    const bool wake = c->safe == c->due || (urgent && !c->urgent);
+    const bool wake = c->safe == c->due;
     c->due++;
     c->urgent |= urgent;
     if (wake) pthread_cond_signal(&c->wanted);
@@ -121,7 +130,7 @@ fw_status coord_commit_wait(coord_commit *c, fw_error *err)
     pthread_mutex_lock(&c->lock);
     const uint64_t upto = c->due;
     if (c->safe < upto) {
-        c->urgent = true;
+        c->awaited = true;
         pthread_cond_signal(&c->wanted);
     }
     while (c->safe < upto && c->error == 0) pthread_cond_wait(&c->done, &c->lock);

@@ -1,5 +1,6 @@
 /** Brings a file to the disk behind the back of who appends to it: a thread that calls fdatasync at the latest COORD_COMMIT_DELAY_MS after a change, or
- *  at once when the change is urgent. What changes meanwhile goes with the next call. */
+ *  COORD_COMMIT_URGENT_MS when the change is urgent: not at once, since the line that follows on its heels would have to wait for the disk. What changes
+ *  meanwhile goes with the next call. */
 #ifndef COORD_JOURNAL_COMMIT_H
 #define COORD_JOURNAL_COMMIT_H
 
@@ -7,7 +8,8 @@
 
 #include "common/core/status.h"
 
-#define COORD_COMMIT_DELAY_MS 100
+#define COORD_COMMIT_DELAY_MS  100
+#define COORD_COMMIT_URGENT_MS 5
 
 typedef struct coord_commit coord_commit;
 

@@ -26,7 +26,8 @@ struct coord_journal {
     uint64_t lines, bytes;             /* good ones; where the next line begins */
     uint64_t chain;                    /* hash of the last line; 0 when the lines are not chained */
     coord_commit *commit;
-    fw_text line;                      /* scratch of an append */
+    fw_text put;                       /* lines that are to be appended */
+    struct { uint64_t lines, chain; bool urgent; } before;      /* lines, chain: as they were before the first of them; urgent: one of them is */
 };
 
 /* ---- lines ------------------------------------------------------------------------------------------------------------------------------- */
@@ -170,9 +171,10 @@ fw_status coord_journal_open(coord_journal **out, const char *path, const coord_
 void coord_journal_close(coord_journal **j)
 {
     if (*j == NULL) return;
+    (void)coord_journal_write(*j, NULL);
     coord_commit_destroy(&(*j)->commit);
     if ((*j)->fd >= 0) close((*j)->fd);
-    fw_text_destroy(&(*j)->line);
+    fw_text_destroy(&(*j)->put);
     free((*j)->path);
     free(*j);
     *j = NULL;
@@ -180,14 +182,14 @@ void coord_journal_close(coord_journal **j)
 
 /* ---- appending --------------------------------------------------------------------------------------------------------------------------- */
 
-/* One write: a line is there whole, or not at all. */
+/* One write: the lines are there whole, or not at all. */
 static fw_status append(coord_journal *j, fw_error *err)
 {
     ssize_t n;
-    do n = write(j->fd, j->line.data, j->line.len);
+    do n = write(j->fd, j->put.data, j->put.len);
     while (n < 0 && errno == EINTR);
-    if (n >= 0 && (size_t)n != j->line.len) errno = ENOSPC;
-    if (n == (ssize_t)j->line.len) return FW_OK;
+    if (n >= 0 && (size_t)n != j->put.len) errno = ENOSPC;
+    if (n == (ssize_t)j->put.len) return FW_OK;
     const int why = errno;
     const bool clean = ftruncate(j->fd, (off_t)j->bytes) == 0;
     errno = why;
@@ -201,22 +203,63 @@ static fw_status on_the_way(coord_journal *j, bool urgent, fw_error *err)
     return s == FW_OK ? FW_OK : fw_wrap(err, s, "%s", j->path);
 }
 
-fw_status coord_journal_add_text(coord_journal *j, const char *json, size_t len, bool urgent, fw_error *err)
+static void put_line(coord_journal *j, const char *json, size_t len, uint64_t hash)
 {
     char sum[CHECKSUM_TEXT + 2];
-    const uint64_t hash = fw_hash64(json, len, j->chain);
     put_checksum(sum, hash);
     sum[CHECKSUM_TEXT] = ' ';
-    fw_text_clear(&j->line);
-    fw_text_add_bytes(&j->line, sum, CHECKSUM_TEXT + 1);
-    fw_text_add_bytes(&j->line, json, len);
-    fw_text_add_bytes(&j->line, "\n", 1);
-    FW_TRY(fw_text_check(&j->line, err));
-    FW_TRY(append(j, err));
+    fw_text_add_bytes(&j->put, sum, CHECKSUM_TEXT + 1);
+    fw_text_add_bytes(&j->put, json, len);
+    fw_text_add_bytes(&j->put, "\n", 1);
+}
+
+/* As before the first of them. */
+static void take_back(coord_journal *j)
+{
+    fw_text_clear(&j->put);
+    j->lines = j->before.lines;
+    j->chain = j->before.chain;
+    j->before.urgent = false;
+}
+
+fw_status coord_journal_put_text(coord_journal *j, const char *json, size_t len, bool urgent, fw_error *err)
+{
+    const uint64_t hash = fw_hash64(json, len, j->chain);
+    if (j->put.len == 0) {
+        j->before.lines = j->lines;
+        j->before.chain = j->chain;
+    }
+    put_line(j, json, len, hash);
+    const fw_status s = fw_text_check(&j->put, err);
+    if (s < 0) {
+        take_back(j);
+        return s;
+    }
     if (j->opts.chained) j->chain = hash;
     j->lines++;
-    j->bytes += j->line.len;
+    j->before.urgent |= urgent;
+    return FW_OK;
+}
+
+fw_status coord_journal_write(coord_journal *j, fw_error *err)
+{
+    if (j->put.len == 0) return FW_OK;
+    const fw_status s = append(j, err);
+    if (s < 0) {
+        take_back(j);
+        return s;
+    }
+    const bool urgent = j->before.urgent;
+    j->bytes += j->put.len;
+    j->before.urgent = false;
+    fw_text_clear(&j->put);
     return on_the_way(j, urgent, err);
+}
+
+fw_status coord_journal_add_text(coord_journal *j, const char *json, size_t len, bool urgent, fw_error *err)
+{
+    FW_TRY(coord_journal_put_text(j, json, len, urgent, err));
+    return coord_journal_write(j, err);
 }
 
 fw_status coord_journal_add(coord_journal *j, const char *event, json_t *more, fw_error *err)
@@ -234,6 +277,7 @@ fw_status coord_journal_add(coord_journal *j, const char *event, json_t *more, f
 
 fw_status coord_journal_sync(coord_journal *j, fw_error *err)
 {
+    FW_TRY(coord_journal_write(j, err));
     const fw_status s = j->commit != NULL ? coord_commit_wait(j->commit, err) : FW_OK;
     return s == FW_OK ? FW_OK : fw_wrap(err, s, "%s", j->path);
 }

@@ -33,9 +33,14 @@ void      coord_journal_close(coord_journal **j);
 
 /** Appends the object (stolen) with `time` and `event` in front. */
 fw_status coord_journal_add(coord_journal *j, const char *event, json_t *more, fw_error *err);
-/** Appends the text of an object without line ends. urgent: grouped, but without delay. On an error, a full disk say, nothing of it is in the file. */
+/** Puts the text of an object without line ends behind those that are to be appended; it is in no file yet. FW_ERR_NOMEM: nothing
+ *  of what was put will be in the file. */
+fw_status coord_journal_put_text(coord_journal *j, const char *json, size_t len, bool urgent, fw_error *err);
+/** Appends what was put, in one write. On an error nothing of it is in the file, and nothing of it will be. */
+fw_status coord_journal_write(coord_journal *j, fw_error *err);
+/** Appends the text of an object without line ends, behind what was put. urgent: grouped, but with a short delay (commit.h). On an error, a full disk say, nothing of it is in the file. */
 fw_status coord_journal_add_text(coord_journal *j, const char *json, size_t len, bool urgent, fw_error *err);
-/** Waits until all is on the disk. */
+/** What was put is appended; waits until all is on the disk. */
 fw_status coord_journal_sync(coord_journal *j, fw_error *err);
 
 size_t   coord_journal_damaged(const coord_journal *j);     /* lines passed over or taken off when it was opened */

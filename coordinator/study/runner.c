@@ -71,6 +71,7 @@ static void do_job(runner_group *g, runner_slot *slot)
     fw_error err = {0};
     g->busy = true;
     g->job_since = fw_mono_now();
+    if (g->line == NULL) runner_write(g->r);           /* it takes a while to start; else the lines wait until an order has left */
     pthread_mutex_unlock(&g->r->mutex);
     const fw_status s = work(g, slot, &err);
     pthread_mutex_lock(&g->r->mutex);
@@ -87,6 +88,7 @@ static void clean(runner *r)
     const uint64_t trial = r->trash[--r->n_trash];
     const coord_trial *best = coord_study_best(r->o->study);
     const bool keep = best != NULL && best->number == trial;
+    runner_write(r);
     pthread_mutex_unlock(&r->mutex);
     if (coord_trial_clean(r->o->trials, trial, keep, &err) != FW_OK) fw_log_warn("%s", err.text);
     pthread_mutex_lock(&r->mutex);
@@ -158,6 +160,7 @@ static void live(runner_group *g)
         runner_pump(r);
         if (has_to_save(g)) save(g, coord_trial_run_send_checkpoint);
         runner_slot *slot = g->gone ? NULL : runner_take(r, g);
+        if (slot == NULL) runner_write(r);
         if (slot != NULL) do_job(g, slot);
         else if (is_saving(g)) save(g, coord_trial_run_written);
         else if (r->n_trash > 0) clean(r);
@@ -192,6 +195,7 @@ static void leave(runner_group *g)
     runner *r = g->r;
     fw_error err = {0};
     const coord_source *source = r->o->source;
+    runner_write(r);
     while (r->n_trash > 0) clean(r);
     const bool finishing = has_to_finish(g);
     if (!finishing && !g->gone) r->active--;
@@ -275,9 +279,12 @@ fw_status coord_runner_run(const coord_runner_opts *opts, fw_error *err)
     runner r = {.o = opts};
     fw_status s = set_up(&r, err);
     if (s == FW_OK) {
+        coord_study_hold(opts->study, true);
         start_threads(&r, err);
         for (uint32_t i = 0; i < opts->source->n; i++)
             if (r.group[i].begun) pthread_join(r.group[i].thread, NULL);
+        runner_write(&r);
+        coord_study_hold(opts->study, false);
         s = r.status != FW_OK ? fw_fail(err, r.status, "%s", r.error.text) : FW_OK;
     }
     release(&r);

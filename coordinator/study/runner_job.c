@@ -30,12 +30,23 @@ static fw_status report(runner_group *g, runner_slot *slot, uint64_t round, doub
     pthread_mutex_lock(&g->r->mutex);
     const fw_status s = runner_report(g->r, slot, round, value, error, err);
     if (s == FW_OK && g->r->o->lockstep) runner_pump(g->r);
+    runner_write(g->r);
     pthread_mutex_unlock(&g->r->mutex);
     return s;
 }
 
+/* The ranks have their order: time for the lines that led to it. */
+static void write_lines(void *group)
+{
+    runner_group *g = group;
+    pthread_mutex_lock(&g->r->mutex);
+    runner_write(g->r);
+    pthread_mutex_unlock(&g->r->mutex);
+}
+
 static bool has_to_stop(runner_group *g)
 {
+    if (!runner_has_to_look(g->r)) return false;
     pthread_mutex_lock(&g->r->mutex);
     runner_look_for_stop(g->r);
     const bool stop = g->r->stopping;
@@ -97,6 +108,7 @@ static void tell_progress(const runner_group *g)
 static fw_status send_round(runner_group *g, coord_trial_run *run, fw_error *err)
 {
     FW_TRY(coord_trial_run_send_round(run, g->line, err));
+    write_lines(g);
     coord_trial_run_destroy(&g->before);
     return FW_OK;
 }
@@ -145,9 +157,10 @@ static fw_status grow(runner_group *g, uint32_t more, fw_error *err)
 static fw_status hold(runner_group *g, const coord_job *job, fw_error *err)
 {
     coord_trial_run *run = NULL;
+    if (g->held != NULL && g->held->writing) write_lines(g);
     if (g->held != NULL && g->held->trial == job->trial) return coord_trial_run_written(g->held, g->line, err);
     FW_TRY(runner_release(g, err));
-    FW_TRY(coord_trial_run_open(&run, g->r->o->trials, g->line, job->trial, job->x, 0, err));
+    FW_TRY(coord_trial_run_open(&run, g->r->o->trials, g->line, job->trial, job->x, 0, &(coord_meanwhile){write_lines, g}, err));
     g->reported = 0;
     set_held(g, run);
     return FW_OK;
@@ -225,7 +238,7 @@ static fw_status train_part(runner_group *g, const coord_job *job, parts *p, uin
 {
     coord_trial_run *run = NULL;
     FW_TRY(runner_release(g, err));
-    FW_TRY(coord_trial_run_open(&run, g->r->o->trials, g->line, job->trial, job->x, part, err));
+    FW_TRY(coord_trial_run_open(&run, g->r->o->trials, g->line, job->trial, job->x, part, &(coord_meanwhile){write_lines, g}, err));
     set_held(g, run);
     p->wanted = run->rounds_wanted;
     p->rounds = FW_MIN(job->to, run->rounds_wanted);

@@ -3,6 +3,7 @@
 #define COORD_STUDY_RUNNER_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "coordinator/study/runner.h"
 
@@ -51,7 +52,8 @@ typedef struct runner {
     uint32_t active;                   /* groups that have not left, are not given up, and did not join others */
     uint32_t given_up, spare_ranks;
     fw_mono started, deadline;
-    bool over, stopping, timed_out;
+    bool over, timed_out;
+    atomic_bool stopping;              /* written under the lock, read also without it */
     fw_status status;                  /* the first failure, and its text */
     fw_error error;
 } runner;
@@ -64,8 +66,12 @@ void runner_pump(runner *r);
 runner_slot *runner_take(runner *r, runner_group *g);
 /** A round below the end of the job. */
 fw_status runner_report(runner *r, runner_slot *slot, uint64_t round, double value, double error, fw_error *err);
+/** What was decided is with the kernel. */
+void runner_write(runner *r);
 /** A signal, or the timeout. */
 void runner_look_for_stop(runner *r);
+/** Whether there is anything to look for; without the lock, which others hold while they think. */
+bool runner_has_to_look(const runner *r);
 void runner_fail(runner *r, fw_status s, const fw_error *err);
 void runner_event(runner *r, coord_runner_event_kind kind, const runner_slot *slot, uint64_t rounds, double value, coord_verdict_on verdict);
 

@@ -43,12 +43,27 @@ void runner_fail(runner *r, fw_status s, const fw_error *err)
     pthread_cond_broadcast(&r->changed);
 }
 
-void runner_look_for_stop(runner *r)
+void runner_write(runner *r)
+{
+    fw_error err = {0};
+    const fw_status s = coord_study_write(r->o->study, &err);
+    if (s < 0) runner_fail(r, s, &err);
+}
+
+static bool is_signalled(const runner *r)
 {
     const coord_source *source = r->o->source;
-    const bool signal = source->stop_wanted != NULL && source->stop_wanted(source->context);
-    const bool late = r->o->timeout_s > 0.0 && fw_mono_passed(r->deadline);
-    if (r->stopping || (!signal && !late)) return;
+    return source->stop_wanted != NULL && source->stop_wanted(source->context);
+}
+
+static bool is_late(const runner *r) { return r->o->timeout_s > 0.0 && fw_mono_passed(r->deadline); }
+
+bool runner_has_to_look(const runner *r) { return r->stopping || is_signalled(r) || is_late(r); }
+
+void runner_look_for_stop(runner *r)
+{
+    const bool signal = is_signalled(r);
+    if (r->stopping || (!signal && !is_late(r))) return;
     fw_error why = {0};
     r->timed_out = !signal;
     if (signal) fw_fail(&why, FW_ERR_STOPPED, "stopped by a signal");

@@ -74,6 +74,12 @@ void      coord_study_stop(coord_study *s);
 /** More trials than the journal's settings said (--trials on resume). Journal. */
 fw_status coord_study_extend(coord_study *s, uint64_t trials, fw_error *err);
 
+/** hold: the lines of what is decided wait in memory for coord_study_write, so that an order can leave first; else each is with the kernel when its call
+ *  returns. What a killed process had not written was not decided: it is decided again, the same. So write before the next answer of the ranks is
+ *  waited for, before anything is removed, and before waiting for anybody. FW_ERR_IO: nothing more is begun. */
+void      coord_study_hold(coord_study *s, bool hold);
+fw_status coord_study_write(coord_study *s, fw_error *err);
+
 /** In lockstep the slot whose ask or report is next, of those that are not waiting; -1: any (no lockstep, or stopped), or none. */
 int64_t   coord_study_turn(const coord_study *s);
 

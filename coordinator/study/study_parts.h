@@ -68,6 +68,7 @@ struct coord_study {
     study_fifo lost, settled;      /* WAITING, first in line; promoted when nothing new came any more */
     uint64_t budget;
     bool exhausted;                /* the sampler has no more points */
+    bool held;                     /* lines wait for coord_study_write */
     bool stopped, broken;          /* broken: a line could not be written, nothing is done any more */
     coord_stretch *stretch; size_t n_stretches, stretches_capacity;
     fw_text record;                /* the line that is being made, without its time */

@@ -128,7 +128,8 @@ static fw_status append(coord_study *s, bool urgent, fw_error *err)
     fw_text_add(&line, "\",");
     fw_text_add_bytes(&line, s->record.data, s->record.len);
     FW_TRY(fw_text_check(&line, err));
-    return coord_journal_add_text(s->journal, line.data, line.len, urgent, err);
+    FW_TRY(coord_journal_put_text(s->journal, line.data, line.len, urgent, err));
+    return s->held ? FW_OK : coord_journal_write(s->journal, err);
 }
 
 fw_status coord_study_end_record(coord_study *s, bool urgent, fw_error *err)
@@ -136,6 +137,15 @@ fw_status coord_study_end_record(coord_study *s, bool urgent, fw_error *err)
     fw_text_add(&s->record, "}");
     fw_status status = fw_text_check(&s->record, err);
     if (status == FW_OK) status = s->fed != NULL ? compare(s, err) : append(s, urgent, err);
+    if (status != FW_OK) s->broken = true;
+    return status;
+}
+
+void coord_study_hold(coord_study *s, bool hold) { s->held = hold; }
+
+fw_status coord_study_write(coord_study *s, fw_error *err)
+{
+    const fw_status status = s->journal != NULL ? coord_journal_write(s->journal, err) : FW_OK;
     if (status != FW_OK) s->broken = true;
     return status;
 }

@@ -127,6 +127,7 @@ static fw_status set_up(coord_trial_run *r, const changes *c, fw_error *err)
     fw_text_format(&previous, "%s.previous", r->checkpoint);
     FW_TRY(fw_text_check(&previous, err));
     r->previous = fw_text_take(&previous);
+    r->may_go_on = fw_path_exists(r->checkpoint) || fw_path_exists(r->previous);
     return FW_OK;
 }
 
@@ -136,7 +137,7 @@ static fw_status worse(fw_status answer, fw_status own, const fw_error *why, fw_
     return own == FW_OK || answer == FW_ERR_LOST ? answer : fw_fail(err, own, "%s", why->text);
 }
 
-static fw_status open_rows(coord_trial_run *r, coord_group *g, const double *x, fw_error *err)
+static fw_status open_rows(coord_trial_run *r, coord_group *g, const double *x, const coord_meanwhile *meanwhile, fw_error *err)
 {
     FW_AUTO(changes) c = {0};
     fw_error why = {0};
@@ -145,6 +146,7 @@ static fw_status open_rows(coord_trial_run *r, coord_group *g, const double *x, 
     fw_order open = {.kind = FW_ORDER_OPEN, .project = (char *)r->all->given, .directory = r->all->project->dir, .dataset = (char *)r->all->dataset, .shared = r->all->shared,
                      .folds = folds ? r->all->folds : 0, .fold = folds ? r->part % r->all->folds : 0, .overrides = c.v, .n_overrides = c.n};
     FW_TRY(coord_group_send(g, &open, err));
+    meanwhile->call(meanwhile->context);
     const fw_status own = set_up(r, &c, &why);
     return worse(coord_group_answer(g, NULL, NULL, NULL, err), own, &why, err);
 }
@@ -169,7 +171,7 @@ static fw_status create(coord_trial_run *r, coord_group *g, fw_error *err)
 {
     const char *const from[] = {r->checkpoint, r->previous};
     fw_order o = create_order(r, NULL);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 2 && r->may_go_on; i++) {
         fw_error why = {0};
         if (!fw_path_exists(from[i])) continue;
         const fw_status s = restore(r, g, from[i], &why);
@@ -180,14 +182,15 @@ static fw_status create(coord_trial_run *r, coord_group *g, fw_error *err)
     return coord_group_order(g, &o, NULL, NULL, NULL, err);
 }
 
-fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coord_group *g, uint64_t trial, const double *x, uint32_t part, fw_error *err)
+fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coord_group *g, uint64_t trial, const double *x, uint32_t part,
+                              const coord_meanwhile *meanwhile, fw_error *err)
 {
     FW_AUTO(coord_trial_run) *r = calloc(1, sizeof *r);
     if (r == NULL) return fw_fail(err, FW_ERR_NOMEM, "trial %llu", (unsigned long long)trial);
     r->all = t;
     r->trial = trial;
     r->part = part;
-    FW_TRY(open_rows(r, g, x, err));
+    FW_TRY(open_rows(r, g, x, meanwhile, err));
     FW_TRY(create(r, g, err));
     *out = r;
     r = NULL;

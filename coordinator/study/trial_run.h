@@ -37,6 +37,7 @@ typedef struct coord_trial_run {
     uint32_t part;
     fw_project *project;
     char *checkpoint, *previous;
+    bool may_go_on;                            /* one of them was there when the trial was opened */
     coord_rounds rounds;
     uint64_t rounds_wanted;                    /* of the whole training */
     uint64_t step;
@@ -44,8 +45,12 @@ typedef struct coord_trial_run {
     bool writing;                              /* and that order has not been answered */
 } coord_trial_run;
 
+/** Done once while the ranks are at work, between the first order and its answer. context is the caller's. */
+typedef struct coord_meanwhile { void (*call)(void *context); void *context; } coord_meanwhile;
+
 /** The group has the trial in memory afterwards: new, or restored from its newest checkpoint that can be read. */
-fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coord_group *g, uint64_t trial, const double *x, uint32_t part, fw_error *err);
+fw_status coord_trial_run_open(coord_trial_run **out, const coord_trials *t, coord_group *g, uint64_t trial, const double *x, uint32_t part,
+                              const coord_meanwhile *meanwhile, fw_error *err);
 void      coord_trial_run_destroy(coord_trial_run **r);
 
 /** The order to train the next round leaves; what is to be done meanwhile may be done before the round is taken, which has to be taken all the same. */

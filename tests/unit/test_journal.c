@@ -290,6 +290,61 @@ static void without_room_nothing_of_a_line_stays(void **state)
     coord_journal_close(&j);
 }
 
+static void put(coord_journal *j, const char *json) { assert_int_equal(coord_journal_put_text(j, json, strlen(json), false, NULL), FW_OK); }
+
+static uint64_t bytes_of(const fixture *f)
+{
+    uint64_t bytes;
+    assert_int_equal(fw_file_size(&bytes, f->path, NULL), FW_OK);
+    return bytes;
+}
+
+static void lines_that_are_put_go_in_one_write(void **state)
+{
+    fixture *f = *state;
+    seen s;
+    coord_journal *j;
+    assert_int_equal(open_chained(&j, f->path, &s, NULL), FW_OK);
+    put(j, "{\"n\":60}");
+    put(j, "{\"n\":61}");
+    assert_int_equal(bytes_of(f), f->len);
+    assert_int_equal(coord_journal_write(j, NULL), FW_OK);
+    const uint64_t written = bytes_of(f);
+    assert_true(written > f->len);
+    put(j, "{\"n\":62}");
+    assert_int_equal(bytes_of(f), written);
+    coord_journal_close(&j);                        /* nothing is forgotten */
+    assert_int_equal(open_chained(&j, f->path, &s, NULL), FW_OK);
+    assert_int_equal(s.count, ENTRIES + 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(s.n[ENTRIES + i], 60 + i);
+    coord_journal_close(&j);
+}
+
+static void without_room_nothing_of_what_was_put_stays(void **state)
+{
+    fixture *f = *state;
+    seen s;
+    coord_journal *j;
+    struct rlimit before, small;
+    assert_int_equal(open_chained(&j, f->path, &s, NULL), FW_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = f->len + 40, .rlim_max = before.rlim_max};      /* the first of them, and a piece of the second */
+    put(j, "{\"n\":60}");
+    put(j, "{\"n\":61}");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(coord_journal_write(j, NULL), FW_ERR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(bytes_of(f), f->len);
+    assert_int_equal(coord_journal_lines(j), ENTRIES);
+    add(j, 62);
+    coord_journal_close(&j);
+    assert_int_equal(open_chained(&j, f->path, &s, NULL), FW_OK);
+    assert_int_equal(s.count, ENTRIES + 1);
+    assert_int_equal(s.n[ENTRIES], 62);
+    coord_journal_close(&j);
+}
+
 static fw_status refuse_third(void *context, const coord_journal_line *line, fw_error *err)
 {
     (void)context;
@@ -341,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_appended_by_a_process_that_is_killed_is_there, begin_chained, finish),
         cmocka_unit_test_setup_teardown(one_process_alone_has_it, begin_chained, finish),
         cmocka_unit_test_setup_teardown(without_room_nothing_of_a_line_stays, begin_chained, finish),
+        cmocka_unit_test_setup_teardown(lines_that_are_put_go_in_one_write, begin_chained, finish),
+        cmocka_unit_test_setup_teardown(without_room_nothing_of_what_was_put_stays, begin_chained, finish),
         cmocka_unit_test_setup_teardown(a_reader_that_refuses_ends_it, begin_chained, finish),
         cmocka_unit_test_setup_teardown(who_appends_loses_no_core_to_the_thread_that_waits_for_the_disk, begin_chained, finish),
     };
