@@ -261,6 +261,7 @@ static fw_status take_other(monitor_intake *in, fw_telemetry_batch *b, const voi
     return FW_OK;
 }
 
+/* from NULL: of no stream. */
 static fw_status take_message(monitor_intake *in, const fw_stream *from, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why,
                               fw_error *err)
 {
@@ -274,7 +275,7 @@ static fw_status take_message(monitor_intake *in, const fw_stream *from, const c
     }
     if (status < 0) return fw_fail(err, status, "%s", reason.text);
     const char *name = NULL, *digest = NULL;
-    if (model_of(b, &name, &digest)) FW_TRY(monitor_senders_note(&in->senders, from, name, digest, err));
+    if (from != NULL && model_of(b, &name, &digest)) FW_TRY(monitor_senders_note(&in->senders, from, name, digest, err));
     if (strncmp(topic, FW_TOPIC_PREDICTION, strlen(FW_TOPIC_PREDICTION)) != 0) return take_other(in, b, bytes, len, now, why, err);
     if (b->kind == FW_TELEMETRY_END) take_end(in, topic);
     return b->kind == FW_TELEMETRY_PREDICTIONS ? take_predictions(in, topic, b, now, why, err) : FW_OK;
@@ -286,6 +287,11 @@ fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_
     if (is_known(in, from, sequence)) return FW_OK;
     FW_TRY(take_message(in, from, topic, bytes, len, now, why, err));
     return monitor_intake_set_position(in, from, sequence, err);
+}
+
+fw_status monitor_intake_give(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err)
+{
+    return take_message(in, NULL, topic, bytes, len, now, why, err);
 }
 
 void monitor_intake_tick(monitor_intake *in, fw_mono now)

@@ -58,6 +58,8 @@ void      monitor_intake_pass_on(monitor_intake *in, const monitor_others *other
  *  may be NULL. */
 fw_status monitor_intake_take(monitor_intake *in, const fw_stream *from, uint64_t sequence, const char *topic, const void *bytes, size_t len, fw_mono now,
                               fw_error *why, fw_error *err);
+/** One message of no stream, e.g. outcomes; its giver keeps it from coming twice. A bad one as above. */
+fw_status monitor_intake_give(monitor_intake *in, const char *topic, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);
 /** Messages first to last of the stream can't be had: told by the windows of each model of which it told. */
 fw_status monitor_intake_lost(monitor_intake *in, const fw_stream *from, uint64_t first, uint64_t last, fw_error *err);
 /** Where it stands in each stream: what is committed with its counts, and given to the inbox at the next start. */

@@ -7,6 +7,7 @@
 #include "monitor/intake.h"
 #include "monitor/print.h"
 #include "monitor/recorder.h"
+#include "monitor/watch_posted.h"
 #include "monitor/watch_publishers.h"
 #include "proto/telemetry.h"
 
@@ -29,6 +30,7 @@ typedef struct watch {
     monitor_watchers *watchers;
     monitor_alert_bus *alert_bus;      /* NULL: alerts are not published */
     monitor_publishers *publishers;
+    monitor_posted *posted;            /* NULL without a store */
     bool news, ended, over;            /* something came since the last commit; a publisher has ended; nothing more will come */
     fw_mono recorded;                  /* the clock of recordings */
     monitor_result result;             /* at the end */
@@ -95,6 +97,7 @@ static fw_status check_output(const monitor_printer *p, fw_error *err)
 
 static void watch_destroy(watch *w)
 {
+    monitor_posted_destroy(&w->posted);
     monitor_publishers_destroy(&w->publishers);
     monitor_intake_destroy(&w->in);
     monitor_watchers_destroy(&w->watchers);
@@ -171,6 +174,7 @@ static fw_status open_watch(watch *w, fw_error *err)
     FW_TRY(open_intake(w, &sink, err));
     FW_TRY(monitor_publishers_create(&w->publishers, &w->feed, w->store, w->desk, err));
     monitor_publishers_ask(w->publishers, w->in);
+    if (opts->store != NULL) FW_TRY(monitor_posted_create(&w->posted, w->store, opts->store->path, err));
     const monitor_position *positions = NULL;
     const size_t n = monitor_intake_positions(w->in, &positions);
     for (size_t i = 0; i < n; i++) FW_TRY(w->feed.set_position(w->feed.context, &positions[i].stream, positions[i].last, err));
@@ -208,6 +212,7 @@ static fw_status look_up(watch *w, fw_error *err)
     monitor_intake_tick(w->in, now);
     FW_TRY(monitor_watchers_tick(w->watchers, now, err));
     FW_TRY(monitor_publishers_tick(w->publishers, now, err));
+    if (w->posted != NULL) FW_TRY(monitor_posted_take(w->posted, w->in, now, err));
     FW_TRY(check_output(&w->printer, err));
     return commit(w, err);
 }

@@ -90,7 +90,7 @@ fw_status monitor_store_act(const char *path, const monitor_act *act, int64_t no
 {
     sqlite3 *db = NULL;
     if (!fw_path_exists(path)) return fw_fail(err, FW_ERR_NOTFOUND, "store %s: there is no such file", path);
-    FW_TRY(monitor_sqlite_open(&db, path, SQLITE_OPEN_READWRITE, BUSY_MS, err));
+    FW_TRY(monitor_sqlite_open(&db, path, SQLITE_OPEN_READWRITE, act->wait_ms > 0 ? act->wait_ms : BUSY_MS, err));
     const fw_status s = act_on(db, path, act, now_us, err);
     sqlite3_close_v2(db);
     return s;

@@ -14,9 +14,10 @@ typedef struct monitor_act {
     int64_t alert;
     int64_t until_us;                  /* SILENCE: not told of before; a moment that has passed ends a silence */
     const char *by;                    /* who */
+    int wait_ms;                       /* for others' locks; 0: 5 s */
 } monitor_act;
 
-/** FW_ERR_NOTFOUND: no such store or alert. FW_ERR_CHECK: the alert is resolved, or was acknowledged already. FW_ERR_TIMEOUT: others hold a lock for 5 s. */
+/** FW_ERR_NOTFOUND: no such store or alert. FW_ERR_CHECK: the alert is resolved, or was acknowledged already. FW_ERR_TIMEOUT: others hold a lock for so long. */
 fw_status monitor_store_act(const char *path, const monitor_act *act, int64_t now_us, fw_error *err);
 
 #endif

@@ -114,11 +114,19 @@ typedef struct monitor_state_row {
     monitor_bytes bytes;
 } monitor_state_row;
 
+/** A message that was posted (store_posted.h) and waits until the monitor takes it in; the commit that keeps what came of it removes it. */
+typedef struct monitor_posted_row {
+    int64_t posted;                     /* key: 1, 2, 3, ...; never used again */
+    int64_t at_us;
+    const char *topic;
+    monitor_bytes bytes;                /* a TelemetryBatch */
+} monitor_posted_row;
+
 /** X(noun, TABLE): monitor_<noun>_row is a row of MONITOR_<TABLE>. */
 #define MONITOR_TABLE_LIST(X)                                                                                                                  \
     X(model, MODELS) X(publisher, PUBLISHERS) X(window, WINDOWS) X(drift, DRIFT) X(performance, PERFORMANCE)                                   \
     X(waiting_prediction, WAITING_PREDICTIONS) X(waiting_outcome, WAITING_OUTCOMES) X(kpi, KPI) X(alert, ALERTS) X(event, ALERT_EVENTS)       \
-    X(state, STATES)
+    X(state, STATES) X(posted, POSTED)
 typedef enum monitor_table_id {
 #define X(noun, TABLE) MONITOR_##TABLE,
     MONITOR_TABLE_LIST(X)

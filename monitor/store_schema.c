@@ -36,6 +36,7 @@ static const char *const steps[] = {
     "CREATE TABLE alert_events (alert INTEGER NOT NULL, at_us INTEGER NOT NULL, event TEXT NOT NULL, \"by\" TEXT, delivery INTEGER NOT NULL, note TEXT,"
     " PRIMARY KEY (alert, at_us, event)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE states (key TEXT PRIMARY KEY NOT NULL, at_us INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE posted (posted INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, topic TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;",
 };
 _Static_assert(sizeof steps / sizeof *steps == MONITOR_STORE_VERSION, "a step for each version of the schema");
 

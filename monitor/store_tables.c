@@ -48,6 +48,7 @@ static const monitor_column alerts[] = {
 static const monitor_column alert_events[] = {
     INTEGER(event, alert), INTEGER(event, at_us), TEXT(event, event), {.name = "by", .kind = MONITOR_TEXT, .at = offsetof(monitor_event_row, by), .nullable = true, .merge = MONITOR_KEEP}, INTEGER(event, delivery), MAY(event, note)};
 static const monitor_column states[] = {TEXT(state, key), INTEGER(state, at_us), BYTES(state, bytes)};
+static const monitor_column posted[] = {INTEGER(posted, posted), INTEGER(posted, at_us), TEXT(posted, topic), BYTES(posted, bytes)};
 
 #define TABLE(TABLE_NAME, columns_, keys, row, ...)                                                                                       \
     [MONITOR_##TABLE_NAME] = {.name = #columns_, .columns = columns_, .n = sizeof columns_ / sizeof *columns_, .n_keys = keys,             \
@@ -65,6 +66,7 @@ const monitor_table monitor_tables[MONITOR_N_TABLES] = {
     TABLE(ALERTS, alerts, 1, alert, .by_name = "kind", .by_range = "raised_us"),
     TABLE(ALERT_EVENTS, alert_events, 3, event, .by_range = "at_us", .history = true),
     TABLE(STATES, states, 1, state, .by_name = "key", .by_range = "at_us"),
+    TABLE(POSTED, posted, 1, posted, .by_name = "topic", .by_range = "posted"),
 };
 
 /* ---- statements ---- */
