@@ -111,3 +111,17 @@ fw_status monitor_alert_json(char **out, const monitor_alert_row *row, const cha
     *out = text;
     return FW_OK;
 }
+
+bool monitor_silence_parse(double *seconds, const char *text)
+{
+    static const struct { const char *name; double seconds; } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    const size_t digits = strspn(text, "0123456789.");
+    const char *unit = text + digits + strspn(text + digits, " ");
+    double v;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(unit, units[i].name) != 0 || !fw_parse_double(&v, text, digits) || v * units[i].seconds > MONITOR_SILENCE_MAX_S) continue;
+        *seconds = v * units[i].seconds;
+        return true;
+    }
+    return false;
+}

@@ -88,4 +88,8 @@ const char *monitor_alert_advice(monitor_alert_kind k, const char *subject);
 /** An event of an alert as one JSON object: what exec and webhook get. *out malloc'ed. */
 fw_status   monitor_alert_json(char **out, const monitor_alert_row *row, const char *event, int64_t at_us, fw_error *err);
 
+/** How long a silence lasts, as users write it: "90s", "30min", "2 h", "7d"; "0s" ends one. False: it is none, or longer than a year. */
+#define MONITOR_SILENCE_MAX_S (366 * 86400.0)
+bool monitor_silence_parse(double *seconds, const char *text);
+
 #endif

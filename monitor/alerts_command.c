@@ -15,7 +15,6 @@
 #include "monitor/store_reader.h"
 
 #define USAGE   "; see flywheel-monitor alerts --help"
-#define MAX_S   (366 * 86400.0)
 #define SUBJECT 24
 
 typedef enum verb { LIST, ACKNOWLEDGE, SILENCE, RESOLVE } verb;
@@ -57,15 +56,7 @@ static void print_help(FILE *out)
 
 static fw_status parse_time(double *out, const char *text, fw_error *err)
 {
-    static const struct { const char *name; double seconds; } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
-    const size_t digits = strspn(text, "0123456789.");
-    const char *unit = text + digits + strspn(text + digits, " ");
-    double v;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(unit, units[i].name) != 0 || !fw_parse_double(&v, text, digits) || v * units[i].seconds > MAX_S) continue;
-        *out = v * units[i].seconds;
-        return FW_OK;
-    }
+    if (monitor_silence_parse(out, text)) return FW_OK;
     return fw_fail(err, FW_ERR_CONFIG, "alerts: --for %s: write a time with its unit, at most a year: 90s, 30min, 1h, 7d", text);
 }
 

@@ -5,9 +5,9 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/core/time_text.h"
 #include "common/data/decimal.h"
 #include "common/data/numbers.h"
-#include "common/data/time_text.h"
 
 #define FIRST_ROWS 64
 

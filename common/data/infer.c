@@ -4,8 +4,8 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "common/core/time_text.h"
 #include "common/data/cells.h"
-#include "common/data/time_text.h"
 
 #define RECORDS 10000u
 #define DISTINCT_MAX 1000u

@@ -8,7 +8,7 @@
 #define VERSION_BYTES 8u                /* "HTTP/1.1" */
 
 /** What the fields said. */
-typedef struct fields { size_t n, hosts, lengths, codings; uint64_t length; bool chunked, expects; } fields;
+typedef struct fields { size_t n, hosts, lengths, codings; uint64_t length; bool chunked, expects, waits; } fields;      /* waits: for "100 Continue" */
 
 typedef struct judge { monitor_head head; fields seen; const char *why; } judge;
 
@@ -105,11 +105,31 @@ static int judge_field(judge *j, monitor_head_text line)
         j->seen.chunked = is_word(value, n, "chunked");
     } else if (is_word(line.at, name, "expect")) {
         j->seen.expects = true;
+        j->seen.waits = is_word(value, n, "100-continue");
     } else if (is_word(line.at, name, "host")) {
         if (++j->seen.hosts > 1) return refuse(j, 400, "there is more than one Host");
         j->head.host = (monitor_head_text){value, n};
     }
     return MONITOR_HEAD_MORE;
+}
+
+static int judge_post(judge *j)
+{
+    const fields *f = &j->seen;
+    if (f->codings > 0) return refuse(j, 411, "a body is sent with its Content-Length, not in chunks");
+    if (f->length > MONITOR_HEAD_BODY) return refuse(j, 413, "the body is longer than 16 MiB; send it in parts");
+    if (f->expects && (!f->waits || f->length == 0)) return refuse(j, 417, "nothing can be expected here but 100-continue, of a request with a body");
+    j->head.body = (size_t)f->length;
+    return MONITOR_HEAD_FINE;
+}
+
+static int judge_bare(judge *j)
+{
+    const fields *f = &j->seen;
+    if (f->codings > 0) return refuse(j, 400, "such requests have no body");
+    if (f->length > 0) return refuse(j, 413, "such requests have no body");
+    if (f->expects) return refuse(j, 417, "there is nothing to expect: such requests have no body");
+    return MONITOR_HEAD_FINE;
 }
 
 static int judge_whole(judge *j)
@@ -118,10 +138,8 @@ static int judge_whole(judge *j)
     if (f->hosts == 0 && !j->head.old) return refuse(j, 400, "there is no Host");
     if (f->codings > 0 && f->lengths > 0) return refuse(j, 400, "Content-Length stands beside Transfer-Encoding");
     if (f->codings > 0 && (f->codings > 1 || !f->chunked)) return refuse(j, 501, "the transfer coding is unknown here");
-    if (f->codings > 0) return refuse(j, 400, "requests here have no body");
-    if (f->length > 0) return refuse(j, 413, "requests here have no body");
-    if (f->expects) return refuse(j, 417, "there is nothing to expect: requests here have no body");
-    return MONITOR_HEAD_FINE;
+    const monitor_head_text method = j->head.method;
+    return method.len == 4 && memcmp(method.at, "POST", 4) == 0 ? judge_post(j) : judge_bare(j);      /* methods have a case */
 }
 
 /** Whether a request line can begin so: a method, as far as it is there. */

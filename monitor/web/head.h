@@ -1,5 +1,5 @@
-/** The head of an HTTP request, judged before the HTTP library sees a byte of it: RFC 9112 to the letter, and no request with a body. What the library takes
- *  wrongly (two lengths, a length beside chunks, bare line feeds, folded lines, NUL, no host, ...) is refused here. Pure: bytes in, a verdict out. */
+/** The head of an HTTP request, judged before the HTTP library sees a byte of it: RFC 9112 to the letter, and no body but that of a POST, of a length told before.
+ *  What the library takes wrongly (two lengths, a length beside chunks, bare line feeds, folded lines, NUL, no host, ...) is refused here. Pure: bytes in, a verdict out. */
 #ifndef MONITOR_WEB_HEAD_H
 #define MONITOR_WEB_HEAD_H
 
@@ -9,6 +9,7 @@
 #define MONITOR_HEAD_BYTES   16384u      /* with the empty line at its end */
 #define MONITOR_HEAD_TARGET  2048u
 #define MONITOR_HEAD_FIELDS  64u
+#define MONITOR_HEAD_BODY    (16u << 20)   /* of a POST */
 
 typedef struct monitor_head_text { const char *at; size_t len; } monitor_head_text;
 
@@ -16,6 +17,7 @@ typedef struct monitor_head_text { const char *at; size_t len; } monitor_head_te
 typedef struct monitor_head {
     monitor_head_text method, target, host;      /* host: of HTTP/1.0 it may be absent, then at is NULL */
     size_t len;                                  /* of the whole head */
+    size_t body;                                 /* bytes that follow: of a POST alone */
     bool old;                                    /* HTTP/1.0 */
 } monitor_head;
 

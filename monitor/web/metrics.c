@@ -42,11 +42,21 @@ static void add_http(fw_text *out, const monitor_web_figures *f)
     for (size_t i = 2; i < 6; i++) monitor_exposition_sample(out, "flywheel_http_requests_total", MONITOR_LABELS({"code", codes[i]}), (double)f->answers[i]);
     monitor_exposition_family(out, "flywheel_http_turned_away_total", "counter", "Connections without an answer from the table of routes, by what was wrong.");
     const struct { const char *why; uint64_t n; } away[] = {{"refused", f->refused}, {"head_too_slow", f->timed_out}, {"crowded_out", f->crowded_out},
-                                                            {"reader_too_slow", f->cut}, {"listener_too_slow", f->lost_listeners}};
+                                                            {"reader_too_slow", f->cut}, {"body_too_slow", f->cut_bodies}, {"listener_too_slow", f->lost_listeners}};
     for (size_t i = 0; i < sizeof away / sizeof *away; i++)
         monitor_exposition_sample(out, "flywheel_http_turned_away_total", MONITOR_LABELS({"reason", away[i].why}), (double)away[i].n);
     gauge(out, "flywheel_http_connections", "Connections that are served now.", (double)f->connections);
     gauge(out, "flywheel_http_listeners", "Pages that listen for news.", (double)f->listeners);
+}
+
+static void add_posts(fw_text *out, const monitor_web_figures *f)
+{
+    static const char posts[] = "flywheel_posts_total", refused[] = "flywheel_posts_refused_total";
+    static const char *const kinds[] = {[MONITOR_POST_ACTS] = "act", [MONITOR_POST_OUTCOMES] = "outcome", [MONITOR_POST_KPI] = "kpi_event"};
+    monitor_exposition_family(out, posts, "counter", "What was written over HTTP: acts on alerts, true outcomes, events of a KPI.");
+    for (size_t i = 0; i < MONITOR_N_POST_KINDS; i++) monitor_exposition_sample(out, posts, MONITOR_LABELS({"kind", kinds[i]}), (double)f->posted[i]);
+    monitor_exposition_family(out, refused, "counter", "Requests to write that were refused, by reason.");
+    for (size_t i = 0; i < MONITOR_N_REFUSALS; i++) monitor_exposition_sample(out, refused, MONITOR_LABELS({"reason", monitor_refusals[i].reason}), (double)f->posts_refused[i]);
 }
 
 /* ---- models ---- */
@@ -207,6 +217,7 @@ MONITOR_ANSWER(metrics)
     out->type = MONITOR_EXPOSITION_TYPE;
     add_program(&out->text, ask->figures);
     add_http(&out->text, ask->figures);
+    add_posts(&out->text, ask->figures);
     gauge(&out->text, "flywheel_store_up", "Whether the monitor's store can be read.", ask->reader != NULL);
     if (ask->reader != NULL) gauge(&out->text, "flywheel_store_size_bytes", "Size of the monitor's store.", (double)rows->store_bytes);
     gauge(&out->text, "flywheel_metrics_left_out", "Rows of the store for which there was no room here.", (double)rows->left_out);

@@ -1,8 +1,11 @@
+#include "monitor/web/head.h"
 #include "monitor/web/route.h"
 
 #define NAMES(...) (const char *const[]){__VA_ARGS__ __VA_OPT__(,) NULL}
 
-/* Reading alone: there is no method but GET (and with it HEAD). */
+#define KIB ((size_t)1 << 10)
+
+/* GET reads (and with it HEAD); POST writes. */
 const monitor_route monitor_routes[] = {
     {"GET", "/", NAMES(), .answer = monitor_answer_page},
     {"GET", "/page.css", NAMES(), .answer = monitor_answer_style},
@@ -21,5 +24,13 @@ const monitor_route monitor_routes[] = {
     {"GET", "/api/publishers", NAMES("limit", "since"), .store = true, .kept = MONITOR_KEPT_ONCE, .kept_rows = 100, .answer = monitor_answer_publishers},
     {"GET", "/api/trainings", NAMES("limit", "since"), .store = true, .kept = MONITOR_KEPT_ONCE, .kept_rows = 4, .answer = monitor_answer_trainings},
     {"GET", "/api/studies", NAMES("limit", "since"), .store = true, .kept = MONITOR_KEPT_ONCE, .kept_rows = 4, .answer = monitor_answer_studies},
+    {"POST", "/api/alerts/*/acknowledge", NAMES(), .store = true, .body = 1024 * KIB, .kind = MONITOR_POST_ACTS, .answer = monitor_answer_acknowledge},
+    {"POST", "/api/alerts/*/silence", NAMES(), .store = true, .body = 1024 * KIB, .kind = MONITOR_POST_ACTS, .answer = monitor_answer_silence},
+    {"POST", "/api/alerts/*/resolve", NAMES(), .store = true, .body = 1024 * KIB, .kind = MONITOR_POST_ACTS, .answer = monitor_answer_resolve},
+    {"POST", "/api/outcomes", NAMES(), .store = true, .body = MONITOR_HEAD_BODY, .kind = MONITOR_POST_OUTCOMES, .answer = monitor_answer_post_outcomes},
+    {"POST", "/api/kpi", NAMES(), .store = true, .body = MONITOR_HEAD_BODY, .kind = MONITOR_POST_KPI, .answer = monitor_answer_post_kpi},
 };
 const size_t monitor_n_routes = sizeof monitor_routes / sizeof *monitor_routes;
+
+const monitor_refusal monitor_refusals[MONITOR_N_REFUSALS] = {{400, "malformed"}, {401, "token"}, {403, "not_allowed"}, {404, "unknown"}, {405, "method"}, {409, "state"},
+                                                              {413, "size"}, {415, "type"}, {421, "host"}, {503, "busy"}, {0, "other"}};

@@ -16,8 +16,8 @@
 #define MONITOR_SERVER_STREAMS     64
 #define MONITOR_SERVER_ANSWER_S    10.0      /* from being let in to the last byte taken; streams have none */
 
-/** A connection that libmicrohttpd has. */
-typedef struct monitor_guest { int fd; fw_mono deadline; bool streams, here; } monitor_guest;
+/** A connection that libmicrohttpd has. sends: its body is still to come. */
+typedef struct monitor_guest { int fd; fw_mono deadline; bool streams, sends, here; } monitor_guest;
 
 struct monitor_server {
     char *token;
@@ -27,7 +27,9 @@ struct monitor_server {
     monitor_news *news;
     monitor_source *source;                  /* of the daemon's thread */
     int64_t started_us;
-    atomic_uint_fast64_t answers[6], cut;
+    atomic_uint_fast64_t answers[6], cut, cut_bodies;
+    uint64_t posted[MONITOR_N_POST_KINDS], posts_refused[MONITOR_N_REFUSALS];      /* with bodies: of the daemon's thread */
+    size_t bodies;                           /* bytes of requests that are under way */
     pthread_mutex_t lock;                    /* guards guests: a descriptor in it is open */
     monitor_guest guests[MONITOR_SERVER_CONNECTIONS];
 };
@@ -37,5 +39,13 @@ void monitor_server_cut(int fd);
 
 /** A response that streams the news. NULL: there are too many listeners, or no memory. */
 struct MHD_Response *monitor_server_stream(monitor_server *s, struct MHD_Connection *connection);
+
+/** What the daemon calls: server_request.c. */
+void           *monitor_server_take_target(void *context, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result monitor_server_on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
+                                          size_t *upload_bytes, void **kept);
+void            monitor_server_request_ends(void *context, struct MHD_Connection *connection, void **kept, enum MHD_RequestTerminationCode how);
+
+monitor_web_figures monitor_server_figures(monitor_server *s);
 
 #endif

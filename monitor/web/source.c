@@ -33,6 +33,8 @@ void monitor_source_destroy(monitor_source **source)
     *source = NULL;
 }
 
+const char *monitor_source_path(const monitor_source *s) { return s->path; }
+
 static fw_status open_again(monitor_source *s)
 {
     struct stat now = {0};

@@ -76,6 +76,20 @@ fw_status monitor_target_number(int64_t *out, const monitor_target *t, const cha
     return FW_OK;
 }
 
+bool monitor_target_matches(int64_t *number, const monitor_target *t, const char *pattern)
+{
+    const char *star = strchr(pattern, '*');
+    if (star == NULL) return strcmp(t->path, pattern) == 0;
+    const size_t head = (size_t)(star - pattern);
+    if (strncmp(t->path, pattern, head) != 0) return false;
+    const char *digits = t->path + head;
+    const size_t n = strspn(digits, "0123456789");
+    int64_t v = 0;
+    if (n == 0 || *digits == '0' || strcmp(digits + n, star + 1) != 0 || !fw_parse_int64(&v, digits, n)) return false;
+    *number = v;
+    return true;
+}
+
 static bool is_among(const char *name, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -2,6 +2,7 @@
 #ifndef MONITOR_WEB_TARGET_H
 #define MONITOR_WEB_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ fw_status monitor_target_parse(monitor_target *out, const char *target, size_t l
 const char *monitor_target_get(const monitor_target *t, const char *name);      /* NULL: it is not there */
 /** A whole number from low to high; fallback when it is not there. FW_ERR_ARG: it is none. */
 fw_status   monitor_target_number(int64_t *out, const monitor_target *t, const char *name, int64_t low, int64_t high, int64_t fallback, fw_error *err);
+/** Whether the path is the pattern's, in which one * may stand for a whole number from 1 on, without a sign or a zero before it.
+ *  *number: that one; else it stays. */
+bool        monitor_target_matches(int64_t *number, const monitor_target *t, const char *pattern);
 /** FW_ERR_ARG: a parameter that is not among the names (NULL ends them). */
 fw_status   monitor_target_only(const monitor_target *t, const char *const *names, fw_error *err);
 

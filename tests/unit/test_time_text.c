@@ -1,4 +1,4 @@
-#include "common/data/time_text.h"
+#include "common/core/time_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,6 +14,7 @@
 
 #define LINE "GET /a?b=1 HTTP/1.1\r\n"
 #define HOST "Host: x\r\n"
+#define POST "POST /a HTTP/1.1\r\n"
 
 typedef struct head_row { const char *bytes; size_t len; int code; } head_row;
 #define ROW(text, code) {text, sizeof(text) - 1, code}
@@ -42,6 +43,13 @@ static void judges_heads(void **state)
         ROW(LINE HOST "Content-Length: +5\r\n\r\n", 400), ROW(LINE HOST "Content-Length: \r\n\r\n", 400), ROW(LINE HOST "Content-Length: 5, 5\r\n\r\n", 400),
         ROW(LINE HOST "Content-Length: 99999999999999999999999999\r\n\r\n", 413), ROW(LINE HOST "Content-Length: 5\r\n\r\n", 413),
         ROW(LINE HOST "Expect: 100-continue\r\n\r\n", 417),
+        /* bodies */
+        ROW(POST HOST "\r\n", 200), ROW(POST HOST "Content-Length: 5\r\n\r\n", 200), ROW(POST HOST "Content-Length: 16777216\r\n\r\n", 200),
+        ROW(POST HOST "Content-Length: 16777217\r\n\r\n", 413), ROW(POST HOST "Content-Length: 18446744073709551621\r\n\r\n", 413),
+        ROW(POST HOST "Transfer-Encoding: chunked\r\n\r\n", 411), ROW(POST HOST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400),
+        ROW(POST HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400), ROW(POST HOST "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", 200),
+        ROW(POST HOST "Expect: 100-continue\r\n\r\n", 417), ROW(POST HOST "Content-Length: 5\r\nExpect: 200-ok\r\n\r\n", 417),
+        ROW("post / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n", 413), ROW("PUT / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n", 413),
         /* lines */
         ROW("GET / HTTP/1.1\nHost: x\n\n", 400), ROW(LINE "Host: x\n", 400), ROW(LINE HOST "A: b\r\n c\r\n\r\n", 400), ROW(LINE HOST "A: b\0c\r\n\r\n", 400),
         ROW(LINE HOST "A: b\rc\r\n\r\n", 400), ROW(LINE HOST "A : b\r\n\r\n", 400), ROW(LINE HOST ": b\r\n\r\n", 400), ROW(LINE HOST "A\r\n\r\n", 400),
@@ -136,11 +144,34 @@ static void writes_samples(void **state)
     assert_string_equal(out.data, "# HELP a_total What.\n# TYPE a_total counter\na_total{x=\"q\\\"b\\\\n\\nl\",y=\"\"} 0.25\nb -Inf\n");
 }
 
+static void matches_paths_with_a_number(void **state)
+{
+    (void)state;
+    static const char pattern[] = "/api/alerts/*/resolve";
+    static const char *const others[] = {"/api/alerts//resolve", "/api/alerts/0/resolve", "/api/alerts/01/resolve", "/api/alerts/-1/resolve", "/api/alerts/+1/resolve",
+                                         "/api/alerts/1/resolve/", "/api/alerts/1/resolved", "/api/alerts/1a/resolve", "/api/alerts/%31/resolve", "/api/alerts/1", "/api/alerts/*/resolve",
+                                         "/api/alerts/9223372036854775808/resolve", "/api/alerts/99999999999999999999999999/resolve", "/", ""};
+    monitor_target t;
+    int64_t number = -1;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(parse(&t, others[i]), FW_OK);
+        if (monitor_target_matches(&number, &t, pattern)) fail_msg("%s is taken", others[i]);
+    }
+    assert_int_equal(number, -1);
+    assert_int_equal(parse(&t, "/api/alerts/9223372036854775807/resolve?a=b"), FW_OK);
+    assert_true(monitor_target_matches(&number, &t, pattern));
+    assert_true(number == INT64_MAX);
+    assert_false(monitor_target_matches(&number, &t, "/api/alerts"));
+    assert_int_equal(parse(&t, "/api/alerts"), FW_OK);
+    assert_true(monitor_target_matches(&number, &t, "/api/alerts"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(judges_heads),        cmocka_unit_test(a_head_has_bounds), cmocka_unit_test(knows_own_hosts),
         cmocka_unit_test(takes_addresses_apart), cmocka_unit_test(judges_parameters), cmocka_unit_test(writes_samples),
+        cmocka_unit_test(matches_paths_with_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "common/data/time_text.h"
+#include "common/core/time_text.h"
 
 #define US_PER_S INT64_C(1000000)
 

@@ -1,6 +1,6 @@
 /** Times as text: ISO 8601 / RFC 3339 dates and date-times to microseconds since 1970-01-01 UTC. */
-#ifndef FW_DATA_TIME_TEXT_H
-#define FW_DATA_TIME_TEXT_H
+#ifndef FW_CORE_TIME_TEXT_H
+#define FW_CORE_TIME_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
