@@ -108,16 +108,19 @@ class Life:
         self.alerts += self.monitor.said("alert")
         self.begin()
 
-    def run(self, *words):
+    def run(self, *words, kill=True):
         process = self.program.start(*map(str, words), cwd=self.shared)
-        if self.kills:
+        if self.kills and kill:
             time.sleep(0.05 * self.n)
             self.kill()
         self.program.finish(process).expect(DONE)
 
     def score(self, k):
-        self.run("score", "run", f"piece{k}.csv", "-o", self.folder / f"p{k}.csv", "--bus", self.scores, "--spool", self.folder / "spool", "--wait-subscribers", "1")
-        until("the predictions", lambda: stored(self.store, "SELECT sum(rows) FROM windows") >= [((k + 1) * PIECE,)])
+        """Of a piece in the middle: what a monitor that was killed has not taken may wait in the spool until the next one. Outcomes before the first would be nobody's."""
+        middle = 0 < k < PIECES - 1
+        self.run("score", "run", f"piece{k}.csv", "-o", self.folder / f"p{k}.csv", "--bus", self.scores, "--spool", self.folder / "spool", "--wait-subscribers", "1", kill=middle)
+        if not middle or not self.kills:
+            until("the predictions", lambda: stored(self.store, "SELECT sum(rows) FROM windows") == [((k + 1) * PIECE,)])
 
     def tell(self, file):
         self.run("outcomes", file, "--model", "adult", "--bus", self.outcomes, "--spool", self.folder / "told")
@@ -180,7 +183,7 @@ def what_is_realised_is_what_scikit_learn_says_also_after_kills(program_, folder
             assert low < realised < high and 0.85 < labelled < 0.95
     judge_alerts(life.alerts, windows)
     again, other = live(program_, folder / "killed", shared, kills=True)
-    assert other.n > 8 and again == rows, [(a, b) for a, b in zip(rows, again) if a != b][:5]
+    assert other.n > 7 and again == rows, [(a, b) for a, b in zip(rows, again) if a != b][:5]
     assert causes(other.alerts) == causes(life.alerts), other.alerts
 
 
@@ -297,16 +300,16 @@ def trainings_and_sweeps_are_shown_as_they_go(program_, folder, shared):
                 assert error.code == 503, error
                 return []
 
-        training = program_.start("train", "adult.yaml", "-o", str(folder / "run"), "train.epochs=400", f"monitor.bus={bus}", cwd=shared)
+        training = program_.start("train", "adult.yaml", "-o", str(folder / "run"), "train.epochs=800", f"monitor.bus={bus}", cwd=shared)
         until("the first rounds", lambda: any(t["rounds"] for t in ask("trainings")))
         program_.finish(training).expect(DONE)
-        until("its end", lambda: [(t["event"], t["round"]) for t in ask("trainings")] == [("done", 400)])
+        until("its end", lambda: [(t["event"], t["round"]) for t in ask("trainings")] == [("done", 800)])
         (one,) = ask("trainings")
         events = map(json.loads, (folder / "run" / "progress.jsonl").read_text().splitlines())
         losses = {e["round"]: e["train_loss"] for e in events if e["event"] == "round"}
-        assert len(losses) == 400 and len(one["rounds"]) > 100 and one["project"] == "adult", one
+        assert len(losses) == 800 and len(one["rounds"]) > 100 and one["project"] == "adult", one
         assert np.allclose([row[1] for row in one["rounds"]], [losses[row[0]] for row in one["rounds"]], rtol=1e-9), one
-        program_("sweep", "adult.yaml", "-o", str(folder / "study"), f"monitor.bus={bus}", "tune.trials=3", "train.epochs=200",
+        program_("sweep", "adult.yaml", "-o", str(folder / "study"), f"monitor.bus={bus}", "tune.trials=3", "train.epochs=300",
                  "tune.space={train.learning_rate: {low: 0.001, high: 0.1, log: true}}", cwd=shared).expect(DONE)
         until("three trials", lambda: [len(s["trials"]) for s in ask("studies")] == [3])
 

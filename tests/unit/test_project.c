@@ -121,6 +121,7 @@ static const struct bad { const char *yaml; const char *says[4]; } bad_files[] =
     {BASE "train: {early_stopping: {metric: acuracy, patience: 3}}\n", {"did you mean 'accuracy'?"}},
     {BASE "  split: {train: 0.9, validation: 0, test: 0.1}\ntrain: {early_stopping: 3}\n", {"needs validation rows"}},
     {BASE "train: {epochs: 3, schedule: {warmup_epochs: 5}}\n", {"is longer than train.epochs, 3"}},
+    {BASE "monitor: {performance: {metric: acuracy}}\n", {"'acuracy' is no metric that is followed in use for this task (accuracy, precision, recall, f1, macro_f1, auc, log_loss): did you mean 'accuracy'?"}},
     {BASE "monitor: {bus: localhost}\n", {"'localhost' is no endpoint"}},
     {BASE "monitor: {alerts: {webhook: hooks.example/x}}\n", {"monitor.alerts.webhook", "write https://host/path"}},
     {BASE "monitor: {alerts: {exec: notify}}\n", {"monitor.alerts.exec", "a list of texts"}},
