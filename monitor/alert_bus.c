@@ -1,6 +1,8 @@
 #include "monitor/alert_bus.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/log.h"
 #include "common/core/text.h"
@@ -11,6 +13,7 @@ struct monitor_alert_bus {
     fw_bus *bus;
     fw_outbox *outbox;
     fw_telemetry *telemetry;
+    char name[FW_READER_NAME];
 };
 
 static void warn(void *context, const char *text)
@@ -29,19 +32,45 @@ fw_status monitor_alert_bus_open(monitor_alert_bus **out, const monitor_alert_bu
     if (s >= 0) s = fw_outbox_open(&b->outbox, b->bus, opts->endpoint, &o, err);
     if (s >= 0) s = fw_telemetry_create(&b->telemetry, err);
     if (s < 0) {
-        monitor_alert_bus_close(&b, 0);
+        monitor_alert_bus_close(&b, 0, NULL);
         return s;
     }
+    snprintf(b->name, sizeof b->name, "%s", opts->name != NULL ? opts->name : "alerts");
     *out = b;
     return FW_OK;
 }
 
-void monitor_alert_bus_close(monitor_alert_bus **bus, int linger_ms)
+static void fill_counts(fw_inbox_publisher *out, const fw_spool_counts *c)
+{
+    out->position = out->highest = c->highest;
+    out->produced = c->produced;
+    out->delivered = c->delivered;
+    out->spooled = c->spooled;
+    memcpy(out->dropped, c->dropped, sizeof out->dropped);
+}
+
+void monitor_alert_bus_account(fw_inbox_publisher *out, const monitor_alert_bus *b)
+{
+    const fw_outbox_counts c = fw_outbox_count(b->outbox);
+    memset(out, 0, sizeof *out);                /* the bytes between members too: accounts are compared */
+    snprintf(out->endpoint, sizeof out->endpoint, "%s", fw_outbox_endpoint(b->outbox));
+    memcpy(out->name, b->name, sizeof out->name);
+    out->stream = fw_outbox_stream(b->outbox);
+    out->there = out->adds_up = true;
+    fill_counts(out, &c.spool);
+}
+
+void monitor_alert_bus_close(monitor_alert_bus **bus, int linger_ms, fw_inbox_publisher *last)
 {
     if (bus == NULL || *bus == NULL) return;
     monitor_alert_bus *b = *bus;
     fw_error err = {0};
-    if (b->outbox != NULL && linger_ms > 0 && fw_outbox_close(&b->outbox, linger_ms, NULL, &err) < 0) fw_log_warn("alerts on the bus: %s", err.text);
+    fw_outbox_counts rest = {0};
+    if (last != NULL) monitor_alert_bus_account(last, b);
+    if (b->outbox != NULL && linger_ms > 0) {
+        if (fw_outbox_close(&b->outbox, linger_ms, &rest, &err) < 0) fw_log_warn("alerts on the bus: %s", err.text);
+        if (last != NULL) fill_counts(last, &rest.spool);
+    }
     fw_outbox_destroy(&b->outbox);
     fw_telemetry_destroy(&b->telemetry);
     fw_bus_destroy(&b->bus);

@@ -102,7 +102,7 @@ static void watch_destroy(watch *w)
     monitor_intake_destroy(&w->in);
     monitor_watchers_destroy(&w->watchers);
     monitor_alert_desk_close(&w->desk, 0);
-    monitor_alert_bus_close(&w->alert_bus, 0);
+    monitor_alert_bus_close(&w->alert_bus, 0, NULL);
     monitor_recorder_destroy(&w->recorder);
     monitor_store_close(&w->store);
     monitor_feed_destroy(&w->feed);
@@ -176,6 +176,7 @@ static fw_status open_watch(watch *w, fw_error *err)
     monitor_publishers_ask(w->publishers, w->in);
     if (opts->store != NULL) FW_TRY(monitor_posted_create(&w->posted, w->store, opts->store->path, err));
     const monitor_position *positions = NULL;
+    monitor_publishers_own(w->publishers, w->alert_bus);
     const size_t n = monitor_intake_positions(w->in, &positions);
     for (size_t i = 0; i < n; i++) FW_TRY(w->feed.set_position(w->feed.context, &positions[i].stream, positions[i].last, err));
     return FW_OK;
@@ -263,7 +264,7 @@ static fw_status finish(watch *w, fw_error *err)
     FW_TRY(commit(w, err));
     w->result = (monitor_result){.alerts = monitor_alert_desk_count(w->desk), .messages = counts, .watched = monitor_watchers_n(w->watchers)};
     monitor_alert_desk_close(&w->desk, LINGER_S);
-    monitor_alert_bus_close(&w->alert_bus, BUS_LINGER_MS);
+    FW_TRY(monitor_publishers_close_own(w->publishers, &w->alert_bus, BUS_LINGER_MS, err));
     if (w->recorder != NULL) FW_TRY(monitor_recorder_commit(w->recorder, w->in, err));
     if (w->store != NULL) w->result.kept = is_kept(monitor_store_check(w->store));
     return check_output(&w->printer, err);

@@ -27,6 +27,8 @@ struct monitor_publishers {
     monitor_alert_desk *desk;
     fw_mono look_at;
     state of[FW_INBOX_MAX_PUBLISHERS];      /* as in the feed */
+    monitor_alert_bus *own;            /* NULL: none */
+    fw_inbox_publisher own_kept;       /* as it was put last */
 };
 
 fw_status monitor_publishers_create(monitor_publishers **out, const monitor_feed *feed, monitor_store *store, monitor_alert_desk *desk, fw_error *err)
@@ -54,7 +56,7 @@ static bool is_known(const fw_inbox_publisher *b)
 }
 
 /** It sent something, and nothing that could be taken: it has a row all the same, by its address. */
-static bool was_refused(const fw_inbox_publisher *b) { return b->garbage + b->refused > 0; }
+static bool was_refused(const fw_inbox_publisher *b) { return b->garbage + b->refused + b->untrue > 0; }
 
 /* ---- looks ---- */
 
@@ -137,8 +139,8 @@ static char *reasons_of(const fw_inbox_publisher *b, const state *s)
 {
     json_t *o = json_object();
     for (size_t i = 0; i < FW_N_DROPS; i++) json_object_set_new(o, fw_drop_text((fw_drop)i), json_integer((json_int_t)b->dropped[i]));
-    json_object_set_new(o, "refused", json_pack("{sI sI sI sI}", "frame", (json_int_t)b->garbage, "stream", (json_int_t)b->refused, "batch", (json_int_t)s->batches,
-                                                "model", (json_int_t)s->claims));
+    json_object_set_new(o, "refused", json_pack("{sI sI sI sI sI}", "frame", (json_int_t)b->garbage, "stream", (json_int_t)b->refused, "batch", (json_int_t)s->batches,
+                                                "model", (json_int_t)s->claims, "account", (json_int_t)b->untrue));
     char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     return text;
@@ -154,13 +156,35 @@ static fw_status put(const monitor_publishers *p, const fw_inbox_publisher *b, c
         .address = b->endpoint, .position = (int64_t)b->position, .produced = (int64_t)b->produced,
         .delivered = (int64_t)b->delivered, .spooled = (int64_t)b->spooled, .dropped = (int64_t)all_dropped(b), .reasons = reasons,
         .missing = (int64_t)(p->intake != NULL ? monitor_intake_lost_of(p->intake, &b->stream) : b->lost), .duplicates = (int64_t)b->duplicates,
-        .malformed = (int64_t)(b->garbage + b->refused + s->batches + s->claims), .first_us = now_us, .heard_us = s->silent ? s->silent_us : now_us,
+        .malformed = (int64_t)(b->garbage + b->refused + b->untrue + s->batches + s->claims), .first_us = now_us, .heard_us = s->silent ? s->silent_us : now_us,
         .ended = s->ended};
     return monitor_store_put_publisher(p->store, &row, err);
 }
 
+void monitor_publishers_own(monitor_publishers *p, monitor_alert_bus *bus) { p->own = bus; }
+
+static fw_status save_own(monitor_publishers *p, fw_error *err)
+{
+    fw_inbox_publisher now;
+    if (p->store == NULL || p->own == NULL) return FW_OK;
+    monitor_alert_bus_account(&now, p->own);
+    if (memcmp(&now, &p->own_kept, sizeof now) == 0) return FW_OK;
+    memcpy(&p->own_kept, &now, sizeof now);
+    return put(p, &now, &(state){0}, err);
+}
+
+fw_status monitor_publishers_close_own(monitor_publishers *p, monitor_alert_bus **bus, int linger_ms, fw_error *err)
+{
+    fw_inbox_publisher last;
+    if (*bus == NULL) return FW_OK;
+    p->own = NULL;
+    monitor_alert_bus_close(bus, linger_ms, &last);
+    return p->store != NULL ? put(p, &last, &(state){.ended = true}, err) : FW_OK;
+}
+
 fw_status monitor_publishers_save(monitor_publishers *p, fw_error *err)
 {
+    FW_TRY(save_own(p, err));
     for (size_t i = 0; p->store != NULL && i < p->feed->n(p->feed->context); i++) {
         const fw_inbox_publisher *b = p->feed->at(p->feed->context, i);
         state *s = &p->of[i];

@@ -1,5 +1,6 @@
 /** What is known of the publishers -> rows of the store, and looks for alerts: one that is not heard of any more, messages that can't be had.
- *  The cause of an alert is the address: who is heard there again, under whatever name, resolves it. One that has ended in order is not missed. Without a store nothing is kept, without a desk nobody is told. One owner. */
+ *  The cause of an alert is the address: who is heard there again, under whatever name, resolves it. One that has ended in order is not missed.
+ *  Without a store nothing is kept, without a desk nobody is told. One owner. */
 #ifndef MONITOR_WATCH_PUBLISHERS_H
 #define MONITOR_WATCH_PUBLISHERS_H
 
@@ -24,5 +25,10 @@ uint64_t  monitor_publishers_refuse(monitor_publishers *p, const fw_inbox_publis
 fw_status monitor_publishers_tick(monitor_publishers *p, fw_mono now, fw_error *err);
 /** Puts those that have changed into the store, for its next commit. */
 fw_status monitor_publishers_save(monitor_publishers *p, fw_error *err);
+
+/** The monitor's own publisher, of alerts: its account is a row as those of the others are. NULL: none. It outlives them, or is closed here. */
+void      monitor_publishers_own(monitor_publishers *p, monitor_alert_bus *bus);
+/** Closes it (alert_bus.h) and puts its last account. */
+fw_status monitor_publishers_close_own(monitor_publishers *p, monitor_alert_bus **bus, int linger_ms, fw_error *err);
 
 #endif

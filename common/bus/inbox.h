@@ -27,7 +27,8 @@ typedef struct fw_inbox_publisher {
     uint64_t lost, before, duplicates;     /* numbers that could not be had; that had left the spool before this reader first came; that came twice */
     uint64_t garbage, refused;             /* messages that break the contract of frames.h; of a stream that is another publisher's, or one too many */
     uint64_t produced, delivered, spooled, dropped[FW_N_DROPS];      /* what it says of itself */
-    bool adds_up;                          /* of that: produced = delivered + spooled + dropped */
+    uint64_t untrue;                       /* how often that did not add up: produced = delivered + spooled + dropped */
+    bool adds_up;                          /* at the last time */
 } fw_inbox_publisher;
 
 typedef enum fw_inbox_kind {

@@ -239,6 +239,7 @@ static void take_counts(fw_source *s, const fw_frame_status *f)
     memcpy(s->info.name, f->name, sizeof s->info.name);
     s->info.highest = FW_MAX(s->info.highest, f->highest);      /* it may have waited while we asked for later ones */
     s->info.adds_up = f->produced == f->delivered + f->spooled + dropped && f->highest + f->dropped[FW_DROP_QUEUE] == f->produced;
+    s->info.untrue += !s->info.adds_up;
     if (!s->info.adds_up) refuse(s, REFUSED_COUNTS, "what it says it produced is not what it delivered, has in its spool and dropped");
 }
 

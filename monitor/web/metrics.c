@@ -201,7 +201,7 @@ static void add_publishers(fw_text *out, const monitor_metrics_rows *rows)
     add_outcomes(out, rows);
     add_reasons(out, "flywheel_telemetry_dropped_total", "Messages that a publisher has dropped, by its reason.", rows, false);
     add_reasons(out, "flywheel_telemetry_refused_total",
-                "Messages of a publisher that were not taken here: a frame or stream that can't be, a batch that breaks the contract, a claim about a model.", rows, true);
+                "Messages of a publisher that were not taken or not believed here: a frame or stream that can't be, a batch that breaks the contract, a claim about a model, an account that does not add up.", rows, true);
     monitor_exposition_family(out, spooled, "gauge", "Messages that a publisher holds until they are acknowledged.");
     for (size_t i = 0; i < rows->n_publishers; i++)
         monitor_exposition_sample(out, spooled, MONITOR_LABELS({"publisher", rows->publishers[i].name}), (double)rows->publishers[i].spooled);

@@ -126,7 +126,7 @@ static void put_publishers(int64_t now)
     PUT(publisher, .stream = {"aaaaaaaaaaaaaaaa", 16}, .name = "score@node1", .address = "tcp://10.0.0.1:5555", .position = 5000, .produced = 5020, .delivered = 5000, .spooled = 20,
         .first_us = begin_us, .heard_us = now);
     PUT(publisher, .stream = {"bbbbbbbbbbbbbbbb", 16}, .name = "score@node2", .address = "tcp://10.0.0.2:5555", .position = 4000, .produced = 5100, .delivered = 4000, .spooled = 100,
-        .dropped = 1000, .reasons = "{\"spool_full\":990,\"too_large\":10,\"refused\":{\"frame\":2,\"stream\":0,\"batch\":3,\"model\":1}}", .missing = 997, .duplicates = 12, .first_us = begin_us, .heard_us = now - 600 * US);
+        .dropped = 1000, .reasons = "{\"spool_full\":990,\"too_large\":10,\"refused\":{\"frame\":2,\"stream\":0,\"batch\":3,\"model\":1,\"account\":5}}", .missing = 997, .duplicates = 12, .first_us = begin_us, .heard_us = now - 600 * US);
     PUT(publisher, .stream = {"cccccccccccccccc", 16}, .name = "score@node2", .position = 7, .produced = 7, .delivered = 7, .malformed = 1, .first_us = begin_us, .heard_us = begin_us,
         .ended = 1);
 }

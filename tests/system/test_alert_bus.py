@@ -103,6 +103,8 @@ def a_reader_that_was_away_gets_each_event_and_after_a_kill_none_is_new(program_
         assert not second.said("alert") and not third.said("alert")
     ids = [a["id"] for a in late.alerts()]
     assert ids[0] == ids[1] and stored(store, "SELECT count(*) FROM alerts") == [(1,)], ids
+    account = stored(store, f"SELECT produced, delivered, spooled, dropped, ended FROM publishers WHERE address = '{bus}'")
+    assert account == [(2, 0, 2, 0, 1)], account      # a reader without a name holds nothing back
 
 
 def who_dies_is_named_within_5_s_and_whose_voice_comes_back_resolves_it(program_, folder):

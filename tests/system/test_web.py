@@ -63,7 +63,7 @@ def panels(s):
     p = {x["stream"][:2]: x for x in s.json("/api/publishers")["publishers"]}["62"]
     assert (p["produced"], p["delivered"], p["spooled"], p["dropped"]) == (5100, 4000, 100, 1000) and p["produced"] == p["delivered"] + p["spooled"] + p["dropped"]
     assert p["reasons"] == {"spool_full": 990, "too_large": 10}
-    assert p["refused"] == {"frame": 2, "stream": 0, "batch": 3, "model": 1}
+    assert p["refused"] == {"frame": 2, "stream": 0, "batch": 3, "model": 1, "account": 5}
     assert [m["name"] for m in s.json("/api/models")["models"]] == ["adult", "prices", "adult"]
     h = s.json("/api/histogram?model=adult&feature=age")
     assert sum(h["reference"]["counts"]) == sum(h["current"]["counts"]) == 1000 and h["window"] == 120
