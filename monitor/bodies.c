@@ -64,3 +64,8 @@ fw_status monitor_current_write(char **json, int64_t window, const fw_summary *s
         json_array_append_new(columns, json_pack("{s:s, s:o}", "name", fw_summary_bins(s, i)->name, "counts", integers(fw_summary_counts(s, i), fw_bins_counts(fw_summary_bins(s, i)))));
     return dump(json, json_pack("{s:I, s:o}", "window", (json_int_t)window, "columns", columns), "the newest window", err);
 }
+
+fw_status monitor_misplaced_write(char **json, uint64_t late, uint64_t clock, fw_error *err)
+{
+    return dump(json, json_pack("{s:I, s:I}", "late", (json_int_t)late, "clock", (json_int_t)clock), "rows that are not in the window of their time", err);
+}

@@ -21,10 +21,13 @@ fw_status monitor_window_body_write(char **json, const monitor_window_body *b, f
 /** States (store_rows.h) that go with a model; its number follows. They are written when the model is announced, and with each closed window. */
 #define MONITOR_REFERENCE_KEY "reference/"
 #define MONITOR_CURRENT_KEY   "current/"
+#define MONITOR_MISPLACED_KEY "misplaced/"      /* and when it changes */
 
 /** {"features": how many of the columns are, "columns": [{"name", "kind", "cuts": [...] or "labels": [...], "counts": [..., unseen, missing]}]} */
 fw_status monitor_reference_write(char **json, const fw_reference *r, fw_error *err);
 /** {"window": its number, "columns": [{"name", "counts": [..., unseen, missing]}]}: the newest window alone is kept. */
 fw_status monitor_current_write(char **json, int64_t window, const fw_summary *s, fw_error *err);
+/** {"late": rows that came when their window could not be amended any more, "clock": rows whose publisher told of a moment that can't be} */
+fw_status monitor_misplaced_write(char **json, uint64_t late, uint64_t clock, fw_error *err);
 
 #endif

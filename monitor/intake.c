@@ -16,6 +16,7 @@ void monitor_tracked_release(tracked *t)
     free(t->model.digest);
     for (size_t i = 0; t->model.classes != NULL && i < t->model.n_classes; i++) free(t->model.classes[i]);
     free(t->model.classes);
+    free(t->from);
     monitor_window_destroy(&t->window);
     *t = (tracked){0};
 }
@@ -26,7 +27,8 @@ fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts 
     if (in == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: intake");
     in->window_opts = *window;
     in->sink = *sink;
-    in->memory_left = MODEL_MEMORY;
+    in->shares = (monitor_shares){.places = MONITOR_MAX_MODELS, .bytes = MODEL_MEMORY};
+    in->from = "";
     *out = in;
     in = NULL;
     return FW_OK;
@@ -39,10 +41,12 @@ void monitor_intake_destroy(monitor_intake **in)
     free((*in)->models);
     free((*in)->positions);
     monitor_senders_destroy(&(*in)->senders);
+    monitor_shares_destroy(&(*in)->shares);
     free(*in);
     *in = NULL;
 }
 
+void monitor_intake_from(monitor_intake *in, const char *address) { in->from = address; }
 void monitor_intake_pass_on(monitor_intake *in, const monitor_others *others) { in->others = *others; }
 
 static tracked *find_model(monitor_intake *in, const char *topic, const fw_telemetry_batch *b)
@@ -69,6 +73,7 @@ static fw_status fill_model(tracked *t, const monitor_intake *in, const char *to
     FW_TRY(fw_copy_text(&t->model.topic, topic, err));
     FW_TRY(fw_copy_text(&t->model.name, b->predictions.model, err));
     FW_TRY(fw_copy_text(&t->model.digest, b->predictions.digest, err));
+    FW_TRY(fw_copy_text(&t->from, in->from, err));
     FW_TRY(fw_alloc_zeroed((void **)&t->model.classes, n, sizeof *t->model.classes, "class names", err));
     t->model.n_classes = n;
     for (size_t i = 0; i < n; i++) FW_TRY(fw_copy_text(&t->model.classes[i], b->predictions.classes[i], err));
@@ -79,15 +84,15 @@ fw_status monitor_intake_add_model(tracked **out, monitor_intake *in, const char
 {
     size_t cost = cost_of(b);
     *out = NULL;
-    if (in->n_models >= MONITOR_MAX_MODELS || cost > in->memory_left) return FW_OK;
+    if (!monitor_shares_room(&in->shares, cost)) return FW_OK;
     FW_TRY(fw_grow((void **)&in->models, &in->capacity, in->n_models + 1, sizeof *in->models, "models", err));
     tracked t = {0};
     fw_status status = fill_model(&t, in, topic, b, err);
+    if (status >= 0) status = monitor_shares_add(&in->shares, in->from, cost, err);
     if (status < 0) {
         monitor_tracked_release(&t);
         return status;
     }
-    in->memory_left -= cost;
     in->models[in->n_models] = t;
     *out = &in->models[in->n_models++];
     return FW_OK;
@@ -195,10 +200,11 @@ static fw_status take_predictions(monitor_intake *in, const char *topic, const f
         fw_fail(why, FW_ERR_FORMAT, "monitor: a batch of model '%.100s' whose classes are not those it began with", t->model.name);
         return FW_OK;
     }
-    if (t == NULL) FW_TRY(monitor_intake_add_model(&t, in, topic, b, err));
+    if (t == NULL && monitor_shares_may(&in->shares, in->from, cost_of(b))) FW_TRY(monitor_intake_add_model(&t, in, topic, b, err));
     if (t == NULL) {
         in->counts.refused++;
-        fw_fail(why, FW_ERR_DATA, "monitor: predictions of model '%.100s', which is one too many: %zu are counted", b->predictions.model, in->n_models);
+        fw_fail(why, FW_ERR_DATA, "monitor: predictions of model '%.100s', which is one too many: %zu are counted, %zu of them of this publisher; none may hold more "
+                "than it leaves to others", b->predictions.model, in->n_models, monitor_shares_of(&in->shares, in->from));
         return FW_OK;
     }
     monitor_reason due = monitor_window_due(t->window, now);

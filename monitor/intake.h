@@ -1,5 +1,6 @@
 /** Bytes from the bus -> batches, judged, and led to the window of their model. Tells a sink what was closed. That each comes once and in order is
- *  the inbox's work (common/bus/inbox.h). Limits: 1,000 models, 256 MiB of class names and counts; what is beyond is counted as refused. */
+ *  the inbox's work (common/bus/inbox.h). Limits: 1,000 models, 256 MiB of class names and counts, of each publisher its share (shares.h); what is beyond is
+ *  counted as refused. */
 #ifndef MONITOR_INTAKE_H
 #define MONITOR_INTAKE_H
 
@@ -52,6 +53,8 @@ typedef struct monitor_intake monitor_intake;
 
 fw_status monitor_intake_create(monitor_intake **out, const monitor_window_opts *window, const monitor_sink *sink, fw_error *err);
 void      monitor_intake_destroy(monitor_intake **in);
+/** The address of who gives what is taken next, for its share; good until then. "", as at first: nobody's. */
+void      monitor_intake_from(monitor_intake *in, const char *address);
 void      monitor_intake_pass_on(monitor_intake *in, const monitor_others *others);      /* without it such batches are passed over */
 
 /** One message of a publisher's stream; one that was taken before is passed over. A bad one is counted, not an error; its reason is then in *why, which

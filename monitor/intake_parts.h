@@ -4,11 +4,13 @@
 
 #include "monitor/intake.h"
 #include "monitor/senders.h"
+#include "monitor/shares.h"
 #include "proto/telemetry.h"
 
 typedef struct tracked {
     monitor_model model;
     monitor_window *window;
+    char *from;                    /* address of the publisher that told of it first; "": not known */
     bool news;                     /* something came since its total was given */
 } tracked;
 
@@ -19,7 +21,8 @@ struct monitor_intake {
     tracked *models; size_t n_models, capacity;
     monitor_position *positions; size_t n_positions, positions_capacity;
     monitor_senders senders;
-    size_t memory_left;
+    monitor_shares shares;             /* of models */
+    const char *from;                  /* address of who gives what is taken; "": nobody */
     monitor_counts counts;
 };
 
@@ -27,7 +30,7 @@ struct monitor_intake {
 monitor_position *monitor_intake_position(const monitor_intake *in, const fw_stream *stream);
 
 void monitor_tracked_release(tracked *t);
-/** *out NULL: there is no room. Of the batch its model, digest and classes are looked at. */
+/** Of in->from, whatever its share is. *out NULL: there is no room. Of the batch its model, digest and classes are looked at. */
 fw_status monitor_intake_add_model(tracked **out, monitor_intake *in, const char *topic, const fw_telemetry_batch *b, fw_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /** What the intake counts as JSON, and back.
  *      {"counts": {...}, "streams": [{"stream": 32 hex digits, "last", "lost"}], "senders": [{"stream", "name", "digest"}],
- *       "models": [{"topic", "name", "digest", "classes", totals, "window": {...}}]} */
+ *       "models": [{"topic", "name", "digest", "from", "classes", totals, "window": {...}}]} */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,9 +73,8 @@ static json_t *model_object(const tracked *t)
     json_t *classes = json_array();
     bool whole = true;
     for (size_t i = 0; i < m->n_classes; i++) whole = append(classes, json_string(m->classes[i])) && whole;
-    json_t *o = json_pack("{ss ss ss so so so sb so}", "topic", m->topic, "name", m->name, "digest", m->digest, "classes", classes, "predictions",
-                          number(m->predictions), "gaps", number(m->gaps), "news", t->news, "window",
-                          window_object(t->window));
+    json_t *o = json_pack("{ss ss ss ss so so so sb so}", "topic", m->topic, "name", m->name, "digest", m->digest, "from", t->from, "classes", classes, "predictions",
+                          number(m->predictions), "gaps", number(m->gaps), "news", t->news, "window", window_object(t->window));
     if (whole) return o;
     json_decref(o);
     return NULL;
@@ -177,7 +176,7 @@ static fw_status load_window(monitor_window *w, const json_t *o, size_t n_classe
 static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw_error *err)
 {
     const json_t *list = json_object_get(o, "classes");
-    const char *topic = NULL;
+    const char *topic = NULL, *from = NULL;
     fw_telemetry_batch b = {0};
     FW_FREE void *space = NULL;
     tracked *t = NULL;
@@ -190,7 +189,10 @@ static fw_status load_model(monitor_intake *in, const json_t *o, fw_mono now, fw
     if (!whole) return does_not_fit(err, "a model");
     b.predictions.classes = classes;
     b.predictions.n_classes = n;
-    FW_TRY(monitor_intake_add_model(&t, in, topic, &b, err));
+    in->from = get_text(&from, o, "from") ? from : "";      /* older monitors did not note it */
+    const fw_status added = monitor_intake_add_model(&t, in, topic, &b, err);
+    in->from = "";
+    if (added < 0) return added;
     if (t == NULL) return does_not_fit(err, "more models than there is room for");
     if (!get_number(&t->model.predictions, o, "predictions") || !get_number(&t->model.gaps, o, "gaps"))
         return does_not_fit(err, "the totals of a model");

@@ -5,8 +5,9 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "monitor/shares.h"
 
-struct monitor_models { monitor_known **of; size_t n, capacity, bytes_left; };
+struct monitor_models { monitor_known **of; size_t n, capacity; monitor_shares shares; };
 
 static void known_destroy(monitor_known **known)
 {
@@ -16,6 +17,7 @@ static void known_destroy(monitor_known **known)
     free(k->classes);
     free(k->name);
     free(k->digest);
+    free(k->from);
     fw_reference_destroy(&k->reference);
     fw_summary_destroy(&k->sum);
     free(k);
@@ -26,7 +28,7 @@ fw_status monitor_models_create(monitor_models **out, fw_error *err)
 {
     monitor_models *m = calloc(1, sizeof *m);
     if (m == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: models");
-    m->bytes_left = MONITOR_KNOWN_BYTES;
+    m->shares = (monitor_shares){.places = MONITOR_MAX_KNOWN, .bytes = MONITOR_KNOWN_BYTES};
     *out = m;
     return FW_OK;
 }
@@ -37,6 +39,7 @@ void monitor_models_destroy(monitor_models **models)
     if (m == NULL) return;
     for (size_t i = 0; i < m->n; i++) known_destroy(&m->of[i]);
     free(m->of);
+    monitor_shares_destroy(&m->shares);
     free(m);
     *models = NULL;
 }
@@ -89,11 +92,12 @@ static size_t cost_of(const fw_telemetry_model *m)
     return bytes + fw_summary_total(s) * 7 * sizeof(uint64_t);
 }
 
-static fw_status fill(monitor_known *k, fw_telemetry_batch *b, fw_error *err)
+static fw_status fill(monitor_known *k, const char *from, fw_telemetry_batch *b, fw_error *err)
 {
     const fw_telemetry_model *m = &b->model;
     FW_TRY(fw_copy_text(&k->name, m->name, err));
     FW_TRY(fw_copy_text(&k->digest, m->digest, err));
+    FW_TRY(fw_copy_text(&k->from, from, err));
     FW_TRY(fw_alloc_zeroed((void **)&k->classes, m->n_classes, sizeof *k->classes, "class names", err));
     k->n_classes = m->n_classes;
     for (size_t i = 0; i < m->n_classes; i++) FW_TRY(fw_copy_text(&k->classes[i], m->classes[i], err));
@@ -105,32 +109,36 @@ static fw_status fill(monitor_known *k, fw_telemetry_batch *b, fw_error *err)
     return FW_OK;
 }
 
-static fw_status add_model(monitor_verdict *verdict, monitor_known **known, monitor_models *m, fw_telemetry_batch *b, fw_error *why, fw_error *err)
+/* Who tells of a model, and whether it was taken before. */
+typedef struct teller { const char *from; bool kept; } teller;
+
+static fw_status add_model(monitor_verdict *verdict, monitor_known **known, monitor_models *m, const teller *by, fw_telemetry_batch *b, fw_error *why, fw_error *err)
 {
     const size_t cost = cost_of(&b->model);
+    monitor_known *k = NULL;
     *verdict = MONITOR_FULL_UP;
-    if (m->n >= MONITOR_MAX_KNOWN || cost > m->bytes_left) {
-        fw_fail(why, FW_ERR_DATA, "monitor: model '%.100s' is one too many: %zu are known", b->model.name, m->n);
+    if (!(by->kept ? monitor_shares_room(&m->shares, cost) : monitor_shares_may(&m->shares, by->from, cost))) {
+        fw_fail(why, FW_ERR_DATA, "monitor: model '%.100s' is one too many: %zu are known, %zu of them of this publisher; none may hold more than it leaves to others",
+                b->model.name, m->n, monitor_shares_of(&m->shares, by->from));
         return FW_OK;
     }
-    monitor_known *k = NULL;
     FW_TRY(fw_grow((void **)&m->of, &m->capacity, m->n + 1, sizeof *m->of, "models", err));
     FW_TRY(fw_alloc_zeroed((void **)&k, 1, sizeof *k, "models", err));
-    const fw_status s = fill(k, b, err);
+    fw_status s = fill(k, by->from, b, err);
+    if (s >= 0) s = monitor_shares_add(&m->shares, by->from, cost, err);
     if (s < 0) {
         known_destroy(&k);
         return s;
     }
-    m->bytes_left -= cost;
     m->of[m->n++] = *known = k;
     *verdict = MONITOR_NEW;
     return FW_OK;
 }
 
-static fw_status take_model(monitor_verdict *verdict, monitor_known **known, monitor_models *m, fw_telemetry_batch *b, fw_error *why, fw_error *err)
+static fw_status take_model(monitor_verdict *verdict, monitor_known **known, monitor_models *m, const teller *by, fw_telemetry_batch *b, fw_error *why, fw_error *err)
 {
     *known = find(m, b->model.name, b->model.digest, shape_of(b->model.reference));
-    if (*known == NULL) FW_TRY(add_model(verdict, known, m, b, why, err));
+    if (*known == NULL) FW_TRY(add_model(verdict, known, m, by, b, why, err));
     else if (same(*known, &b->model)) *verdict = MONITOR_AGAIN;
     else {
         *verdict = MONITOR_DIFFERS;
@@ -165,12 +173,24 @@ static void take_summary(monitor_verdict *verdict, monitor_known **known, monito
     k->windows++;
 }
 
-fw_status monitor_models_take(monitor_verdict *verdict, const monitor_known **known, monitor_models *m, fw_telemetry_batch *b, fw_error *why, fw_error *err)
+static fw_status take(monitor_verdict *verdict, const monitor_known **known, monitor_models *m, const teller *by, fw_telemetry_batch *b, fw_error *why, fw_error *err)
 {
     monitor_known *k = NULL;
     *verdict = MONITOR_OTHER;
-    if (b->kind == FW_TELEMETRY_MODEL) FW_TRY(take_model(verdict, &k, m, b, why, err));
+    if (b->kind == FW_TELEMETRY_MODEL) FW_TRY(take_model(verdict, &k, m, by, b, why, err));
     if (b->kind == FW_TELEMETRY_SUMMARY) take_summary(verdict, &k, m, &b->summary, why);
     if (known != NULL) *known = k;
     return FW_OK;
+}
+
+fw_status monitor_models_take(monitor_verdict *verdict, const monitor_known **known, monitor_models *m, const char *from, fw_telemetry_batch *b, fw_error *why,
+                              fw_error *err)
+{
+    return take(verdict, known, m, &(teller){from, false}, b, why, err);
+}
+
+fw_status monitor_models_keep(monitor_verdict *verdict, const monitor_known **known, monitor_models *m, const char *from, fw_telemetry_batch *b, fw_error *why,
+                              fw_error *err)
+{
+    return take(verdict, known, m, &(teller){from, true}, b, why, err);
 }

@@ -49,7 +49,8 @@ static fw_status take_message(watch *w, const fw_inbox_event *e, fw_error *err)
 {
     fw_error why = {0};
     set_clock(w, e);
-    monitor_watchers_from(w->watchers, e->publisher->name);
+    monitor_watchers_from(w->watchers, e->publisher->name, e->publisher->endpoint);
+    monitor_intake_from(w->in, e->publisher->endpoint);
     FW_TRY(monitor_intake_take(w->in, &e->publisher->stream, e->first, e->topic, e->payload, e->len, clock_of(w), &why, err));
     if (why.status < 0 && monitor_publishers_refuse(w->publishers, e->publisher, why.status) <= SAID_REFUSED)
         fw_log_warn("publisher %s at %s: a message was refused: %s", e->publisher->name, e->publisher->endpoint, why.text);
@@ -174,9 +175,9 @@ static fw_status open_watch(watch *w, fw_error *err)
     FW_TRY(open_intake(w, &sink, err));
     FW_TRY(monitor_publishers_create(&w->publishers, &w->feed, w->store, w->desk, err));
     monitor_publishers_ask(w->publishers, w->in);
+    monitor_publishers_own(w->publishers, w->alert_bus);
     if (opts->store != NULL) FW_TRY(monitor_posted_create(&w->posted, w->store, opts->store->path, err));
     const monitor_position *positions = NULL;
-    monitor_publishers_own(w->publishers, w->alert_bus);
     const size_t n = monitor_intake_positions(w->in, &positions);
     for (size_t i = 0; i < n; i++) FW_TRY(w->feed.set_position(w->feed.context, &positions[i].stream, positions[i].last, err));
     return FW_OK;

@@ -24,6 +24,7 @@ fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *op
     FW_AUTO(monitor_watch) *w = calloc(1, sizeof *w);
     if (w == NULL) return fw_fail(err, FW_ERR_NOMEM, "monitor: models that are watched");
     w->opts = *opts;
+    w->from = "";
     w->length_us = llround(opts->window.seconds * 1e6);
     FW_TRY(monitor_models_create(&w->models, err));
     *out = w;
@@ -119,6 +120,8 @@ fw_status monitor_watch_add(monitor_watch *w, const monitor_known *known, const 
 
 /* ---- batches ---- */
 
+void monitor_watch_from(monitor_watch *w, const char *address) { w->from = address; }
+
 static watched *find(const monitor_watch *w, const monitor_known *known)
 {
     for (size_t i = 0; i < w->n; i++)
@@ -138,7 +141,7 @@ fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void
 {
     monitor_verdict verdict;
     const monitor_known *known = NULL;
-    FW_TRY(monitor_models_take(&verdict, &known, w->models, b, why, err));
+    FW_TRY(monitor_models_take(&verdict, &known, w->models, w->from, b, why, err));
     if (verdict == MONITOR_AGAIN) return keep_model(w, find(w, known), bytes, len, now, err);
     if (verdict == MONITOR_NEW) {
         FW_TRY(monitor_watch_add(w, known, bytes, len, err));
@@ -165,9 +168,9 @@ fw_status monitor_watch_tick(monitor_watch *w, fw_mono now, fw_error *err)
 
 static void tell_of_time(const watched *t)
 {
-    if (t->jumps + t->lost_rows == 0) return;
-    fw_log_warn("model %s: %llu summaries told of a moment that can't be, and %llu rows were too late to amend their window", t->known->name,
-                (unsigned long long)t->jumps, (unsigned long long)t->lost_rows);
+    if (t->jumped_rows + t->lost_rows == 0) return;
+    fw_log_warn("model %s: %llu rows were told of a moment that can't be, and %llu rows were too late to amend their window", t->known->name,
+                (unsigned long long)t->jumped_rows, (unsigned long long)t->lost_rows);
 }
 
 fw_status monitor_watch_finish(monitor_watch *w, fw_error *err)

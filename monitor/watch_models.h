@@ -24,6 +24,8 @@ typedef struct monitor_watch monitor_watch;
 fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *opts, fw_error *err);
 void      monitor_watch_destroy(monitor_watch **w);
 
+/** The address of who gives what is taken next, for its share of models; good until then. "", as at first: nobody's. */
+void      monitor_watch_from(monitor_watch *w, const char *address);
 /** A decoded batch and the bytes it came as, which are kept of a new model. What is refused is no error: its reason is then in *why. Other kinds are
  *  passed over. FW_ERR_NOMEM, or an error of the store. */
 fw_status monitor_watch_take(monitor_watch *w, fw_telemetry_batch *b, const void *bytes, size_t len, fw_mono now, fw_error *why, fw_error *err);

@@ -30,7 +30,8 @@ typedef struct watched {
     uint64_t all_rows;                 /* since it was first told of */
     uint64_t gaps;                     /* messages of its publishers that were lost since a window was closed */
     uint64_t *late, late_rows;         /* of windows that were closed: evidence for the next look */
-    uint64_t lost_rows, jumps;         /* too late to amend; summaries of moments that can't be */
+    uint64_t lost_rows, jumped_rows;   /* too late to amend; of moments that can't be */
+    bool misplaced;                    /* one of them has changed since it was put */
     int64_t newest_us;                 /* moment that a publisher told of */
     fw_mono last, told;                /* a summary came; the model was told of, and kept */
     bool changed, restored;            /* since it was saved; its numbers go on where the store's end */
@@ -41,6 +42,7 @@ struct monitor_watch {
     int64_t length_us;                 /* 0: windows of rows */
     monitor_watch_hearer hearer;       /* its function NULL: nobody hears */
     monitor_models *models;
+    const char *from;                  /* address of who gives what is taken */
     watched *of; size_t n, capacity;   /* as in models */
 };
 
@@ -61,13 +63,15 @@ fw_status monitor_watch_close(monitor_watch *w, watched *t, fw_mono now, bool en
 
 /* ---- watch_state.c ---- */
 #define MONITOR_TOLD_KEY "told/"
-/** PREFIX, the model's number, the hash of its bins. */
+/** PREFIX MODEL / BINS: the model's number, the hash of its bins. */
 void      monitor_watch_key(char *out, size_t len, const char *prefix, const watched *t);
 /** Its state goes, if it has one. */
 fw_status monitor_watch_forget(const monitor_watch *w, const watched *t, const monitor_pane *p, fw_error *err);
 
 /* ---- watch_rows.c ---- */
 fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, const void *bytes, size_t len, fw_error *err);
+/** How many rows are not in the window of their time, of the version. */
+fw_status monitor_watch_put_misplaced(const monitor_watch *w, const watched *t, fw_error *err);
 /** The row of a closed window whose counts are shown, those of its drift, and the model's. anew: the figures are not those of the last look. */
 fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err);
 /** Looks for alerts, behind a look at drift. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/size.h"
+#include "common/core/text.h"
 #include "monitor/bodies.h"
 #include "monitor/watch_parts.h"
 
@@ -44,13 +45,30 @@ static fw_status put_model_row(const monitor_watch *w, const watched *t, fw_erro
 
 fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, const void *bytes, size_t len, fw_error *err)
 {
-    char key[80];
+    char head[80];
+    FW_AUTO(fw_text) key = {0};
     FW_FREE char *reference = NULL;
     FW_TRY(put_model_row(w, t, err));
     FW_TRY(monitor_reference_write(&reference, t->known->reference, err));
     FW_TRY(put_text(w, MONITOR_REFERENCE_KEY, t->model, reference, err));
-    monitor_watch_key(key, sizeof key, MONITOR_TOLD_KEY, t);
-    return monitor_store_put_state(w->opts.store, &(monitor_state_row){.key = key, .at_us = fw_utc_now_us(), .bytes = {bytes, len}}, err);
+    FW_TRY(monitor_watch_put_misplaced(w, t, err));
+    monitor_watch_key(head, sizeof head, MONITOR_TOLD_KEY, t);
+    fw_text_add(&key, head);
+    if (*t->known->from != '\0') fw_text_format(&key, "/%s", t->known->from);
+    FW_TRY(fw_text_check(&key, err));
+    return monitor_store_put_state(w->opts.store, &(monitor_state_row){.key = key.data, .at_us = fw_utc_now_us(), .bytes = {bytes, len}}, err);
+}
+
+fw_status monitor_watch_put_misplaced(const monitor_watch *w, const watched *t, fw_error *err)
+{
+    FW_FREE char *json = NULL;
+    uint64_t late = 0, clock = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        late += w->of[i].model == t->model ? w->of[i].lost_rows : 0;
+        clock += w->of[i].model == t->model ? w->of[i].jumped_rows : 0;
+    }
+    FW_TRY(monitor_misplaced_write(&json, late, clock, err));
+    return put_text(w, MONITOR_MISPLACED_KEY, t->model, json, err);
 }
 
 /* ---- a window ---- */

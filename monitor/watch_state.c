@@ -1,4 +1,4 @@
-/** What is watched, as states of the store. "told/MODEL/BINS": the model as it was told. The others are words of 64 bits.
+/** What is watched, as states of the store. "told/MODEL/BINS/ADDRESS": the model as the publisher there told it first. The others are words of 64 bits.
  *  "drift/MODEL/BINS": magic, what the windows of the model have in common, the rows that wait for a look, a hash of that, then the drift's own
  *  bytes.
  *  "window/MODEL/BINS/NUMBER": magic, one window, its counts, its evidence, the counts of its rows' times when any was told, a hash of it all. */
@@ -48,7 +48,7 @@ static fw_status save_drift(const monitor_watch *w, const watched *t, fw_error *
 {
     FW_AUTO(fw_text) bytes = {0};
     char key[80];
-    const uint64_t head[] = {MAGIC, t->number, t->gone, t->all_rows, t->gaps, t->lost_rows, t->jumps, (uint64_t)t->newest_us, (uint64_t)w->length_us, t->late_rows};
+    const uint64_t head[] = {MAGIC, t->number, t->gone, t->all_rows, t->gaps, t->lost_rows, t->jumped_rows, (uint64_t)t->newest_us, (uint64_t)w->length_us, t->late_rows};
     put_words(&bytes, head, sizeof head / sizeof *head);
     if (t->late_rows > 0) put_words(&bytes, t->late, fw_summary_total(t->shown));
     FW_TRY(fw_text_check(&bytes, err));
@@ -81,7 +81,8 @@ static fw_status save_window(const monitor_watch *w, const watched *t, const mon
 static fw_status save_one(const monitor_watch *w, watched *t, fw_error *err)
 {
     if (t->changed) FW_TRY(save_drift(w, t, err));
-    t->changed = false;
+    if (t->misplaced) FW_TRY(monitor_watch_put_misplaced(w, t, err));
+    t->changed = t->misplaced = false;
     for (size_t i = 0; i < t->n; i++) {
         if (!t->pane[i].changed) continue;
         FW_TRY(save_window(w, t, &t->pane[i], err));
@@ -113,6 +114,14 @@ typedef struct restoring { monitor_watch *w; fw_mono now; } restoring;
 
 static bool begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
+/* Behind MODEL and BINS; "": an older monitor did not note it. */
+static const char *address_of(const char *key)
+{
+    const char *at = key + strlen(MONITOR_TOLD_KEY);
+    for (int i = 0; i < 2 && at != NULL; i++) at = strchr(at, '/') != NULL ? strchr(at, '/') + 1 : NULL;
+    return at != NULL ? at : "";
+}
+
 static fw_status restore_model(void *context, const monitor_state_row *row, fw_error *err)
 {
     const restoring *r = context;
@@ -123,7 +132,7 @@ static fw_status restore_model(void *context, const monitor_state_row *row, fw_e
     if (!begins(row->key, MONITOR_TOLD_KEY)) return FW_OK;
     const fw_status s = fw_telemetry_decode(&b, NULL, row->bytes.data, row->bytes.len, &why);
     if (s < 0) return fw_fail(err, s, "state %s: %s", row->key, why.text);
-    FW_TRY(monitor_models_take(&verdict, &known, r->w->models, b, &why, err));
+    FW_TRY(monitor_models_keep(&verdict, &known, r->w->models, address_of(row->key), b, &why, err));
     if (verdict == MONITOR_NEW) return monitor_watch_add(r->w, known, NULL, 0, err);
     fw_log_warn("store: state %s is no model that can be watched: %s", row->key, why.text);
     return FW_OK;
@@ -185,7 +194,7 @@ static void restore_drift(const monitor_watch *w, watched *t, const monitor_stat
     t->all_rows = head[3];
     t->gaps = head[4];
     t->lost_rows = head[5];
-    t->jumps = head[6];
+    t->jumped_rows = head[6];
     t->newest_us = (int64_t)head[7];
     t->late_rows = head[9];
     t->late = late;

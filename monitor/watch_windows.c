@@ -228,9 +228,11 @@ static span judge(const monitor_watch *w, watched *t, const fw_telemetry_summary
     const int64_t now_us = fw_utc_now_us(), from_us = monitor_watch_moment(w, s->from_us, now_us), to_us = monitor_watch_moment(w, s->to_us, now_us);
     if (from_us == s->from_us && to_us == s->to_us) return (span){from_us, to_us};
     fw_utc_format(told, s->to_us);
-    if (t->jumps++ == 0)
+    if (t->jumped_rows == 0)
         fw_log_warn("model %s: a publisher tells of %s, which is before 1970 or more than an hour ahead: that is taken as now, here and from now on; look at its clock",
                     t->known->name, told);
+    t->jumped_rows += s->rows;
+    t->misplaced = true;
     return (span){FW_MIN(from_us, to_us), to_us};
 }
 
@@ -263,6 +265,7 @@ static fw_status add_late(watched *t, monitor_pane *p, const fw_telemetry_summar
     if (t->lost_rows == 0)
         fw_log_warn("model %s: rows came of a window that is not held any more: they count for drift and in the model's total, and the window stays as it is", t->known->name);
     t->lost_rows += s->rows;
+    t->misplaced = true;
     return FW_OK;
 }
 

@@ -93,10 +93,15 @@ static fw_status on_other(void *context, fw_telemetry_batch *b, const void *byte
 
 monitor_sink   monitor_watchers_sink(monitor_watchers *w) { return monitor_quality_sink(w->quality); }
 monitor_others monitor_watchers_others(monitor_watchers *w) { return (monitor_others){.context = w, .predicted = on_predicted, .lost = on_lost, .take = on_other}; }
-void           monitor_watchers_from(monitor_watchers *w, const char *publisher) { w->from = publisher; }
 bool           monitor_watchers_has(const monitor_watchers *w, const monitor_model *m) { return monitor_watch_has(w->models, m->name, m->digest); }
 
 size_t         monitor_watchers_n(const monitor_watchers *w) { return monitor_watch_n(w->models); }
+
+void monitor_watchers_from(monitor_watchers *w, const char *publisher, const char *address)
+{
+    w->from = publisher;
+    monitor_watch_from(w->models, address);
+}
 
 /* ---- now and then -------------------------------------------------------------------------------------------------------------------------- */
 

@@ -31,8 +31,8 @@ fw_status monitor_watchers_restore(monitor_watchers *w, fw_mono now, fw_error *e
 /** What the intake is given. */
 monitor_sink   monitor_watchers_sink(monitor_watchers *w);
 monitor_others monitor_watchers_others(monitor_watchers *w);
-/** Whose message the intake takes next; good until then. */
-void           monitor_watchers_from(monitor_watchers *w, const char *publisher);
+/** Whose message the intake takes next, and where it is; good until then. */
+void           monitor_watchers_from(monitor_watchers *w, const char *publisher, const char *address);
 /** Whether the windows of a model are those of its summaries: then the intake's are not stored. */
 bool           monitor_watchers_has(const monitor_watchers *w, const monitor_model *m);
 

@@ -99,6 +99,20 @@ static void add_latency(fw_text *out, const monitor_metrics_rows *rows)
                 monitor_exposition_sample(out, name, MONITOR_LABELS({"model", rows->models[i].name}, {"percentile", percentiles[k]}), rows->models[i].latency_s[k]);
 }
 
+static void add_misplaced(fw_text *out, const monitor_metrics_rows *rows)
+{
+    static const char name[] = "flywheel_window_misplaced_predictions_total";
+    monitor_exposition_family(out, name, "counter",
+                              "Predictions that are not in the window of their time: too late to amend it, or of a clock that can't be and counted as of now.");
+    for (size_t i = 0; i < rows->n_models; i++) {
+        const monitor_metrics_model *m = &rows->models[i];
+        const struct { const char *reason; double n; } values[] = {{"late", m->late}, {"clock", m->clock}};
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++)
+            if (!isnan(values[k].n))
+                monitor_exposition_sample(out, name, MONITOR_LABELS({"model", m->name}, {"version", m->version}, {"reason", values[k].reason}), values[k].n);
+    }
+}
+
 static void add_models(fw_text *out, const monitor_metrics_rows *rows)
 {
     per_version(out, "flywheel_predictions_total", "counter", "Predictions that were counted.", rows, m_predictions);
@@ -108,6 +122,7 @@ static void add_models(fw_text *out, const monitor_metrics_rows *rows)
     per_model(out, "flywheel_window_predictions_per_second", "Rate of predictions in the newest window.", rows, m_rate);
     per_model(out, "flywheel_window_confidence_ratio", "Mean confidence in the newest window.", rows, m_confidence);
     add_latency(out, rows);
+    add_misplaced(out, rows);
 }
 
 static void add_drift(fw_text *out, const monitor_metrics_rows *rows)

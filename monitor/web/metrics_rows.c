@@ -8,6 +8,7 @@
 
 #include "common/core/size.h"
 #include "common/core/text.h"
+#include "monitor/bodies.h"
 
 /** Whole characters of it. */
 static void copy(monitor_label out, const char *s)
@@ -42,7 +43,7 @@ static fw_status take_model(void *context, const monitor_model_row *row, fw_erro
     monitor_metrics_model *m = PLACE(rows, models, MONITOR_METRICS_MODELS, &s, err);
     if (m == NULL) return s;
     *m = (monitor_metrics_model){.model = row->model, .predictions = row->predictions, .last_us = row->last_us, .newest = true, .rate = NAN, .confidence = NAN,
-                                 .latency_s = {NAN, NAN, NAN}};
+                                 .latency_s = {NAN, NAN, NAN}, .late = NAN, .clock = NAN};
     copy(m->name, row->name);
     copy(m->version, row->digest);
     m->version[12] = '\0';
@@ -75,6 +76,24 @@ static fw_status take_window(void *context, const monitor_window_row *row, fw_er
     m->latency_s[2] = number_of(latency, "p99");
     json_decref(body);
     return FW_OK;
+}
+
+static fw_status take_misplaced(void *context, const monitor_state_row *row, fw_error *err)
+{
+    (void)err;
+    monitor_metrics_model *m = context;
+    json_t *body = json_loadb(row->bytes.data, row->bytes.len, JSON_REJECT_DUPLICATES, NULL);
+    m->late = number_of(body, "late");
+    m->clock = number_of(body, "clock");
+    json_decref(body);
+    return FW_OK;
+}
+
+static fw_status read_misplaced(monitor_metrics_model *m, monitor_reader *r, fw_error *err)
+{
+    char key[64];
+    snprintf(key, sizeof key, MONITOR_MISPLACED_KEY "%lld", (long long)m->model);
+    return monitor_read_state(r, &(monitor_query){.name = key}, take_misplaced, m, err);
 }
 
 /* ---- what hangs on the newest version of a model ---- */
@@ -226,8 +245,10 @@ static fw_status read_all(monitor_metrics_rows *rows, monitor_reader *r, fw_erro
     uint64_t used = 0;
     FW_TRY(monitor_reader_size(r, &rows->store_bytes, &used, err));
     FW_TRY(monitor_read_model(r, &newest, take_model, rows, err));
-    for (size_t i = 0; i < rows->n_models; i++)
+    for (size_t i = 0; i < rows->n_models; i++) {
+        FW_TRY(read_misplaced(&rows->models[i], r, err));
         if (rows->models[i].newest) FW_TRY(read_model(rows, &rows->models[i], r, err));
+    }
     FW_TRY(monitor_read_kpi(r, &(monitor_query){.newest_first = true, .limit = 1000}, take_kpi, rows, err));
     FW_TRY(monitor_read_alert(r, &newest, take_alert, rows, err));
     return monitor_read_publisher(r, &newest, take_publisher, rows, err);

@@ -26,6 +26,7 @@ typedef struct monitor_metrics_model {
     bool newest;                         /* of the versions of its name */
     int64_t window, window_rows;         /* the newest window; 0: none */
     double rate, confidence, latency_s[3];    /* of it; NaN: not known */
+    double late, clock;                  /* rows that are not in the window of their time (monitor_misplaced_write); NaN: not known */
 } monitor_metrics_model;
 
 typedef struct monitor_metrics_drift { monitor_label model, feature, test; double statistic, threshold, evidence; } monitor_metrics_drift;

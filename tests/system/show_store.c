@@ -117,6 +117,7 @@ static void put_columns(int64_t model)
     must(monitor_current_write(&current, WINDOWS, now, &err), &err);
     put_state(MONITOR_REFERENCE_KEY, model, reference);
     put_state(MONITOR_CURRENT_KEY, model, current);
+    put_state(MONITOR_MISPLACED_KEY, model, "{\"late\":40,\"clock\":3}");
 }
 
 /* ---- the rest ---- */

@@ -22,6 +22,8 @@ ROWS = 10                          # predictions in a batch of the honest one
 MEMORY_MIB = 128                   # what a flood may cost
 TOPIC = "prediction/hostile"
 MOST = 2 ** 53                     # of a number on the bus
+ANY = -1                           # of a count that grows
+PLACES = 1000                      # of models
 
 
 def batch(time_us=NOW_US, **body):
@@ -43,8 +45,8 @@ def model(digest="m1", counts=(50, 50, 0, 0)):
     return batch(model=t.Model(name="hostile", digest=digest, task=t.REGRESSION, columns=[x, y], features=1, split="test"))
 
 
-def summary(digest="m1", rows=4, counts=(2, 2, 0, 0), latency=()):
-    return batch(summary=t.Summary(model="hostile", digest=digest, shape=77, window=1, from_us=1, to_us=2, rows=rows, counts=counts, latency=latency))
+def summary(digest="m1", rows=4, counts=(2, 2, 0, 0), latency=(), shape=77):
+    return batch(summary=t.Summary(model="hostile", digest=digest, shape=shape, window=1, from_us=1, to_us=2, rows=rows, counts=counts, latency=latency))
 
 
 def varint(n):
@@ -124,10 +126,9 @@ CASES = [
     ("summary-of-an-unknown-model", {"model": 2}, "nothing was told yet", puts(("summary/hostile", summary("nobody")), ("summary/hostile", summary("nobody")))),
     ("summary-under-a-wrong-digest", {"model": 1}, "nothing was told yet", puts(("model/hostile", model("m1")), ("summary/hostile", summary("m2")))),
     ("a-model-in-two-ways", {"model": 1}, "is told of in two ways", puts(("model/hostile", model("m3")), ("model/hostile", model("m3", (60, 40, 0, 0))))),
-    ("lies-about-its-counts", {}, "is not what it delivered, has in its spool and dropped", lambda peer: peer.lies.update(produced=10 ** 6)),
+    ("lies-about-its-counts", {"account": ANY}, "is not what it delivered, has in its spool and dropped", lambda peer: peer.lies.update(produced=10 ** 6)),
     ("lies-about-its-numbers", {}, None, lambda peer: peer.lies.update(highest=MOST, produced=MOST, spooled=MOST, delivered=0)),
 ]
-NAMES = ("frame", "stream", "batch", "model")
 
 
 class Scene:
@@ -136,11 +137,20 @@ class Scene:
     def __init__(self, program_, folder, stage, *peers):
         self.folder, self.store, self.peers, self.batches = folder, folder / "m.store", peers, 0
         self.honest = Peer("honest")
-        words = [word for peer in (self.honest, *peers) for word in ("--connect", peer.endpoint)]
-        self.monitor = Monitor(stage, "monitor", *words, "--store", self.store, "--window", "7")
-        for peer in (self.honest, *peers):
+        self.start(stage, "monitor")
+
+    def start(self, stage, name):
+        words = [word for peer in (self.honest, *self.peers) for word in ("--connect", peer.endpoint)]
+        self.monitor = Monitor(stage, name, *words, "--store", self.store, "--window", "7")
+        for peer in (self.honest, *self.peers):
             peer.wait_for_reader()
-        until("all publishers", lambda: all(f"publisher {peer.name} at" in self.monitor.err() for peer in (self.honest, *peers) if peer.stream != self.honest.stream or peer is self.honest))
+        until("all publishers", lambda: all(f"publisher {peer.name} at" in self.monitor.err() for peer in (self.honest, *self.peers)
+                                            if peer.stream != self.honest.stream or peer is self.honest))
+
+    def again(self, stage):
+        """Another monitor on the store."""
+        self.monitor.kill()
+        self.start(stage, "again")
 
     def speak(self, batches=1):
         """The honest one; another model of the same name, under another digest, is not its."""
@@ -154,7 +164,7 @@ class Scene:
 
     def refused(self, peer):
         reasons = json.loads(self.of(peer, "reasons") or "{}")
-        return {name: n for name, n in reasons.get("refused", {}).items() if n}
+        return {name: ANY if name == "account" else n for name, n in reasons.get("refused", {}).items() if n}
 
     def memory_mib(self):
         pages = int(pathlib.Path(f"/proc/{self.monitor.process.pid}/statm").read_text().split()[1])
@@ -235,19 +245,48 @@ def a_flood_costs_neither_memory_nor_the_honest_one(program_, folder):
         assert scene.end()["hostile", "f"] == 2 * ROWS
 
 
-def models_without_end_are_refused(program_, folder):
-    with Stage(program_.bin, folder) as stage, Peer("names") as peer:
-        scene = Scene(program_, folder, stage, peer)
+def models_without_end_are_refused_and_another_has_room_for_its_own(program_, folder):
+    """Of predictions and of references. None holds more than it leaves to others, and what it holds is still its own when the monitor was started again."""
+    with Stage(program_.bin, folder) as stage, Peer("names") as peer, Peer("late") as late:
+        scene = Scene(program_, folder, stage, peer, late)
+        share = PLACES // 2 - 1        # beside the honest one's model
         scene.speak()
         until("the honest one's model", lambda: scene.of(scene.honest, "position") == 1)
         for i in range(1200):
             peer.put(f"prediction/m{i}", predictions(model=f"m{i}"))
-        until("the refusals", lambda: scene.refused(peer) == {"model": 201})
+        until("the refusals", lambda: scene.refused(peer) == {"model": 1200 - share})
         assert "one too many" in scene.monitor.err() and f"publisher names at {peer.endpoint}" in scene.monitor.err()
         assert scene.monitor.err().count("a message was refused") == 10
-        assert len(scene.end()) == 1000
+        for i in range(PLACES // 2 + 1):
+            peer.put("model/hostile", model(f"d{i}"))
+        until("the refused references", lambda: scene.refused(peer) == {"model": 1200 - share + 1})
+        scene.again(stage)
+        late.put("prediction/late", predictions(model="late"))
+        late.put("model/hostile", model("late"))
+        peer.put("prediction/more", predictions(model="more"))
+        peer.put("model/hostile", model("more"))
+        until("both", lambda: scene.of(late, "position") == 2 and scene.refused(peer) == {"model": 2})
+        assert scene.refused(late) == {} and stored(scene.store, "SELECT count(*) FROM models WHERE digest = 'late'") == [(1,)]
+        assert len(scene.end()) == share + 2
+
+
+def summaries_that_lie_count_for_nothing(program_, folder):
+    """About the very bins of a model that was told of: the hash of these is in the store."""
+    with Stage(program_.bin, folder) as stage, Peer("sums") as peer:
+        scene = Scene(program_, folder, stage, peer)
+        peer.put("model/hostile", model())
+        until("the model", lambda: stored(scene.store, "SELECT 1 FROM states WHERE key LIKE 'told/%'"))
+        shape = int(stored(scene.store, "SELECT key FROM states WHERE key LIKE 'told/%'")[0][0].split("/")[2], 16)
+        right = (2, 2, 0, 0)
+        for rows, counts, other in ((4, right + right, 0), (5, right + right, 0), (4, right, 0), (4, right + (2, 1, 0, 0), 0), (4, right + right, 1), (4, right * 3, 0)):
+            peer.put("summary/hostile", summary("m1", rows, counts, shape=shape ^ other))
+        until("the lies", lambda: scene.refused(peer) == {"model": 5})
+        scene.end()
+        assert stored(scene.store, "SELECT predictions FROM models WHERE digest = 'm1'") == [(4,)]
+        assert stored(scene.store, "SELECT sum(rows) FROM windows JOIN models USING (model) WHERE digest = 'm1'") == [(4,)]
 
 
 if __name__ == "__main__":
     program.main([each_is_counted_under_its_name_and_the_honest_one_loses_nothing, two_with_one_stream_are_told_apart, old_batches_are_left_out,
-                  a_flood_costs_neither_memory_nor_the_honest_one, models_without_end_are_refused], at_once=2)
+                  a_flood_costs_neither_memory_nor_the_honest_one,
+                  models_without_end_are_refused_and_another_has_room_for_its_own, summaries_that_lie_count_for_nothing], at_once=2)

@@ -65,6 +65,7 @@ def check_metrics(s):
         dropped[l["publisher"]] = dropped.get(l["publisher"], 0) + v
     assert all(events[p, "dropped"] == v for p, v in dropped.items()) and dropped
     assert {l["reason"]: v for l, v in f["flywheel_telemetry_refused_total"][1]} == {"frame": 2, "stream": 0, "batch": 3, "model": 1, "account": 5}
+    assert {l["reason"]: v for l, v in f["flywheel_window_misplaced_predictions_total"][1]} == {"late": 40, "clock": 3}
     assert any(l["feature"] == r'marital \"status\"' for l, _ in f["flywheel_drift_statistic"][1])
     assert {l["version"]: v for l, v in f["flywheel_predictions_total"][1]}["b1c2d3e4f5a6"] == 120000
     assert sum(v for _, v in f["flywheel_alerts_total"][1]) == 3 and sum(v for _, v in f["flywheel_alerts_open"][1]) == 2

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "monitor/models.h"
+#include "monitor/shares.h"
 #include "tests/unit/reference_fixture.h"
 
 static const char *const CLASSES[] = {"no", "yes"};
@@ -26,13 +27,15 @@ static fw_telemetry_batch *batch(const char *topic, const fw_text *packed, int64
     return b;
 }
 
+static const char *from = "";           /* address of who tells; "": nobody, who has all the room */
+
 typedef struct told { monitor_verdict verdict; const monitor_known *known; } told;
 
 static told take(monitor_models *m, fw_telemetry_batch *b)
 {
     told t = {MONITOR_OTHER, NULL};
     fw_error why = {0};
-    assert_int_equal(monitor_models_take(&t.verdict, &t.known, m, b, &why, NULL), FW_OK);
+    assert_int_equal(monitor_models_take(&t.verdict, &t.known, m, from, b, &why, NULL), FW_OK);
     assert_true((why.status == FW_OK) == (t.verdict <= MONITOR_SUMMED || t.verdict == MONITOR_OTHER));
     fw_telemetry_batch_destroy(&b);
     return t;
@@ -171,12 +174,57 @@ static void there_is_room_for_so_many(void **state)
     assert_int_equal(tell_model(m, "m", "7", NULL, 0, 9).verdict, MONITOR_AGAIN);
 }
 
+/** One that floods leaves a place to others, also to one that comes later and when the monitor was started again: what it keeps is still its own. */
+static void none_may_hold_more_than_it_leaves(void **state)
+{
+    monitor_models *m = *state;
+    FW_AUTO(fw_text) packed = {0};
+    char digest[16];
+    monitor_verdict verdict;
+    const fw_telemetry_model one = {.name = "kept", .digest = "k"};
+    from = "tcp://floods:1";
+    for (unsigned i = 0; i < MONITOR_MAX_KNOWN; i++) {
+        snprintf(digest, sizeof digest, "%u", i);
+        assert_int_equal(tell_model(m, "m", digest, NULL, 0, 1).verdict, i < MONITOR_MAX_KNOWN / 2 ? MONITOR_NEW : MONITOR_FULL_UP);
+    }
+    assert_int_equal(tell_model(m, "m", "7", NULL, 0, 9).verdict, MONITOR_AGAIN);
+    assert_int_equal(fw_telemetry_pack_model(&packed, &one, NULL), FW_OK);
+    FW_AUTO(fw_telemetry_batch) *b = batch(FW_TOPIC_MODEL "m", &packed, 1);
+    assert_int_equal(monitor_models_keep(&verdict, NULL, m, from, b, NULL, NULL), FW_OK);
+    assert_int_equal(verdict, MONITOR_NEW);
+    from = "tcp://honest:1";
+    const told late = tell_model(m, "m", "late", NULL, 0, 1);
+    from = "";
+    assert_int_equal(late.verdict, MONITOR_NEW);
+    assert_string_equal(late.known->from, "tcp://honest:1");
+}
+
+/** The bytes of references too. */
+static void room_is_shared_by_bytes_as_well(void **state)
+{
+    (void)state;
+    fw_error err = {0};
+    monitor_shares s = {.places = 10, .bytes = 1000};
+    assert_true(monitor_shares_may(&s, "a", 500));
+    assert_false(monitor_shares_may(&s, "a", 501));
+    assert_int_equal(monitor_shares_add(&s, "a", 400, &err), FW_OK);
+    assert_true(monitor_shares_may(&s, "a", 100));
+    assert_false(monitor_shares_may(&s, "a", 101));
+    assert_true(monitor_shares_may(&s, "b", 300));
+    assert_false(monitor_shares_may(&s, "b", 301));
+    assert_true(monitor_shares_may(&s, "", 600));
+    assert_false(monitor_shares_may(&s, "", 601));
+    assert_int_equal(monitor_shares_of(&s, "a"), 1);
+    assert_int_equal(monitor_shares_of(&s, "b"), 0);
+    monitor_shares_destroy(&s);
+}
+
 static void other_batches_are_no_models(void **state)
 {
     monitor_models *m = *state;
     fw_telemetry_batch b = {.kind = FW_TELEMETRY_END};
     monitor_verdict verdict = MONITOR_NEW;
-    assert_int_equal(monitor_models_take(&verdict, NULL, m, &b, NULL, NULL), FW_OK);
+    assert_int_equal(monitor_models_take(&verdict, NULL, m, "", &b, NULL, NULL), FW_OK);
     assert_int_equal(verdict, MONITOR_OTHER);
 }
 
@@ -184,6 +232,7 @@ static void other_batches_are_no_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {EACH(summaries_are_summed), EACH(what_is_not_known_is_not_summed), EACH(lies_change_nothing), EACH(one_digest_is_one_model),
-                                       EACH(there_is_room_for_so_many), EACH(other_batches_are_no_models)};
+                                       EACH(there_is_room_for_so_many), EACH(none_may_hold_more_than_it_leaves), EACH(room_is_shared_by_bytes_as_well),
+                                       EACH(other_batches_are_no_models)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,7 +219,7 @@ static void a_model_stays_while_it_is_told_of_and_goes_with_all_its_states(void 
     assert_int_equal(monitor_watch_tick(w, at(0.2), NULL), FW_OK);
     keep(w, store);
     const states first = states_of();
-    assert_int_equal(first.n, 4 + 3);                                  /* told, reference, current, drift */
+    assert_int_equal(first.n, 5 + 3);                                  /* told, reference, misplaced, current, drift */
     tell_model(w, 599);
     keep(w, store);
     assert_true(states_of().told_us == first.told_us);

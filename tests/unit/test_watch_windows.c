@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "common/core/text.h"
+#include "monitor/bodies.h"
 #include "tests/unit/watch_fixture.h"
 
 #define SECOND INT64_C(1000000)
@@ -106,6 +108,25 @@ static fw_status take_waiting(void *context, const monitor_state_row *r, fw_erro
     (void)err;
     if (strncmp(r->key, "drift/", 6) == 0) memcpy(context, (const char *)r->bytes.data + 9 * sizeof(uint64_t), sizeof(uint64_t));
     return FW_OK;
+}
+
+static fw_status take_misplaced(void *context, const monitor_state_row *r, fw_error *err)
+{
+    (void)err;
+    fw_text_add_bytes(context, r->bytes.data, r->bytes.len);
+    return FW_OK;
+}
+
+/** What /metrics shows of rows that are not in the window of their time. */
+static void assert_misplaced(const char *file, unsigned late, unsigned clock)
+{
+    FW_AUTO(monitor_reader) *r = NULL;
+    FW_AUTO(fw_text) bytes = {0};
+    FW_AUTO(fw_text) expected = {0};
+    fw_text_format(&expected, "{\"late\":%u,\"clock\":%u}", late, clock);
+    assert_int_equal(monitor_reader_open(&r, file, NULL), FW_OK);
+    assert_int_equal(monitor_read_state(r, &(monitor_query){.name = MONITOR_MISPLACED_KEY "1"}, take_misplaced, &bytes, NULL), FW_OK);
+    assert_string_equal(bytes.data, expected.data);
 }
 
 /** Rows that were not looked at yet. */
@@ -304,6 +325,7 @@ static void a_clock_that_jumps_counts_as_now(void **state)
     assert_true(all.number == (before_us + hour / 2) / hour && all.from_us <= all.to_us);
     assert_int_equal(window_in(path, (before_us + 2 * hour) / hour).rows, 0);
     assert_int_equal(window_in(path, 0).rows, 30);
+    assert_misplaced(path, 0, 30);
 }
 
 /** Two publishers, one of them 100 s behind, 240 s long; killed: after so many seconds another watch goes on from the store. */
@@ -375,6 +397,7 @@ static void what_is_older_than_is_held_stays_as_it_is_and_is_evidence(void **sta
     assert_int_equal(window_in(path, 0).rows, 1000 + 10);
     assert_true(window_in(path, FIRST + 99).evidence > 5);
     assert_int_equal(states_in(path), 64);
+    assert_misplaced(path, 3000 + 1000 + 10, 0);
 }
 
 static void windows_of_another_length_are_closed_when_a_watch_goes_on(void **state)
