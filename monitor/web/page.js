@@ -170,13 +170,96 @@ async function ask(path, parameters) {
   return body;
 }
 
+// ---- acts on alerts: with the token, which stays in this tab ----
+
+const TOKEN = "flywheel token";
+const ACTS = [
+  { act: "acknowledge", title: "Acknowledge", done: "acknowledged", fits: (a) => !a.acknowledged },
+  { act: "silence", title: "Silence for an hour", body: { until: "1 h" }, done: "silenced for an hour", fits: (a) => a.state !== "silenced" },
+  { act: "silence", title: "End the silence", body: { until: "0s" }, done: "not silenced any more", fits: (a) => a.state === "silenced" },
+  { act: "resolve", title: "Resolve", done: "resolved", fits: () => true },
+];
+let writable = false;                // the monitor has a token
+
+function sayActs(text, bad) {
+  byId("acts-words").textContent = text;
+  byId("acts-words").className = bad ? "note bad" : "note";
+  if (bad) byId("acts-words").scrollIntoView({ block: "nearest" });
+}
+
+function showToken() {
+  const has = Boolean(sessionStorage.getItem(TOKEN));
+  byId("acts").hidden = !writable;
+  byId("token-label").hidden = byId("use-token").hidden = has;
+  byId("forget-token").hidden = !has;
+  if (!has && !byId("acts-words").textContent) sayActs("With the monitor\u2019s token alerts can be acknowledged, silenced and resolved here. It is forgotten when this tab is closed.");
+}
+
+/** Never with what the browser knows of its own accord: no password is asked for. */
+const withToken = (path, token, more) => fetch(`api/${path}`, { credentials: "omit", cache: "no-store", ...more, headers: { Authorization: `Bearer ${token}`, ...more?.headers } });
+
+async function useToken(event) {
+  event.preventDefault();
+  const token = byId("token").value.trim();
+  byId("token").value = "";
+  try {
+    const answer = await withToken("models?limit=1", token);
+    if (answer.status === 401) return sayActs("This is not the monitor\u2019s token: it is the line in the file that was given to it as --token.", true);
+  } catch {
+    return sayActs("The token was not tried: the monitor does not answer, or this is no token.", true);
+  }
+  sessionStorage.setItem(TOKEN, token);
+  sayActs("The token is used until this tab is closed.");
+  showToken();
+  await run(refreshAlerts);
+  byId("forget-token").focus();
+}
+
+function forgetToken(words, bad) {
+  sessionStorage.removeItem(TOKEN);
+  sayActs(words, bad);
+  showToken();
+  byId("token").focus();
+  return run(refreshAlerts);
+}
+
+async function actOn(alert, { act, body, done }) {
+  sayActs(`Alert ${alert}: one moment.`);
+  try {
+    const answer = await withToken(`alerts/${alert}/${act}`, sessionStorage.getItem(TOKEN), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}) });
+    const said = await answer.json().catch(() => ({}));
+    if (answer.status === 401) return forgetToken("The monitor does not take this token any more.", true);
+    sayActs(answer.ok ? `Alert ${alert} is ${done}.` : `Alert ${alert}: ${said.error || `the monitor answered ${answer.status}`}`, !answer.ok);
+  } catch {
+    sayActs(`Alert ${alert}: the monitor does not answer. Whether it was done is seen when it does.`, true);
+  }
+  return run(refreshAlerts);
+}
+
+function actButtons(a) {
+  if (!writable || a.resolved || !sessionStorage.getItem(TOKEN)) return null;
+  const buttons = ACTS.filter((what) => what.fits(a)).map((what) => {
+    const b = element("button", { type: "button", "data-key": `${a.alert} ${what.act}`, "aria-label": `${what.title}: alert ${a.alert}` }, what.title);
+    b.addEventListener("click", () => actOn(a.alert, what));
+    return b;
+  });
+  return element("div", { class: "acts" }, ...buttons);
+}
+
+/** What had the focus is drawn anew: it keeps it, or, when it has gone, the words that say what was done. */
+function keepFocus(key) {
+  if (!key || document.activeElement !== document.body) return;
+  const again = [...document.querySelectorAll("#alerts-body button")].find((b) => b.dataset.key === key);
+  (again || byId("acts-words")).focus({ preventScroll: true });
+}
+
 // ---- alerts ----
 
 function alertElement(a) {
   const title = `${a.kind.replaceAll("_", " ")}${a.model ? ` \u2013 ${a.model}` : ""}${a.subject ? ` \u2013 ${a.subject}` : ""}`;
   const times = `${a.state === "raised" ? "" : `${a.state}, `}raised ${moment(a.raised)}, since ${moment(a.since)}${a.resolved ? `, resolved ${moment(a.resolved)}` : ""}`;
   return element("article", { class: `alert ${a.resolved ? "resolved" : a.state}`, "aria-label": `Alert ${a.alert}: ${title}` },
-    element("h3", {}, `${a.alert}. ${title}`), element("p", {}, a.text || ""), a.advice ? element("p", {}, a.advice) : null, element("p", { class: "note" }, times));
+    element("h3", {}, `${a.alert}. ${title}`), element("p", {}, a.text || ""), a.advice ? element("p", {}, a.advice) : null, element("p", { class: "note" }, times), actButtons(a));
 }
 
 async function refreshAlerts() {
@@ -184,9 +267,11 @@ async function refreshAlerts() {
   const open = alerts.filter((a) => !a.resolved).reverse();
   const over = alerts.filter((a) => a.resolved).reverse();
   const wasOpen = byId("alerts-body").querySelector("details")?.open;
+  const focused = document.activeElement?.dataset.key;
   document.title = open.length > 0 ? `(${open.length}) ${NAME}` : NAME;
   show("alerts-body", open.length === 0 ? note(alerts.length === 0 ? "No alert was ever raised." : "No alert is open.") : element("div", {}, ...open.map(alertElement)),
     over.length === 0 ? null : element("details", { open: wasOpen }, element("summary", {}, `${over.length} resolved`), ...over.map(alertElement)));
+  keepFocus(focused);
 }
 
 // ---- models, publishers ----
@@ -500,6 +585,15 @@ async function showReport() {
   }
 }
 
+async function askHealth() {
+  try {
+    const health = await (await fetch("health")).json();
+    byId("version").textContent = `flywheel ${health.version}`;
+    writable = Boolean(health.writable);
+    showToken();
+  } catch { }                        // the status line says that nobody answers
+}
+
 async function begin() {
   byId("model").addEventListener("change", (e) => {
     chosen.model = e.target.value;
@@ -513,7 +607,9 @@ async function begin() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
   if (report) return showReport();
   setInterval(refreshAll, POLL_MS);
-  fetch("health").then((a) => a.json()).then((h) => { byId("version").textContent = `flywheel ${h.version}`; }).catch(() => {});
+  byId("acts").addEventListener("submit", useToken);
+  byId("forget-token").addEventListener("click", () => forgetToken("The token is forgotten."));
+  await askHealth();
   listen();
   await refreshAll();
 }

@@ -1,4 +1,5 @@
-"""The monitor's page in Chromium: every panel shows something, nothing complains, news arrive, a keyboard and 400 pixels are enough; without a store it says so.
+"""The monitor's page in Chromium: every panel shows something, nothing complains, news arrive, a keyboard and 400 pixels are enough; alerts are acted on with the token and
+not without; without a store it says so.
 
 Usage: test_web_page.py BIN_FOLDER [FOLDER_FOR_PICTURES]"""
 
@@ -108,6 +109,86 @@ def a_report_shows_the_same(b, s, folder):
     assert "all is well" in b.evaluate("document.getElementById('status').textContent")
 
 
+TOKEN = "0123456789abcdef0123456789abcdef"
+WORDS = "document.getElementById('acts-words').textContent"
+STATE = "document.querySelector('article[aria-label^=\"Alert {}:\"]').className"
+
+
+def buttons(b, alert):
+    return b.evaluate(f"[...document.querySelectorAll('article[aria-label^=\"Alert {alert}:\"] button')].map((e) => e.textContent)")
+
+
+def press_enter(b):
+    b.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    b.call("Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter", windowsVirtualKeyCode=13)
+
+
+def give_token(b, token):
+    b.evaluate("document.getElementById('token').focus()")
+    b.call("Input.insertText", text=token)
+    press_enter(b)
+
+
+def press_button(b, alert, title):
+    """By the keyboard."""
+    b.evaluate(f"[...document.querySelectorAll('article[aria-label^=\"Alert {alert}:\"] button')].find((e) => e.textContent === '{title}').focus()")
+    press_enter(b)
+
+
+def reads_alone(b, s):
+    """Without a token file nobody is asked for a token."""
+    assert b.evaluate("getComputedStyle(document.getElementById('acts')).display") == "none"
+    assert b.evaluate("document.querySelectorAll('#alerts-body button').length") == 0
+
+
+def acts_with_the_token(b, bin_folder, folder, pictures):
+    token = folder / "token"
+    token.write_text(TOKEN + "\n")
+    token.chmod(0o600)
+    with Served(bin_folder, folder, token) as s:
+        b.open(f"http://me:{TOKEN}@{s.address}/page.css")      # the browser is given the password once, and keeps it
+        b.wait_until("document.readyState === 'complete'")
+        b.size(1300, 900)
+        b.open(f"http://{s.address}/")
+        b.wait_until(READY)
+        assert buttons(b, 1) == [], "buttons without the token"
+        assert b.evaluate("document.getElementById('token').labels[0].textContent.trim()") == "Token"
+        give_token(b, "0123456789abcdef-wrong")
+        b.wait_until(f"{WORDS}.includes('not the monitor')")
+        assert buttons(b, 1) == [] and b.evaluate("sessionStorage.length") == 0
+        b.complaints.clear()           # Chromium tells of each 401
+        give_token(b, TOKEN)
+        b.wait_until(f"{WORDS}.includes('until this tab') && document.querySelectorAll('#alerts-body button').length === 5")
+        assert buttons(b, 1) == ["Acknowledge", "Silence for an hour", "Resolve"] and buttons(b, 2) == ["Silence for an hour", "Resolve"] and buttons(b, 3) == []
+        assert b.evaluate("localStorage.length") == 0 and b.evaluate("document.cookie") == "" and b.evaluate("document.getElementById('token').value") == ""
+        press_button(b, 1, "Acknowledge")
+        b.wait_until(f"{WORDS} === 'Alert 1 is acknowledged.' && {STATE.format(1)}.includes('acknowledged')")
+        assert b.evaluate("document.activeElement.id") == "acts-words", "the focus is lost"
+        press_button(b, 1, "Silence for an hour")
+        b.wait_until(f"{STATE.format(1)}.includes('silenced')")
+        assert buttons(b, 1) == ["End the silence", "Resolve"] and b.evaluate("document.activeElement.textContent") == "End the silence"
+        for look, width, dark in (("light", 1300, False), ("dark", 1300, True), ("phone", 400, False)):
+            b.size(width, 900, dark)
+            fits(b, width)
+            low = b.evaluate("Math.min(...[...document.querySelectorAll('#alerts button')].filter((e) => e.offsetParent).map((e) => e.getBoundingClientRect().height))")
+            assert low >= 32, f"a button of {low} pixels"
+            if pictures:
+                b.evaluate("new Promise((r) => setTimeout(r, 300))")
+                b.picture(pathlib.Path(pictures) / f"acts-{look}.png")
+        press_button(b, 1, "End the silence")
+        b.wait_until(f"{STATE.format(1)}.includes('acknowledged')")
+        b.evaluate("window.said = []; new MutationObserver(() => said.push(document.getElementById('acts-words').textContent)).observe(document.getElementById('acts-words'), {childList: true})")
+        b.evaluate("(() => { const resolve = [...document.querySelectorAll('article[aria-label^=\"Alert 2:\"] button')].find((e) => e.textContent === 'Resolve'); resolve.click(); resolve.click(); })()")
+        b.wait_until("said.includes('Alert 2 is resolved.') && said.includes('Alert 2: alert 2 is resolved already')")
+        b.wait_until(f"{STATE.format(2)}.includes('resolved')")
+        press_button(b, 1, "Resolve")
+        b.wait_until(f"{WORDS} === 'Alert 1 is resolved.' && {STATE.format(1)}.includes('resolved')")
+        b.evaluate("document.getElementById('forget-token').click()")
+        b.wait_until(f"{WORDS} === 'The token is forgotten.'")
+        assert b.evaluate("sessionStorage.length") == 0 and b.evaluate("document.activeElement.id") == "token"
+        s.end()
+
+
 def main(bin_folder, pictures=None):
     if chromium() is None:
         print("test_web_page: skipped, Chromium is not here")
@@ -128,10 +209,13 @@ def main(bin_folder, pictures=None):
             a_report_shows_the_same(b, s, folder)
             b.open(f"http://{s.address}/")
             b.wait_until(READY)
+            reads_alone(b, s)
             a_keyboard_is_enough(b, s)
             news_arrive(b, s)
             assert b.complaints == [], b.complaints
             without_a_store(b, bin_folder, folder)
+            (folder / "acts").mkdir()
+            acts_with_the_token(b, bin_folder, folder / "acts", pictures)
     print("test_web_page: all that was asked for")
     return 0
 
