@@ -262,15 +262,22 @@ function alertElement(a) {
     element("h3", {}, `${a.alert}. ${title}`), element("p", {}, a.text || ""), a.advice ? element("p", {}, a.advice) : null, element("p", { class: "note" }, times), actButtons(a));
 }
 
+const OPEN_SHOWN = 5;                // the newest; the others are behind a line, so that a day on which all drifts does not push the page away
+
+/** Alerts behind a line that can be opened; it stays as it was. */
+function moreAlerts(key, words, alerts) {
+  const was = byId("alerts-body").querySelector(`details[data-more="${key}"]`)?.open;
+  return alerts.length === 0 ? null : element("details", { open: was, "data-more": key }, element("summary", {}, `${alerts.length} ${words}`), ...alerts.map(alertElement));
+}
+
 async function refreshAlerts() {
   const { alerts } = await ask("alerts", { limit: 100 });
   const open = alerts.filter((a) => !a.resolved).reverse();
   const over = alerts.filter((a) => a.resolved).reverse();
-  const wasOpen = byId("alerts-body").querySelector("details")?.open;
   const focused = document.activeElement?.dataset.key;
   document.title = open.length > 0 ? `(${open.length}) ${NAME}` : NAME;
-  show("alerts-body", open.length === 0 ? note(alerts.length === 0 ? "No alert was ever raised." : "No alert is open.") : element("div", {}, ...open.map(alertElement)),
-    over.length === 0 ? null : element("details", { open: wasOpen }, element("summary", {}, `${over.length} resolved`), ...over.map(alertElement)));
+  show("alerts-body", open.length === 0 ? note(alerts.length === 0 ? "No alert was ever raised." : "No alert is open.") : element("div", {}, ...open.slice(0, OPEN_SHOWN).map(alertElement)),
+    moreAlerts("open", "more are open", open.slice(OPEN_SHOWN)), moreAlerts("over", "resolved", over));
   keepFocus(focused);
 }
 

@@ -64,8 +64,8 @@ def a_keyboard_is_enough(b, s):
 
 
 def fits(b, width):
-    inner, scroll = b.evaluate("innerWidth"), b.evaluate("document.documentElement.scrollWidth")
-    assert inner == width and scroll <= width, f"{scroll} pixels wide at {inner}"
+    """Charts follow a new width a moment later."""
+    b.wait_until(f"innerWidth === {width} && document.documentElement.scrollWidth <= {width}")
 
 
 def contrast_holds(b):
