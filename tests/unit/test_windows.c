@@ -132,6 +132,13 @@ static void batch(fw_telemetry *t, fw_text *out, const char *topic, const char *
     free(rows);
 }
 
+static fw_telemetry *encoder(void)
+{
+    fw_telemetry *t = NULL;
+    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    return t;
+}
+
 static const char *const yes_no[] = {"yes", "no"};
 
 static void every_prediction_falls_into_one_window_and_the_total(void **state)
@@ -139,8 +146,7 @@ static void every_prediction_falls_into_one_window_and_the_total(void **state)
     (void)state;
     heard h = {0};
     FW_AUTO(monitor_intake) *in = intake_with(&h, 100);
-    FW_AUTO(fw_telemetry) *t = NULL;
-    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_telemetry) *t = encoder();
     FW_AUTO(fw_text) bytes = {0};
     uint64_t sent = 0;
     for (size_t n = 1; n <= 60; n++) {                    /* 1 + 2 + ... + 60 = 1830, batches across the borders of windows */
@@ -168,8 +174,7 @@ static void lost_messages_and_malformed_ones_are_counted(void **state)
     (void)state;
     heard h = {0};
     FW_AUTO(monitor_intake) *in = intake_with(&h, 1000);
-    FW_AUTO(fw_telemetry) *t = NULL;
-    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_telemetry) *t = encoder();
     FW_AUTO(fw_text) bytes = {0};
     taken += 3;
     assert_int_equal(monitor_intake_lost(in, &publisher, taken - 2, taken, NULL), FW_OK);      /* before any prediction */
@@ -195,8 +200,7 @@ static void lost_messages_are_a_gap_of_each_model_of_their_publisher(void **stat
     (void)state;
     heard h = {0};
     FW_AUTO(monitor_intake) *in = intake_with(&h, 1000);
-    FW_AUTO(fw_telemetry) *t = NULL;
-    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_telemetry) *t = encoder();
     FW_AUTO(fw_text) bytes = {0};
     batch(t, &bytes, TOPIC, "m", 10, yes_no, 2);
     take(in, TOPIC, &bytes, 1);
@@ -219,8 +223,7 @@ static void a_model_may_not_change_its_classes(void **state)
     static const char *const other[] = {"yes", "maybe"};
     heard h = {0};
     FW_AUTO(monitor_intake) *in = intake_with(&h, 1000);
-    FW_AUTO(fw_telemetry) *t = NULL;
-    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_telemetry) *t = encoder();
     FW_AUTO(fw_text) bytes = {0};
     batch(t, &bytes, TOPIC, "m", 10, yes_no, 2);
     take(in, TOPIC, &bytes, 0);
@@ -238,8 +241,7 @@ static void beyond_a_thousand_models_the_rest_is_refused(void **state)
     (void)state;
     heard h = {0};
     FW_AUTO(monitor_intake) *in = intake_with(&h, 1000);
-    FW_AUTO(fw_telemetry) *t = NULL;
-    assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
+    FW_AUTO(fw_telemetry) *t = encoder();
     FW_AUTO(fw_text) bytes = {0};
     for (unsigned i = 0; i < MONITOR_MAX_MODELS + 5; i++) {
         char model[32];
