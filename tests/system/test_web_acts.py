@@ -9,6 +9,7 @@ import contextlib
 import json
 import pathlib
 import re
+import resource
 import sqlite3
 import sys
 import tempfile
@@ -303,6 +304,12 @@ def counted_once(bin_folder, folder):
         life.until("the KPI", "SELECT count(*), sum(value) FROM kpi", [(1, 0.5)])
         life.until("its events", "SELECT count(*) FROM waiting_outcomes WHERE model = 0", [(200,)])
         post(life.page, "/api/outcomes", {"model": MODEL, "outcomes": [{"id": "id-1", "outcome": "no such class"}]}, 202)
+        _, hard = resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE, (4096, hard))      # as a disk without room
+        answer, h = post(life.page, "/api/outcomes", {"model": MODEL, "outcomes": order[:1]}, 503)
+        assert h["Retry-After"] == "1" and answer["error"], answer
+        resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        post(life.page, "/api/outcomes", {"model": MODEL, "outcomes": order[:1]}, 202)
         life.until("the last", "SELECT count(*) FROM posted", [(0,)])
         life.process.terminate()
         assert life.process.wait(LIMIT_S) == 0
