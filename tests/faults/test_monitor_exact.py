@@ -185,6 +185,11 @@ class Stage:
         with contextlib.closing(sqlite3.connect(self.folder / "m.store", timeout=60)) as db:
             return db.execute(query).fetchall()
 
+    def has_begun(self):
+        with contextlib.suppress(sqlite3.OperationalError):
+            return sum(position > 0 for (position,) in self.stored("SELECT position FROM publishers")) == PUBLISHERS
+        return False
+
     def page(self, path):
         address = re.findall(r"the page is at (http://\S+)", self.text("monitor", "err"))[-1]
         with urllib.request.urlopen(address + path, timeout=30) as answer:
@@ -250,7 +255,8 @@ def check_outcomes(stage, lost):
 
 
 def check_account(stage, said, lost):
-    """The same counts from the publishers, in the store and on the page."""
+    """The same counts from the publishers, in the store and on the page. What was taken in by a monitor that was killed before it could say so may have been
+    dropped later: then more was dropped than is missing."""
     rows = stage.stored("SELECT address, position, produced, delivered, spooled, dropped, missing, reasons FROM publishers ORDER BY address")
     shown = sorted(json.loads(said["api/publishers"])["publishers"], key=lambda p: p["address"])
     for who, (address, position, produced, delivered, spooled, dropped, missing, reasons) in enumerate(rows):
@@ -258,11 +264,12 @@ def check_account(stage, said, lost):
         drops = {reason: counts[reason] for reason in DROPS}
         assert counts["produced"] == stage.truth.last == counts["delivered"] + sum(drops.values()) and counts["spooled"] == 0, counts
         assert (produced, delivered, spooled, dropped) == (counts["produced"], counts["delivered"], 0, sum(drops.values())), (rows, counts)
-        assert {reason: reasons[reason] for reason in DROPS} == drops and position == produced and missing == dropped == len(lost[who]), (rows, counts, len(lost[who]))
+        assert missing == dropped or stage.cap is not None, (rows, counts)
+        assert {reason: reasons[reason] for reason in DROPS} == drops and position == produced and dropped >= missing == len(lost[who]), (rows, counts, len(lost[who]))
         assert (shown[who]["produced"], shown[who]["delivered"], shown[who]["spooled"], shown[who]["dropped"]) == (produced, delivered, 0, dropped), shown[who]
         assert address == stage.endpoint(who)
         for name, n in {'telemetry_events_total{publisher="%s",outcome="produced"}': produced, 'telemetry_events_total{publisher="%s",outcome="delivered"}': delivered,
-                        'telemetry_events_total{publisher="%s",outcome="missing"}': dropped, 'telemetry_events_total{publisher="%s",outcome="dropped"}': dropped,
+                        'telemetry_events_total{publisher="%s",outcome="missing"}': missing, 'telemetry_events_total{publisher="%s",outcome="dropped"}': dropped,
                         'telemetry_dropped_total{publisher="%s",reason="full"}': counts["full"], 'telemetry_spooled_events{publisher="%s"}': 0}.items():
             line = f"flywheel_{name % shown[who]['name']} {n}"
             assert line in said["metrics"].splitlines(), f"{line} is not in {said['metrics']}"
@@ -319,6 +326,7 @@ def what_small_spools_drop_is_counted(options, folder, draw, truth):
         for name in ["monitor", *range(PUBLISHERS)]:
             stage.start(name)
         stage.until_produced(draw.uniform(0.1, 0.2))
+        stage.until("a first commit", stage.has_begun)         # what was dropped before it is not missed
         stage.kill("monitor")
         stage.until_produced(draw.uniform(0.75, 0.85))
         stage.start("monitor")
@@ -337,8 +345,8 @@ def what_small_spools_drop_is_counted(options, folder, draw, truth):
         check_outcomes(stage, lost)
         alerts = stage.stored(f"SELECT kind, count(*) FROM alerts WHERE kind NOT IN {OTHER_ALERTS} GROUP BY kind")
         assert alerts == [("telemetry_lost", PUBLISHERS)], alerts
-    produced = sum(counts["produced"] for counts in stage.ended.values())
-    return f"{produced} messages: {produced - n} delivered, {n} dropped: {seconds}"
+    produced, dropped = (sum(counts[name] for counts in stage.ended.values() for name in names) for names in (["produced"], DROPS))
+    return f"{produced} messages: {produced - dropped} delivered, {dropped} dropped, {n} of them missing: {seconds}"
 
 
 def main():
