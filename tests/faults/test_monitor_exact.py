@@ -96,6 +96,7 @@ class Stage:
     def __init__(self, options, folder, truth, cap=None, window="1000"):
         self.options, self.folder, self.truth, self.cap, self.window = options, folder, truth, cap, window
         self.processes, self.ended, self.kills, self.peak_kib = {}, {}, collections.Counter(), collections.Counter()
+        self.told_again = 0.0
 
     def __enter__(self):
         return self
@@ -195,11 +196,20 @@ class Stage:
         with urllib.request.urlopen(address + path, timeout=30) as answer:
             return answer.read().decode()
 
+    def has_heard_all(self):
+        """A monitor that was killed between a publisher's last message and its end has to be told of the end again: by the next one on the spool."""
+        rows = {address: row for address, *row in self.stored("SELECT address, ended, position = produced - dropped FROM publishers")}
+        for who in range(PUBLISHERS):
+            if rows.get(self.endpoint(who), [0])[0] == 0 and who not in self.processes and time.monotonic() > self.told_again + 5:
+                self.start(who)
+                self.told_again = time.monotonic()
+        return len(rows) == PUBLISHERS and all(ended and (up_to_date or self.cap is not None) for ended, up_to_date in rows.values())
+
     def finish(self):
         """Until the publishers have ended, and then the monitor. What its page said before."""
         self.until("the publishers' end", lambda: len(self.ended) == PUBLISHERS)
-        self.until("the last word in the store", lambda: [tuple(row) for row in self.stored("SELECT ended, position = produced - dropped FROM publishers")] == [(1, 1)] * PUBLISHERS
-                   or self.cap is not None and all(row[0] == 1 for row in self.stored("SELECT ended FROM publishers")))
+        self.told_again = time.monotonic()
+        self.until("the last word in the store", self.has_heard_all)
         said = {path: self.page(path) for path in ("metrics", "api/publishers")}
         monitor = self.processes.pop("monitor")
         monitor.send_signal(signal.SIGTERM)
