@@ -318,6 +318,40 @@ static void ranks_open_while_the_folder_is_made(void **state)
     close_stage(&t);
 }
 
+static size_t asks_in_the_journal(const stage *t)
+{
+    char path[800];
+    FW_FREE char *text = NULL;
+    size_t len, n = 0;
+    snprintf(path, sizeof path, "%s/journal", t->folder);
+    assert_int_equal(fw_read_file(&text, &len, path, 1 << 24, NULL), FW_OK);
+    for (const char *at = text; (at = strstr(at, "\"event\":\"ask\"")) != NULL; at++) n++;
+    return n;
+}
+
+/* The answer is held back until the line is there: nobody else would write it. */
+static void wait_for_ask(void *context, const fw_order *o, uint64_t number)
+{
+    const opened *all = context;
+    const fw_mono deadline = fw_mono_after(fw_mono_now(), 5.0);
+    if (o->kind != FW_ORDER_OPEN) return;
+    while (asks_in_the_journal(all->t) < number && !fw_mono_passed(deadline)) fw_sleep_ms(1);
+    assert_int_equal(asks_in_the_journal(all->t), number);
+}
+
+static void lines_are_written_while_the_ranks_work(void **state)
+{
+    (void)state;
+    stage t;
+    opened all = {.t = &t};
+    fake_groups fake = {.n = 1, .work = wait_for_ask, .context = &all};
+    open_stage(&t);
+    assert_int_equal(fw_project_set(t.project, "tune.pruner", "none", &t.err), FW_OK);
+    assert_int_equal(run(&t, &fake, 0, COORD_STUDY_NEW), FW_OK);
+    assert_int_equal(fake.opens, 24);
+    close_stage(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +364,7 @@ int main(void)
         cmocka_unit_test(what_ended_leaves_no_files),
         cmocka_unit_test(an_order_to_open_gives_the_project_of_the_trial),
         cmocka_unit_test(ranks_open_while_the_folder_is_made),
+        cmocka_unit_test(lines_are_written_while_the_ranks_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
