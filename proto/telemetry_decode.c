@@ -61,84 +61,6 @@ static fw_status check_time(fw_telemetry_batch *to, const Flywheel__TelemetryBat
     return FW_OK;
 }
 
-static fw_status check_row(fw_prediction *to, const Flywheel__Prediction *p, size_t n_classes, fw_error *err)
-{
-    unsigned long long row = p->row;
-    if (n_classes > 0 ? p->label >= n_classes : p->label != 0)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has label %u of %zu classes", row, p->label, n_classes);
-    if (p->n_probabilities != 0 && p->n_probabilities != n_classes)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has %zu probabilities for %zu classes", row, p->n_probabilities, n_classes);
-    bool finite = isfinite(p->confidence) && isfinite(p->value);
-    for (size_t i = 0; i < p->n_probabilities && finite; i++) finite = isfinite(p->probabilities[i]);
-    if (!finite) return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has a number that is not finite", row);
-    FW_TRY(fw_telemetry_check_text(p->id, "the id of a row", err));
-    *to = (fw_prediction){.row = p->row, .id = p->id, .label = p->label, .confidence = p->confidence, .probabilities = p->probabilities,
-                          .n_probabilities = p->n_probabilities, .value = p->value};
-    return FW_OK;
-}
-
-static fw_status check_feature(fw_raw *to, const Flywheel__Feature *f, unsigned long long row, fw_error *err)
-{
-    switch (f->value_case) {
-    case FLYWHEEL__FEATURE__VALUE_NUMBER:
-        if (!isfinite(f->number)) return fw_fail(err, FW_ERR_FORMAT, "telemetry: row %llu has a feature that is not finite", row);
-        *to = (fw_raw){.kind = FW_RAW_NUMBER, .number = f->number, .text = ""};
-        return FW_OK;
-    case FLYWHEEL__FEATURE__VALUE_TEXT:
-        FW_TRY(fw_telemetry_check_text(f->text, "the text of a feature", err));
-        *to = (fw_raw){.kind = FW_RAW_TEXT, .text = f->text};
-        return FW_OK;
-    case FLYWHEEL__FEATURE__VALUE_UNSEEN:
-        *to = (fw_raw){.kind = FW_RAW_UNSEEN, .text = ""};
-        return FW_OK;
-    case FLYWHEEL__FEATURE__VALUE__NOT_SET:
-    case _FLYWHEEL__FEATURE__VALUE__CASE_IS_INT_SIZE:
-        break;
-    }
-    *to = (fw_raw){.kind = FW_RAW_MISSING, .text = ""};
-    return FW_OK;
-}
-
-static fw_status check_features(decoded *d, const Flywheel__Predictions *m, fw_error *err)
-{
-    size_t total = 0, at = 0;
-    for (size_t i = 0; i < m->n_rows; i++) {
-        if (m->rows[i]->n_features > FW_REFERENCE_MAX_FEATURES)
-            return fw_fail(err, FW_ERR_FORMAT, "telemetry: a row of %zu features; at most %d are accepted", m->rows[i]->n_features, FW_REFERENCE_MAX_FEATURES);
-        total += m->rows[i]->n_features;
-    }
-    FW_TRY(fw_alloc_zeroed((void **)&d->values, total, sizeof *d->values, "telemetry features", err));
-    for (size_t i = 0; i < m->n_rows; i++) {
-        const Flywheel__Prediction *p = m->rows[i];
-        d->rows[i].features = d->values + at;
-        d->rows[i].n_features = p->n_features;
-        for (size_t k = 0; k < p->n_features; k++, at++) FW_TRY(check_feature(&d->values[at], p->features[k], (unsigned long long)p->row, err));
-    }
-    return FW_OK;
-}
-
-static fw_status check_predictions(decoded *d, const Flywheel__Predictions *m, fw_error *err)
-{
-    if (m->n_rows > FW_TELEMETRY_MAX_ROWS || m->n_classes > FW_TELEMETRY_MAX_CLASSES)
-        return fw_fail(err, FW_ERR_FORMAT, "telemetry: a batch of %zu rows and %zu classes; at most %u and %u are accepted", m->n_rows, m->n_classes,
-                       FW_TELEMETRY_MAX_ROWS, FW_TELEMETRY_MAX_CLASSES);
-    if (*m->model == '\0') return fw_fail(err, FW_ERR_FORMAT, "telemetry: the model has no name");
-    FW_TRY(fw_telemetry_check_text(m->model, "the model's name", err));
-    FW_TRY(fw_telemetry_check_text(m->digest, "the model's digest", err));
-    for (size_t i = 0; i < m->n_classes; i++) FW_TRY(fw_telemetry_check_text(m->classes[i], "a class name", err));
-    FW_TRY(fw_alloc_zeroed((void **)&d->rows, m->n_rows, sizeof *d->rows, "telemetry rows", err));
-    for (size_t i = 0; i < m->n_rows; i++) FW_TRY(check_row(&d->rows[i], m->rows[i], m->n_classes, err));
-    FW_TRY(check_features(d, m, err));
-    d->batch.kind = FW_TELEMETRY_PREDICTIONS;
-    d->batch.predictions.model = m->model;
-    d->batch.predictions.digest = m->digest;
-    d->batch.predictions.classes = (const char *const *)m->classes;
-    d->batch.predictions.n_classes = m->n_classes;
-    d->batch.predictions.rows = d->rows;
-    d->batch.predictions.n_rows = m->n_rows;
-    return FW_OK;
-}
-
 static fw_status check_progress(decoded *d, const Flywheel__Progress *m, fw_error *err)
 {
     FW_TRY(fw_telemetry_check_text(m->project, "the project's name", err));
@@ -185,7 +107,8 @@ static fw_status check_body(decoded *d, const Flywheel__TelemetryBatch *m, fw_er
 {
     switch (m->body_case) {
     case FLYWHEEL__TELEMETRY_BATCH__BODY_PREDICTIONS:
-        return check_predictions(d, m->predictions, err);
+        d->batch.kind = FW_TELEMETRY_PREDICTIONS;
+        return fw_telemetry_check_predictions(&d->batch.predictions, &d->rows, &d->values, m->predictions, err);
     case FLYWHEEL__TELEMETRY_BATCH__BODY_PROGRESS:
         return check_progress(d, m->progress, err);
     case FLYWHEEL__TELEMETRY_BATCH__BODY_END:

@@ -30,6 +30,7 @@ fw_status fw_telemetry_check_own(const char *s, const char *what, fw_error *err)
 fw_status fw_telemetry_check_packed(fw_text *out, size_t before, fw_error *err);
 
 /** Bodies of a peer, as checked structs; their texts point into the message. FW_ERR_FORMAT. *reference is the caller's, and may be NULL. */
+fw_status fw_telemetry_check_predictions(fw_telemetry_predictions *to, fw_prediction **rows, fw_raw **values, const Flywheel__Predictions *m, fw_error *err);      /* *rows, *values: to be freed in any case */
 fw_status fw_telemetry_check_model(fw_telemetry_model *to, fw_reference **reference, const Flywheel__Model *m, fw_error *err);
 fw_status fw_telemetry_check_outcomes(fw_telemetry_outcomes *to, fw_outcome **rows, const Flywheel__Outcomes *m, fw_error *err);      /* *rows: to be freed in any case */
 fw_status fw_telemetry_check_kpi(fw_telemetry_kpi *to, fw_kpi_event **rows, const Flywheel__Kpi *m, fw_error *err);

@@ -11,13 +11,19 @@
 #define BATCH_VALUES 16384       /* raw cells in one, where they are told */
 #define SAMPLE       UINT64_C(0x73616d706c65)
 
+/* Rows that are told, as columns of `most` rows each. */
 struct worker_encoder {
     const fw_model *m;
     const worker_score_opts *opts;
     const char **classes; size_t n_classes;
-    fw_prediction *batch; size_t most;             /* (most); what is the same of all rows is set once */
+    size_t most;
+    uint64_t *row;
+    const char **id;
+    uint32_t *label;
+    float *p;                                      /* (most, n_classes) */
+    double *value;
     size_t column[FW_REFERENCE_MAX_FEATURES], n_values;
-    fw_raw *value;                                 /* (most, n_values) */
+    fw_raw *raw;                                   /* (most, n_values) */
 };
 
 bool worker_score_writes(const worker_score_opts *o) { return o->output != NULL && o->output[0] != '\0'; }
@@ -34,14 +40,12 @@ static fw_status prepare_telemetry(worker_encoder *e, fw_error *err)
     for (size_t c = 0; c < e->n_classes; c++) e->classes[c] = fw_model_class_name(e->m, c);
     e->n_values = worker_values_columns(e->column, e->m, e->opts->project);
     e->most = FW_MIN((size_t)BATCH_ROWS, FW_MAX(BATCH_VALUES / FW_MAX(e->n_values, (size_t)1), (size_t)1));
-    FW_TRY(fw_alloc_zeroed((void **)&e->batch, e->most, sizeof *e->batch, "predictions", err));
-    FW_TRY(fw_alloc_zeroed((void **)&e->value, e->most * e->n_values, sizeof *e->value, "features", err));
-    for (size_t i = 0; i < e->most; i++) {
-        e->batch[i].n_probabilities = e->n_classes;
-        e->batch[i].features = e->value + i * e->n_values;
-        e->batch[i].n_features = e->n_values;
-    }
-    return FW_OK;
+    FW_TRY(fw_alloc_zeroed((void **)&e->row, e->most, sizeof *e->row, "row numbers", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->id, e->most, sizeof *e->id, "ids", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->label, e->most, sizeof *e->label, "predictions", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->p, e->most * e->n_classes, sizeof *e->p, "predictions", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->value, e->most, sizeof *e->value, "predictions", err));
+    return fw_alloc_zeroed((void **)&e->raw, e->most * e->n_values, sizeof *e->raw, "features", err);
 }
 
 fw_status worker_encoder_create(worker_encoder **out, const fw_model *m, const worker_score_opts *opts, fw_error *err)
@@ -61,8 +65,12 @@ void worker_encoder_destroy(worker_encoder **encoder)
     worker_encoder *e = *encoder;
     if (e == NULL) return;
     free(e->classes);
-    free(e->batch);
+    free(e->row);
+    free(e->id);
+    free(e->label);
+    free(e->p);
     free(e->value);
+    free(e->raw);
     free(e);
     *encoder = NULL;
 }
@@ -176,37 +184,46 @@ static bool is_sampled(double share, uint64_t row)
     return share >= 1.0 || (double)(fw_hash64(&row, sizeof row, SAMPLE) >> 11) * 0x1p-53 < share;
 }
 
-static void fill_prediction(worker_encoder *e, fw_prediction *out, const worker_scored *rows, size_t i)
+/* Row i of the piece is the n-th that is told. */
+static void take_row(worker_encoder *e, size_t n, const worker_scored *rows, size_t i)
 {
-    out->row = rows->row[i];
-    out->id = rows->id != NULL ? rows->id[i] : NULL;
-    if (e->n_values > 0) worker_values_take(e->value + (size_t)(out - e->batch) * e->n_values, e->column, e->n_values, e->m, rows->block, rows->first + i);
-    if (e->m->task == FW_TASK_REGRESSION) {
-        out->value = rows->value[i];
-        return;
-    }
-    out->probabilities = rows->p + i * e->n_classes;
-    out->label = (uint32_t)argmax(out->probabilities, e->n_classes);
-    out->confidence = out->probabilities[out->label];
+    e->row[n] = rows->row[i];
+    if (rows->id != NULL) e->id[n] = rows->id[i];
+    if (e->m->task == FW_TASK_REGRESSION) e->value[n] = rows->value[i];
+    else memcpy(e->p + n * e->n_classes, rows->p + i * e->n_classes, e->n_classes * sizeof *e->p);
+    if (e->n_values > 0) worker_values_take(e->raw + n * e->n_values, e->column, e->n_values, e->m, rows->block, rows->first + i);
 }
 
-/* Of the rows [first, end) those in the sample -> e->batch; how many they are. */
-static size_t collect_sample(worker_encoder *e, const worker_scored *rows, size_t first, size_t end)
+/* Of the rows [first, end) those in the sample. All of them are told from where they lie, unless their raw values are wanted. */
+static fw_told_rows collect_sample(worker_encoder *e, const worker_scored *rows, size_t first, size_t end)
 {
     const double share = e->opts->project->monitor.sample;
-    size_t n = 0;
-    for (size_t i = first; i < end; i++)
-        if (is_sampled(share, rows->row[i])) fill_prediction(e, &e->batch[n++], rows, i);
-    return n;
+    const bool regression = e->m->task == FW_TASK_REGRESSION, as_they_lie = share >= 1.0 && e->n_values == 0;
+    fw_told_rows told = {.n = as_they_lie ? end - first : 0, .row = e->row, .id = e->id, .probability = e->p, .value = e->value};
+    for (size_t i = first; !as_they_lie && i < end; i++)
+        if (is_sampled(share, rows->row[i])) take_row(e, told.n++, rows, i);
+    if (as_they_lie) {
+        told.row = rows->row + first;
+        if (rows->id != NULL) told.id = rows->id + first;
+        if (regression) told.value = rows->value + first;
+        else told.probability = rows->p + first * e->n_classes;
+    }
+    if (rows->id == NULL) told.id = NULL;
+    told.feature = e->raw;
+    told.n_features = e->n_values;
+    for (size_t i = 0; !regression && i < told.n; i++) e->label[i] = (uint32_t)argmax(told.probability + i * e->n_classes, e->n_classes);
+    if (regression) told.probability = NULL;
+    else told.value = NULL, told.label = e->label;
+    return told;
 }
 
 static fw_status encode_telemetry(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err)
 {
     for (size_t first = 0; first < rows->n; first += e->most) {
-        const size_t n = collect_sample(e, rows, first, FW_MIN(first + e->most, rows->n));
-        if (n == 0) continue;
-        const size_t at = begin_bytes(out, WORKER_RECORD_TELEMETRY, n);
-        FW_TRY(fw_telemetry_pack_rows(out, e->m->name, e->opts->model_digest, e->classes, e->n_classes, e->batch, n, err));
+        const fw_told_rows told = collect_sample(e, rows, first, FW_MIN(first + e->most, rows->n));
+        if (told.n == 0) continue;
+        const size_t at = begin_bytes(out, WORKER_RECORD_TELEMETRY, told.n);
+        FW_TRY(fw_telemetry_pack_rows(out, e->m->name, e->opts->model_digest, e->classes, e->n_classes, &told, err));
         end_bytes(out, at);
     }
     return FW_OK;

@@ -13,7 +13,7 @@ What a subscriber has to know:
 
 * A message has three frames: the topic ("prediction/<model>",
   "progress/<project>", "alert/<model>", ...), a header of 32 bytes, and one TelemetryBatch, described
-  in telemetry.proto.
+  in telemetry.proto. Predictions come by columns: rows_of gives them row by row.
 * The header is, little-endian: the magic "FWB1", 4 bytes of which the lowest
   is the kind (0: a message; others are between flywheel's own programs), 16
   bytes that name the publisher's stream, and the number of the message in it,
@@ -36,6 +36,7 @@ Needs: protoc (Debian: protobuf-compiler), python3-protobuf, python3-zmq.
 """
 
 import argparse
+import collections
 import datetime
 import importlib
 import json
@@ -136,11 +137,25 @@ def shortest(number):
     return float(f"{number:.9g}")
 
 
+Row = collections.namedtuple("Row", "number id label confidence probabilities value features")
+
+
+def rows_of(body):
+    """The columns of a Predictions message, row by row."""
+    classes, features = len(body.classes), len(body.features) // max(body.rows, 1)
+    for i, number in enumerate(body.numbers or range(body.first, body.first + body.rows)):
+        label = body.labels[i] if body.labels else 0
+        probabilities = body.probabilities[i * classes:(i + 1) * classes]
+        confidence = body.confidences[i] if body.confidences else probabilities[label] if probabilities else 0.0
+        yield Row(number, body.ids[i] if body.ids else "", label, confidence, probabilities, body.values[i] if body.values else 0.0,
+                  body.features[i * features:(i + 1) * features])
+
+
 def predictions_of(batch):
     """One dictionary a row."""
     body = batch.predictions
-    for row in body.rows:
-        line = {"time": utc(batch.time_us), "model": body.model, "digest": body.digest, "row": row.row}
+    for row in rows_of(body):
+        line = {"time": utc(batch.time_us), "model": body.model, "digest": body.digest, "row": row.number}
         if row.id:
             line["id"] = row.id
         if body.classes:

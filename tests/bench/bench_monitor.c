@@ -110,7 +110,8 @@ typedef struct publisher {
     int64_t from_us;
     fw_mono opened;
     fw_text packed, batch;
-    fw_prediction rows[PIECE];
+    uint64_t row[PIECE];
+    uint32_t label[PIECE];
 } publisher;
 
 static void release(publisher *p)
@@ -160,10 +161,9 @@ static bool is_due(const publisher *p)
 
 static fw_status publish_rows(publisher *p, uint64_t number, size_t first, size_t n, fw_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        p->rows[i] = (fw_prediction){.row = number + i, .label = (uint32_t)p->pool->label[first + i], .confidence = (float)p->pool->confidence[first + i],
-                                     .probabilities = p->pool->p[first + i], .n_probabilities = 2};
-    FW_TRY(fw_telemetry_pack_rows(&p->packed, MODEL, DIGEST, classes, 2, p->rows, n, err));
+    for (size_t i = 0; i < n; i++) p->row[i] = number + i, p->label[i] = (uint32_t)p->pool->label[first + i];
+    const fw_told_rows rows = {.n = n, .row = p->row, .label = p->label, .probability = p->pool->p[first]};
+    FW_TRY(fw_telemetry_pack_rows(&p->packed, MODEL, DIGEST, classes, 2, &rows, err));
     return put(p, FW_TOPIC_PREDICTION MODEL, n, err);
 }
 

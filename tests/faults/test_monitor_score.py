@@ -73,7 +73,7 @@ def counted(spool):
         elif batch.WhichOneof("body") == "summary":
             classes.update(dict(zip(names, batch.summary.counts[place:])))
         elif batch.WhichOneof("body") == "predictions":
-            rows += len(batch.predictions.rows)
+            rows += batch.predictions.rows
     assert numbers == list(range(1, len(numbers) + 1)), numbers
     return len(numbers), rows, +classes
 

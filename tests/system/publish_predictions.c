@@ -4,6 +4,7 @@
  *  Row r has id "id-r", label r mod 3, probabilities (label: 0.5, others 0.25). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/bus/outbox.h"
 #include "common/core/size.h"
@@ -11,6 +12,7 @@
 
 #define TOPIC     FW_TOPIC_PREDICTION "callcenter"
 #define CLASSES   3
+#define ID_BYTES  32
 #define WAIT_S    60.0
 #define LINGER_MS 30000
 
@@ -19,19 +21,26 @@ static const char *const classes[CLASSES] = {"kindle", "orders", "prime \"video\
 static fw_status pack_batch(fw_text *packed, uint64_t first, size_t n, fw_error *err)
 {
     static const float by_label[CLASSES][CLASSES] = {{0.5f, 0.25f, 0.25f}, {0.25f, 0.5f, 0.25f}, {0.25f, 0.25f, 0.5f}};
-    FW_FREE void *rows_space = NULL;
-    FW_FREE void *ids_space = NULL;
-    FW_TRY(fw_alloc_zeroed(&rows_space, n, sizeof(fw_prediction), "rows", err));
-    FW_TRY(fw_alloc_zeroed(&ids_space, n, 32, "ids", err));
-    fw_prediction *rows = rows_space;
+    FW_FREE uint64_t *row = NULL;
+    FW_FREE char *text = NULL;
+    FW_FREE const char **id = NULL;
+    FW_FREE uint32_t *label = NULL;
+    FW_FREE float *p = NULL;
+    FW_TRY(fw_alloc_zeroed((void **)&row, n, sizeof *row, "rows", err));
+    FW_TRY(fw_alloc_zeroed((void **)&text, n, ID_BYTES, "ids", err));
+    FW_TRY(fw_alloc_zeroed((void **)&id, n, sizeof *id, "ids", err));
+    FW_TRY(fw_alloc_zeroed((void **)&label, n, sizeof *label, "rows", err));
+    FW_TRY(fw_alloc_zeroed((void **)&p, n * CLASSES, sizeof *p, "rows", err));
     for (size_t i = 0; i < n; i++) {
-        char *id = (char *)ids_space + 32 * i;
-        uint32_t label = (uint32_t)((first + i) % CLASSES);
-        snprintf(id, 32, "id-%llu", (unsigned long long)(first + i));
-        rows[i] = (fw_prediction){.row = first + i, .id = id, .label = label, .confidence = 0.5f, .probabilities = by_label[label], .n_probabilities = CLASSES};
+        row[i] = first + i;
+        id[i] = text + ID_BYTES * i;
+        label[i] = (uint32_t)((first + i) % CLASSES);
+        snprintf(text + ID_BYTES * i, ID_BYTES, "id-%llu", (unsigned long long)(first + i));
+        memcpy(p + i * CLASSES, by_label[label[i]], sizeof by_label[0]);
     }
     fw_text_clear(packed);
-    return fw_telemetry_pack_rows(packed, "callcenter", "0123456789abcdef", classes, CLASSES, rows, n, err);
+    const fw_told_rows rows = {.n = n, .row = row, .id = id, .label = label, .probability = p};
+    return fw_telemetry_pack_rows(packed, "callcenter", "0123456789abcdef", classes, CLASSES, &rows, err);
 }
 
 static fw_status put(fw_outbox *o, const fw_text *batch, fw_error *err)

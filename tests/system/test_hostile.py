@@ -30,13 +30,13 @@ def batch(time_us=NOW_US, **body):
     return t.TelemetryBatch(time_us=time_us, **body).SerializeToString()
 
 
-def predictions(model="hostile", digest="d1", n=1, classes=("a", "b"), time_us=NOW_US, **row):
-    rows = [t.Prediction(**{"row": i, "label": 0, "confidence": 0.5, **row}) for i in range(n)]
-    return batch(time_us, predictions=t.Predictions(model=model, digest=digest, classes=classes, rows=rows))
+def predictions(model="hostile", digest="d1", n=1, classes=("a", "b"), time_us=NOW_US, **columns):
+    told = {"rows": n, "labels": [0] * n, "confidences": [0.5] * n, **columns}
+    return batch(time_us, predictions=t.Predictions(model=model, digest=digest, classes=classes, **told))
 
 
 def regression(value):
-    return batch(predictions=t.Predictions(model="hostile", digest="r", rows=[t.Prediction(value=value)]))
+    return batch(predictions=t.Predictions(model="hostile", digest="r", rows=1, values=[value]))
 
 
 def model(digest="m1", counts=(50, 50, 0, 0)):
@@ -97,19 +97,19 @@ CASES = [
     ("status-that-cannot-be", {"frame": 8}, None, sends(
         lambda peer: (b"bus/status", peer.header(SAYS, 0), peer.status()[:-1]), status(name=b"x" * 64), status(name=b"two words"), status(name=b""),
         status(port=70000), status(state=9), status(first=7), status(produced=MOST + 2))),
-    bad_batches("protobuf-truncated", "bytes that are not a TelemetryBatch", predictions(n=3)[:-3], predictions(id="x" * 100)[:60], b"\x52"),
+    bad_batches("protobuf-truncated", "bytes that are not a TelemetryBatch", predictions(n=3)[:-3], predictions(ids=["x" * 100])[:60], b"\x52"),
     bad_batches("protobuf-overlong", "bytes that are not a TelemetryBatch", b"\x18" + b"\xff" * 10 + b"\x01", b"\xff" * 100, b"\x0b" * 1000),
     bad_batches("claims-2-to-the-40-rows", "not a TelemetryBatch", b"\x52" + varint(2 ** 40) + b"xx", b"\x52\x0a\x22" + varint(2 ** 40) + b"xx",
-                b"\x52" + varint(2 ** 64 - 1), b"\x52" + varint(2 * 1000001) + b"\x22\x00" * 1000001),
+                b"\x52" + varint(2 ** 64 - 1), b"\x52" + varint(2 * 1000001) + b"\x6a\x00" * 1000001, batch(predictions=t.Predictions(model="hostile", rows=2 ** 40, values=[0.5]))),
     bad_batches("summary-of-2-to-the-54-rows", "may be above 2^53", ("summary/hostile", summary(rows=2 ** 54))),
     bad_batches("bin-above-its-rows", "counts more than the window", ("summary/hostile", summary(rows=3, counts=(4, 0, 0, 0)))),
     bad_batches("times-on-other-bins", "counts of times", *[("summary/hostile", summary(latency=[4] + [0] * n)) for n in (0, 208, 210, 100000)]),
-    bad_batches("texts", "telemetry: ", predictions(model="m" * 5000), predictions(id="i" * 5000), predictions(model=""), b"\x52\x03\x0a\x01\xff"),
+    bad_batches("texts", "telemetry: ", predictions(model="m" * 5000), predictions(ids=["i" * 5000]), predictions(model=""), b"\x52\x03\x0a\x01\xff"),
     bad_batches("wrong-kind", "not of the kind that the topic", ("summary/hostile", predictions()), ("outcome/hostile", predictions()), (TOPIC, model())),
     bad_batches("unknown-topic", "the topic is not", ("elsewhere/hostile", predictions()), ("prediction/", predictions()), ("x", predictions())),
     bad_batches("no-body", "without a body", b"", b"\x18\x01"),
-    bad_batches("labels", "telemetry: ", predictions(label=2), predictions(label=2 ** 32 - 1)),
-    bad_batches("nan-and-infinite", "finite", predictions(confidence=math.nan), predictions(confidence=math.inf), predictions(probabilities=[math.nan, 0.5]),
+    bad_batches("labels", "telemetry: ", predictions(labels=[2]), predictions(labels=[2 ** 32 - 1])),
+    bad_batches("nan-and-infinite", "finite", predictions(confidences=[math.nan]), predictions(confidences=[math.inf]), predictions(probabilities=[math.nan, 0.5]),
                 regression(math.nan), regression(-math.inf), (KPI, batch(kpi=t.Kpi(project="p", name="k", rows=[t.KpiEvent(id="1", value=math.nan)]))),
                 ("progress/p", batch(progress=t.Progress(project="p", event="round", train_loss=math.nan))),
                 ("progress/p", batch(progress=t.Progress(project="p", event="round", validation={"accuracy": math.inf}))),

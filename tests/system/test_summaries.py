@@ -59,7 +59,7 @@ class Listener(threading.Thread):
         elif kind == "summary":
             self.summaries.append(batch.summary)
         elif kind == "predictions":
-            self.rows.extend(batch.predictions.rows)
+            self.rows.extend(subscriber.rows_of(batch.predictions))
         elif kind == "end":
             self.ended = True
 
@@ -152,7 +152,7 @@ def a_sample_is_of_the_same_rows_and_counts_are_of_all(program_, folder, shared)
     taken = []
     for ranks in (None, 2, 3):
         heard = score(program_, shared, "calls.csv", "monitor.sample=0.05", "monitor.window=5000", ranks=ranks)
-        taken.append([row.row for row in heard.rows])
+        taken.append([row.number for row in heard.rows])
         assert total(heard) == whole
     assert taken[0] == taken[1] == taken[2] and 0.04 * ROWS < len(taken[0]) < 0.06 * ROWS, [len(rows) for rows in taken]
 
@@ -174,7 +174,7 @@ def values_are_told_when_they_are_asked_for(program_, folder, shared):
     for row in heard.rows:
         assert len(row.features) == len(names)
         for column, feature in zip(names, row.features):
-            cell, kind = table[column.name][row.row], feature.WhichOneof("value")
+            cell, kind = table[column.name][row.number], feature.WhichOneof("value")
             if kind == "number":
                 assert feature.number == float(cell), (column.name, feature, cell)
             elif kind == "text":

@@ -67,9 +67,12 @@ static void make_batches(fw_text batch[BATCHES])
     assert_int_equal(fw_telemetry_create(&t, NULL), FW_OK);
     for (size_t i = 0; i < BATCHES; i++) {                /* 1 + 2 + ... + 60 = 1830 predictions, across the borders of windows */
         FW_AUTO(fw_text) packed = {0};
-        fw_prediction rows[BATCHES];
-        for (size_t k = 0; k <= i; k++) rows[k] = (fw_prediction){.row = k, .label = (uint32_t)(k % 2), .confidence = 0.75f};
-        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "digest", yes_no, 2, rows, i + 1, NULL), FW_OK);
+        uint64_t row[BATCHES];
+        uint32_t label[BATCHES];
+        float confidence[BATCHES];
+        for (size_t k = 0; k <= i; k++) row[k] = k, label[k] = (uint32_t)(k % 2), confidence[k] = 0.75f;
+        const fw_told_rows rows = {.n = i + 1, .row = row, .label = label, .confidence = confidence};
+        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "digest", yes_no, 2, &rows, NULL), FW_OK);
         assert_int_equal(fw_telemetry_wrap(t, &batch[i], TOPIC, packed.data, packed.len, i + 1, NULL), FW_OK);
     }
 }

@@ -19,12 +19,11 @@
 #define TOPIC FW_TOPIC_PREDICTION "adult"
 
 static const char *const classes[] = {"<=50K", ">50K", "n\xc3\xa4"};
-static const float probabilities[] = {0.25f, 0.5f, 0.25f, 1.0f, 0.0f, FLT_MIN};
-static const fw_prediction rows[] = {
-    {.row = 0, .id = "a", .label = 1, .confidence = 0.5f, .probabilities = probabilities, .n_probabilities = 3},
-    {.row = UINT64_MAX, .id = "", .label = 0, .confidence = 1.0f, .probabilities = probabilities + 3, .n_probabilities = 3},
-    {.row = 7, .id = NULL, .label = 2, .confidence = -0.0f, .value = DBL_MAX},
-};
+static const float probabilities[] = {0.25f, 0.5f, 0.25f, 1.0f, -0.0f, FLT_MIN, 0.0f, 0.0f, 0.75f};
+static const uint64_t numbers[] = {0, UINT64_MAX, 7};
+static const uint32_t labels[] = {1, 0, 2};
+static const char *const ids[] = {"a", "", NULL};
+static const fw_told_rows rows = {.n = 3, .row = numbers, .id = ids, .label = labels, .probability = probabilities};
 
 static fw_telemetry *publisher(void)
 {
@@ -41,11 +40,11 @@ static fw_telemetry_batch *decode(const char *topic, const fw_text *bytes)
     return b;
 }
 
-static void wrap_rows(fw_telemetry *t, fw_text *out, const fw_prediction *v, size_t n, const char *const *names, size_t n_names)
+static void wrap_rows(fw_telemetry *t, fw_text *out, const fw_told_rows *v, const char *const *names, size_t n_names)
 {
     FW_AUTO(fw_text) packed = {0};
-    assert_int_equal(fw_telemetry_pack_rows(&packed, "adult", "d1", names, n_names, v, n, NULL), FW_OK);
-    assert_int_equal(fw_telemetry_wrap(t, out, TOPIC, packed.data, packed.len, n, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_pack_rows(&packed, "adult", "d1", names, n_names, v, NULL), FW_OK);
+    assert_int_equal(fw_telemetry_wrap(t, out, TOPIC, packed.data, packed.len, v->n, NULL), FW_OK);
 }
 
 static void predictions_come_back_bit_for_bit(void **state)
@@ -54,7 +53,7 @@ static void predictions_come_back_bit_for_bit(void **state)
     FW_AUTO(fw_telemetry) *t = publisher();
     FW_AUTO(fw_text) out = {0};
     int64_t before = fw_utc_now_us();
-    wrap_rows(t, &out, rows, 3, classes, 3);
+    wrap_rows(t, &out, &rows, classes, 3);
     FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
     assert_true(b->time_us >= before && b->time_us <= fw_utc_now_us());
     assert_int_equal(b->kind, FW_TELEMETRY_PREDICTIONS);
@@ -65,12 +64,32 @@ static void predictions_come_back_bit_for_bit(void **state)
     assert_int_equal(b->predictions.n_rows, 3);
     for (size_t i = 0; i < 3; i++) {
         const fw_prediction *got = &b->predictions.rows[i];
-        assert_true(got->row == rows[i].row);
-        assert_string_equal(got->id, rows[i].id != NULL ? rows[i].id : "");
-        assert_int_equal(got->label, rows[i].label);
-        assert_int_equal(got->n_probabilities, rows[i].n_probabilities);
-        if (got->n_probabilities > 0) assert_memory_equal(got->probabilities, rows[i].probabilities, 3 * sizeof(float));
-        assert_true(got->confidence == rows[i].confidence && got->value == rows[i].value);
+        assert_true(got->row == numbers[i]);
+        assert_string_equal(got->id, ids[i] != NULL ? ids[i] : "");
+        assert_int_equal(got->label, labels[i]);
+        assert_int_equal(got->n_probabilities, 3);
+        assert_memory_equal(got->probabilities, probabilities + 3 * i, 3 * sizeof(float));
+        assert_true(got->confidence == probabilities[3 * i + labels[i]] && got->value == 0);      /* it was not told: the probability has it */
+    }
+}
+
+static void rows_that_follow_each_other_are_told_by_the_first(void **state)
+{
+    (void)state;
+    FW_AUTO(fw_telemetry) *t = publisher();
+    FW_AUTO(fw_text) out = {0};
+    FW_AUTO(fw_text) apart = {0};
+    static const uint64_t row[] = {41, 42, 43};
+    static const float confidence[] = {0.5f, 0.75f, 1.0f};
+    const fw_told_rows v = {.n = 3, .row = row, .label = labels, .confidence = confidence}, other = {.n = 3, .row = numbers, .label = labels, .confidence = confidence};
+    wrap_rows(t, &out, &v, classes, 3);
+    wrap_rows(t, &apart, &other, classes, 3);
+    assert_true(out.len + 10 <= apart.len);
+    FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
+    for (size_t i = 0; i < 3; i++) {
+        const fw_prediction *got = &b->predictions.rows[i];
+        assert_true(got->row == row[i] && got->label == labels[i] && got->confidence == confidence[i] && got->n_probabilities == 0);
+        assert_string_equal(got->id, "");
     }
 }
 
@@ -79,8 +98,8 @@ static void regression_has_a_value_and_no_classes(void **state)
     (void)state;
     FW_AUTO(fw_telemetry) *t = publisher();
     FW_AUTO(fw_text) out = {0};
-    const fw_prediction v[] = {{.row = 1, .value = -2.5e-300}};
-    wrap_rows(t, &out, v, 1, NULL, 0);
+    static const double value[] = {-2.5e-300};
+    wrap_rows(t, &out, &(fw_told_rows){.n = 1, .row = numbers, .value = value}, NULL, 0);
     FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
     assert_int_equal(b->predictions.n_classes, 0);
     assert_true(b->predictions.rows[0].value == -2.5e-300);
@@ -142,7 +161,9 @@ static void each_topic_ends_with_its_counts(void **state)
     FW_AUTO(fw_text) out = {0};
     fw_progress p = {.event = "start"};
     for (uint64_t i = 1; i <= 3; i++) {
-        wrap_rows(t, &out, rows, i, classes, 3);
+        fw_told_rows some = rows;
+        some.n = i;
+        wrap_rows(t, &out, &some, classes, 3);
         FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
         assert_int_equal(b->predictions.n_rows, i);
         assert_int_equal(fw_telemetry_progress(t, &out, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
@@ -160,28 +181,37 @@ static void the_encoder_refuses_what_the_decoder_would(void **state)
     (void)state;
     static char long_text[FW_TELEMETRY_MAX_TEXT + 2];
     memset(long_text, 'x', sizeof long_text - 1);
-    static const float bad[] = {0.5f, NAN, 0.5f};
-    const struct { fw_prediction row; const char *model; size_t n_classes; fw_status status; } table[] = {
-        {{.label = 3}, "m", 3, FW_ERR_ARG},
-        {{.label = 1}, "m", 0, FW_ERR_ARG},
-        {{.probabilities = probabilities, .n_probabilities = 2}, "m", 3, FW_ERR_ARG},
-        {{.probabilities = bad, .n_probabilities = 3}, "m", 3, FW_ERR_NUMERIC},
-        {{.confidence = INFINITY}, "m", 3, FW_ERR_NUMERIC},
-        {{.value = NAN}, "m", 3, FW_ERR_NUMERIC},
-        {{.id = "\xff"}, "m", 3, FW_ERR_DATA},
-        {{.id = long_text}, "m", 3, FW_ERR_DATA},
-        {{.row = 0}, "", 3, FW_ERR_ARG},
-        {{.row = 0}, long_text, 3, FW_ERR_DATA},
-        {{.row = 0}, "m", FW_TELEMETRY_MAX_CLASSES + 1, FW_ERR_ARG},
+    static const float bad[] = {0.5f, NAN, 0.5f}, endless = INFINITY;
+    static const double no_value = NAN;
+    static const uint32_t beyond = 3;
+    static const char *const no_text = "\xff", *const too_long = long_text;
+#define ROW .n = 1, .row = numbers
+    const struct { fw_told_rows rows; const char *model; size_t n_classes; fw_status status; } table[] = {
+        {{ROW, .label = &beyond, .probability = probabilities}, "m", 3, FW_ERR_ARG},
+        {{ROW, .label = labels}, "m", 3, FW_ERR_ARG},
+        {{ROW, .probability = probabilities}, "m", 3, FW_ERR_ARG},
+        {{ROW, .label = labels, .probability = probabilities, .value = &no_value}, "m", 3, FW_ERR_ARG},
+        {{ROW, .label = labels, .value = &no_value}, "m", 0, FW_ERR_ARG},
+        {{ROW}, "m", 0, FW_ERR_ARG},
+        {{.n = 0, .row = numbers, .label = labels, .probability = probabilities}, "m", 3, FW_ERR_ARG},
+        {{ROW, .label = labels, .probability = bad}, "m", 3, FW_ERR_NUMERIC},
+        {{ROW, .label = labels, .confidence = &endless}, "m", 3, FW_ERR_NUMERIC},
+        {{ROW, .value = &no_value}, "m", 0, FW_ERR_NUMERIC},
+        {{ROW, .id = &no_text, .label = labels, .probability = probabilities}, "m", 3, FW_ERR_DATA},
+        {{ROW, .id = &too_long, .label = labels, .probability = probabilities}, "m", 3, FW_ERR_DATA},
+        {{ROW, .label = labels, .probability = probabilities}, "", 3, FW_ERR_ARG},
+        {{ROW, .label = labels, .probability = probabilities}, long_text, 3, FW_ERR_DATA},
+        {{ROW, .label = labels, .probability = probabilities}, "m", FW_TELEMETRY_MAX_CLASSES + 1, FW_ERR_ARG},
+        {{.n = FW_TELEMETRY_MAX_ROWS + 1, .row = numbers, .label = labels, .probability = probabilities}, "m", 3, FW_ERR_ARG},
     };
+#undef ROW
     FW_AUTO(fw_text) out = {0};
     fw_text_add(&out, "kept");
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        fw_status status = fw_telemetry_pack_rows(&out, table[i].model, "", classes, table[i].n_classes, &table[i].row, 1, NULL);
+        fw_status status = fw_telemetry_pack_rows(&out, table[i].model, "", classes, table[i].n_classes, &table[i].rows, NULL);
         if (status != table[i].status) fail_msg("row %zu: %s", i, fw_status_name(status));
         assert_string_equal(out.data, "kept");
     }
-    assert_int_equal(fw_telemetry_pack_rows(&out, "m", "", classes, 3, rows, FW_TELEMETRY_MAX_ROWS + 1, NULL), FW_ERR_ARG);
 }
 
 static void a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was(void **state)
@@ -190,34 +220,39 @@ static void a_batch_over_16_mib_is_refused_and_leaves_the_text_as_it_was(void **
     enum { N = 4200 };
     static char id[FW_TELEMETRY_MAX_TEXT + 1];
     memset(id, 'i', sizeof id - 1);
-    fw_prediction *many = calloc(N, sizeof *many);
-    assert_non_null(many);
-    for (size_t i = 0; i < N; i++) many[i] = (fw_prediction){.row = i, .id = id};
+    static uint64_t row[N];
+    static double value[N];
+    static const char *many[N];
+    for (size_t i = 0; i < N; i++) many[i] = id;
     FW_AUTO(fw_text) out = {0};
     fw_text_add(&out, "kept");
-    assert_int_equal(fw_telemetry_pack_rows(&out, "m", "", NULL, 0, many, N, NULL), FW_ERR_ARG);
+    assert_int_equal(fw_telemetry_pack_rows(&out, "m", "", NULL, 0, &(fw_told_rows){.n = N, .row = row, .id = many, .value = value}, NULL), FW_ERR_ARG);
     assert_string_equal(out.data, "kept");
-    free(many);
 }
 
 static void a_full_batch_is_accepted(void **state)
 {
     (void)state;
     FW_AUTO(fw_telemetry) *t = publisher();
-    fw_prediction *many = calloc(FW_TELEMETRY_MAX_ROWS, sizeof *many);
-    assert_non_null(many);
-    for (size_t i = 0; i < FW_TELEMETRY_MAX_ROWS; i++) many[i] = (fw_prediction){.row = i, .label = i % 2, .confidence = 0.5f};
+    static uint64_t row[FW_TELEMETRY_MAX_ROWS];
+    static uint32_t label[FW_TELEMETRY_MAX_ROWS];
+    static float confidence[FW_TELEMETRY_MAX_ROWS];
+    for (size_t i = 0; i < FW_TELEMETRY_MAX_ROWS; i++) row[i] = i, label[i] = i % 2, confidence[i] = 0.5f;
     FW_AUTO(fw_text) out = {0};
-    wrap_rows(t, &out, many, FW_TELEMETRY_MAX_ROWS, classes, 2);
+    wrap_rows(t, &out, &(fw_told_rows){.n = FW_TELEMETRY_MAX_ROWS, .row = row, .label = label, .confidence = confidence}, classes, 2);
     FW_AUTO(fw_telemetry_batch) *b = decode(TOPIC, &out);
     assert_int_equal(b->predictions.n_rows, FW_TELEMETRY_MAX_ROWS);
     assert_int_equal(b->predictions.rows[FW_TELEMETRY_MAX_ROWS - 1].row, FW_TELEMETRY_MAX_ROWS - 1);
-    free(many);
 }
 
 /* Encoded by hand from telemetry.proto: tag = field * 8 + wire type (0 varint, 1 eight bytes, 2 bytes with their length, 5 four bytes). */
 #define HEADER "\x18\x01"                       /* time 1 us */
 #define MODEL  "\x0a\x01m"
+#define VALUE  "\x62\x08\0\0\0\0\0\0\0\0"        /* a value: 0 */
+#define ONE    MODEL "\x28\x01"                /* one row, 5 bytes */
+#define ROW    ONE VALUE                       /* of a regression, 15 bytes */
+#define YZ     "\x1a\x01y\x1a\x01z"            /* two classes, 6 bytes */
+#define HALF   "\x52\x04\0\0\0\x3f"            /* a confidence: 0.5 */
 typedef struct wire { const char *what, *bytes; size_t len; const char *topic; fw_status status; } wire;
 #define WIRE(what, bytes, topic, status) {what, bytes, sizeof(bytes) - 1, topic, status}
 
@@ -225,31 +260,40 @@ static void bytes_that_break_the_contract_are_refused(void **state)
 {
     (void)state;
     static const wire table[] = {
-        WIRE("a batch written by hand", HEADER "\x52\x05" MODEL "\x22\x00", TOPIC, FW_OK),
-        WIRE("an unknown field is skipped", HEADER "\x52\x03" MODEL "\xf8\x07\x01", TOPIC, FW_OK),
+        WIRE("a batch written by hand", HEADER "\x52\x0f" ROW, TOPIC, FW_OK),
+        WIRE("an unknown field is skipped", HEADER "\x52\x12" ROW "\xf8\x07\x01", TOPIC, FW_OK),
         WIRE("nothing", "", TOPIC, FW_ERR_FORMAT),
         WIRE("text", "hello", TOPIC, FW_ERR_FORMAT),
         WIRE("cut in the middle", HEADER "\x52\x05" MODEL, TOPIC, FW_ERR_FORMAT),
         WIRE("a length beyond the end", HEADER "\x52\xff\xff\xff\xff\x0f", TOPIC, FW_ERR_FORMAT),
-        WIRE("a batch of a version before, with publisher and sequence", "\x0a\x01p\x10\x01\x18\x01\x52\x03" MODEL, TOPIC, FW_OK),
-        WIRE("time before 1970", "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("rows one by one, of a version before", HEADER "\x52\x05" MODEL "\x22\x00", TOPIC, FW_ERR_FORMAT),
+        WIRE("no row", HEADER "\x52\x03" MODEL, TOPIC, FW_ERR_FORMAT),
+        WIRE("2^40 rows", HEADER "\x52\x13" MODEL "\x28\x80\x80\x80\x80\x80\x20" VALUE, TOPIC, FW_ERR_FORMAT),
+        WIRE("a row without a value", HEADER "\x52\x05" ONE, TOPIC, FW_ERR_FORMAT),
+        WIRE("a value too many", HEADER "\x52\x19" ROW VALUE, TOPIC, FW_ERR_FORMAT),
+        WIRE("an id too many", HEADER "\x52\x13" ROW "\x42\x00\x42\x00", TOPIC, FW_ERR_FORMAT),
+        WIRE("a number too many", HEADER "\x52\x13" ROW "\x3a\x02\x01\x02", TOPIC, FW_ERR_FORMAT),
+        WIRE("one feature of two rows", HEADER "\x52\x1b" MODEL "\x28\x02" VALUE VALUE "\x6a\x00", TOPIC, FW_ERR_FORMAT),
+        WIRE("time before 1970", "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x52\x0f" ROW, TOPIC, FW_ERR_FORMAT),
         WIRE("no body", HEADER, TOPIC, FW_ERR_FORMAT),
         WIRE("no model", HEADER "\x52\x00", TOPIC, FW_ERR_FORMAT),
         WIRE("a model that is not UTF-8", HEADER "\x52\x03\x0a\x01\xff", TOPIC, FW_ERR_FORMAT),
-        WIRE("a label without classes", HEADER "\x52\x07" MODEL "\x22\x02\x18\x01", TOPIC, FW_ERR_FORMAT),
-        WIRE("a label beyond the classes", HEADER "\x52\x0a" MODEL "\x1a\x01y\x22\x02\x18\x01", TOPIC, FW_ERR_FORMAT),
-        WIRE("a label within the classes", HEADER "\x52\x0d" MODEL "\x1a\x01y\x1a\x01z\x22\x02\x18\x01", TOPIC, FW_OK),
-        WIRE("a probability too few", HEADER "\x52\x11" MODEL "\x1a\x01y\x1a\x01z\x22\x06\x2a\x04\0\0\0\0", TOPIC, FW_ERR_FORMAT),
-        WIRE("a confidence that is NaN", HEADER "\x52\x0a" MODEL "\x22\x05\x25\0\0\xc0\x7f", TOPIC, FW_ERR_FORMAT),
-        WIRE("a value that is infinite", HEADER "\x52\x0e" MODEL "\x22\x09\x31\0\0\0\0\0\0\xf0\x7f", TOPIC, FW_ERR_FORMAT),
-        WIRE("predictions under progress", HEADER "\x52\x03" MODEL, FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
+        WIRE("a label without classes", HEADER "\x52\x12" ROW "\x4a\x01\x01", TOPIC, FW_ERR_FORMAT),
+        WIRE("no label with classes", HEADER "\x52\x11" ONE YZ HALF, TOPIC, FW_ERR_FORMAT),
+        WIRE("a label beyond the classes", HEADER "\x52\x14" ONE YZ "\x4a\x01\x02" HALF, TOPIC, FW_ERR_FORMAT),
+        WIRE("a label within the classes", HEADER "\x52\x14" ONE YZ "\x4a\x01\x01" HALF, TOPIC, FW_OK),
+        WIRE("neither confidence nor probabilities", HEADER "\x52\x0e" ONE YZ "\x4a\x01\x01", TOPIC, FW_ERR_FORMAT),
+        WIRE("a probability too few", HEADER "\x52\x14" ONE YZ "\x4a\x01\x01\x5a\x04\0\0\0\0", TOPIC, FW_ERR_FORMAT),
+        WIRE("a confidence that is NaN", HEADER "\x52\x14" ONE YZ "\x4a\x01\x01\x52\x04\0\0\xc0\x7f", TOPIC, FW_ERR_FORMAT),
+        WIRE("a value that is infinite", HEADER "\x52\x0f" ONE "\x62\x08\0\0\0\0\0\0\xf0\x7f", TOPIC, FW_ERR_FORMAT),
+        WIRE("predictions under progress", HEADER "\x52\x0f" ROW, FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
         WIRE("progress under predictions", HEADER "\x5a\x00", TOPIC, FW_ERR_FORMAT),
         WIRE("progress", HEADER "\x5a\x00", FW_TOPIC_PROGRESS "p", FW_OK),
         WIRE("progress with a loss that is NaN", HEADER "\x5a\x09\x41\0\0\0\0\0\0\xf8\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
         WIRE("a metric that is infinite", HEADER "\x5a\x0e\x4a\x0c\x0a\x01" "a\x11\0\0\0\0\0\0\xf0\x7f", FW_TOPIC_PROGRESS "p", FW_ERR_FORMAT),
         WIRE("an alert", HEADER "\xa2\x01\x02\x08\x03", FW_TOPIC_ALERT "m", FW_OK),
         WIRE("an alert under predictions", HEADER "\xa2\x01\x02\x08\x03", TOPIC, FW_ERR_FORMAT),
-        WIRE("predictions under alert", HEADER "\x52\x03" MODEL, FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
+        WIRE("predictions under alert", HEADER "\x52\x0f" ROW, FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
         WIRE("an alert whose level is NaN", HEADER "\xa2\x01\x09\x49\0\0\0\0\0\0\xf8\x7f", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
         WIRE("an alert of before 1970", HEADER "\xa2\x01\x0b\x38\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
         WIRE("a feature that is not UTF-8", HEADER "\xa2\x01\x03\x62\x01\xff", FW_TOPIC_ALERT "m", FW_ERR_FORMAT),
@@ -273,7 +317,8 @@ static void what_another_encoder_wrote_is_decoded(void **state)
 {
     (void)state;
     static const struct { const char *name; fw_telemetry_kind kind; } table[] = {
-        {"classification", FW_TELEMETRY_PREDICTIONS}, {"regression", FW_TELEMETRY_PREDICTIONS}, {"progress", FW_TELEMETRY_PROGRESS}, {"end", FW_TELEMETRY_END}};
+        {"classification", FW_TELEMETRY_PREDICTIONS}, {"regression", FW_TELEMETRY_PREDICTIONS}, {"progress", FW_TELEMETRY_PROGRESS}, {"end", FW_TELEMETRY_END},
+        {"features", FW_TELEMETRY_PREDICTIONS}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char path[4096], bytes[1024];
         snprintf(path, sizeof path, "%s/tests/fuzz/corpus/telemetry/%s", FW_SOURCE_DIR, table[i].name);
@@ -289,10 +334,11 @@ static void what_another_encoder_wrote_is_decoded(void **state)
         if (i == 1) assert_true(b->predictions.rows[1].value == -1.5);
         if (i == 2) assert_true(b->progress.n_validation == 2 && b->progress.validation[0].value + b->progress.validation[1].value == 1.0);
         if (i == 3) assert_true(b->end.batches == 6 && b->end.rows == 600);
+        if (i == 4) assert_true(b->predictions.rows[1].row == 300 && b->predictions.rows[0].confidence == 0.5f && b->predictions.rows[1].features[0].kind == FW_RAW_UNSEEN);
     }
 }
 
-/* 8 M rows of two bytes each: 1 GB when unpacked */
+/* 8 M features of two bytes each: 0.4 GB when unpacked */
 static void a_small_message_may_not_become_a_large_one(void **state)
 {
     (void)state;
@@ -302,14 +348,14 @@ static void a_small_message_may_not_become_a_large_one(void **state)
     memcpy(bytes, HEADER "\x52", sizeof HEADER);
     at = sizeof HEADER;
     for (size_t left = n; left > 0; left >>= 7) bytes[at++] = (char)(unsigned char)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
-    for (size_t i = 0; i < n; i += 2) bytes[at + i] = '\x22', bytes[at + i + 1] = 0;
+    for (size_t i = 0; i < n; i += 2) bytes[at + i] = '\x6a', bytes[at + i + 1] = 0;
     fw_telemetry_batch *b = NULL;
     assert_int_equal(fw_telemetry_decode(&b, TOPIC, bytes, at + n, NULL), FW_ERR_FORMAT);
     assert_null(b);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
 #ifdef __SANITIZE_THREAD__
-    const long limit = 2500 << 10;                 /* which keeps four bytes for one: 1 GB would be 5 */
+    const long limit = 2500 << 10;                 /* which keeps four bytes for one */
 #else
     const long limit = 800 << 10;                  /* KiB: 256 MiB for the batch, the test's own, and what AddressSanitizer keeps */
 #endif
@@ -340,7 +386,7 @@ static void damaged_batches_are_refused_or_still_keep_the_limits(void **state)
     FW_AUTO(fw_text) progress = {0};
     const fw_named_number values[] = {{"auc", 0.75}, {"log_loss", 0.125}};
     fw_progress p = {.project = "p", .run = "r", .event = "round", .train_loss = 0.5, .validation = values, .n_validation = 2};
-    wrap_rows(t, &predictions, rows, 3, classes, 3);
+    wrap_rows(t, &predictions, &rows, classes, 3);
     assert_int_equal(fw_telemetry_progress(t, &progress, FW_TOPIC_PROGRESS "p", &p, NULL), FW_OK);
     for (uint64_t trial = 0; trial < 20000; trial++) {
         const fw_text *from = trial % 2 == 0 ? &predictions : &progress;
@@ -380,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(predictions_come_back_bit_for_bit),
+        cmocka_unit_test(rows_that_follow_each_other_are_told_by_the_first),
         cmocka_unit_test(regression_has_a_value_and_no_classes),
         cmocka_unit_test(progress_comes_back),
         cmocka_unit_test(an_alert_comes_back),

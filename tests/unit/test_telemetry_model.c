@@ -324,14 +324,14 @@ static void values_of_rows_come_back(void **state)
     FW_AUTO(fw_text) packed = {0};
     FW_AUTO(fw_text) bytes = {0};
     FW_AUTO(fw_telemetry_batch) *b = NULL;
-    const fw_prediction rows[] = {{.row = 1, .value = 2, .features = VALUES, .n_features = 4}, {.row = 2}, {.row = 3, .features = VALUES + 4, .n_features = 2}};
-    assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, rows, 3, NULL), FW_OK);
+    const fw_told_rows rows = {.n = 3, .row = (const uint64_t[]){1, 2, 3}, .value = (const double[]){2, 0, 0}, .feature = VALUES, .n_features = 2};
+    assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, &rows, NULL), FW_OK);
     wrap(&bytes, FW_TOPIC_PREDICTION "m", &packed);
     assert_int_equal(fw_telemetry_decode(&b, FW_TOPIC_PREDICTION "m", bytes.data, bytes.len, NULL), FW_OK);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(b->predictions.rows[i].n_features, rows[i].n_features);
-        for (size_t k = 0; k < rows[i].n_features; k++) {
-            const fw_raw *v = &b->predictions.rows[i].features[k], *want = &rows[i].features[k];
+        assert_int_equal(b->predictions.rows[i].n_features, 2);
+        for (size_t k = 0; k < 2; k++) {
+            const fw_raw *v = &b->predictions.rows[i].features[k], *want = &VALUES[2 * i + k];
             assert_true(v->kind == want->kind && v->number == want->number && strcmp(v->text, want->text != NULL ? want->text : "") == 0);
         }
     }
@@ -345,11 +345,12 @@ static void values_that_are_none_are_refused(void **state)
     FW_AUTO(fw_text) packed = {0};
     FW_FREE fw_raw *many = calloc(FW_REFERENCE_MAX_FEATURES + 1, sizeof *many);
     for (size_t i = 0; i < 3; i++) {
-        const fw_prediction row = {.features = i < 2 ? &bad[i] : many, .n_features = i < 2 ? 1 : FW_REFERENCE_MAX_FEATURES + 1};
-        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, &row, 1, NULL), expected[i]);
+        const fw_told_rows row = {.n = 1, .row = (const uint64_t[]){1}, .value = (const double[]){2}, .feature = i < 2 ? &bad[i] : many, .n_features = i < 2 ? 1 : FW_REFERENCE_MAX_FEATURES + 1};
+        assert_int_equal(fw_telemetry_pack_rows(&packed, "m", "d", NULL, 0, &row, NULL), expected[i]);
     }
-    static const char nan_number[] = "\x0a\x01p\x10\x01\x18\x01\x52\x10\x0a\x01m\x22\x0b\x3a\x09\x09\0\0\0\0\0\0\xf8\x7f";
-    static const char bad_text[] = "\x0a\x01p\x10\x01\x18\x01\x52\x0a\x0a\x01m\x22\x05\x3a\x03\x12\x01\xff";
+#define ROW "\x0a\x01m\x28\x01\x62\x08\0\0\0\0\0\0\0\0"       /* 15 bytes: a model, a row, its value */
+    static const char nan_number[] = "\x18\x01\x52\x1a" ROW "\x6a\x09\x09\0\0\0\0\0\0\xf8\x7f";
+    static const char bad_text[] = "\x18\x01\x52\x14" ROW "\x6a\x03\x12\x01\xff";
     fw_telemetry_batch *b = NULL;
     fw_error err = {0};
     assert_int_equal(fw_telemetry_decode(&b, NULL, nan_number, sizeof nan_number - 1, &err), FW_ERR_FORMAT);

@@ -124,12 +124,13 @@ static void take(monitor_intake *in, const char *topic, const fw_text *bytes, do
 static void batch(fw_telemetry *t, fw_text *out, const char *topic, const char *model, size_t n, const char *const *classes, size_t n_classes)
 {
     FW_AUTO(fw_text) packed = {0};
-    fw_prediction *rows = calloc(n, sizeof *rows);
-    assert_non_null(rows);
-    for (size_t i = 0; i < n; i++) rows[i] = (fw_prediction){.row = i, .label = (uint32_t)(i % n_classes), .confidence = 0.5f};
-    assert_int_equal(fw_telemetry_pack_rows(&packed, model, "digest", classes, n_classes, rows, n, NULL), FW_OK);
+    FW_FREE uint64_t *row = calloc(n, sizeof *row);
+    FW_FREE uint32_t *label = calloc(n, sizeof *label);
+    FW_FREE float *confidence = calloc(n, sizeof *confidence);
+    for (size_t i = 0; i < n; i++) row[i] = i, label[i] = (uint32_t)(i % n_classes), confidence[i] = 0.5f;
+    const fw_told_rows rows = {.n = n, .row = row, .label = label, .confidence = confidence};
+    assert_int_equal(fw_telemetry_pack_rows(&packed, model, "digest", classes, n_classes, &rows, NULL), FW_OK);
     assert_int_equal(fw_telemetry_wrap(t, out, topic, packed.data, packed.len, n, NULL), FW_OK);
-    free(rows);
 }
 
 static fw_telemetry *encoder(void)

@@ -41,7 +41,10 @@ typedef struct peer {
     fw_reference *reference;
     uint64_t *count;           /* of a block, as the reference's columns are laid out */
     size_t at[COLUMNS];        /* of each column in it */
-    fw_prediction *row;        /* (rows) */
+    uint64_t *row;             /* (rows) */
+    uint32_t *label;           /* (rows) */
+    float *confidence;         /* (rows) */
+    const char **told_id;      /* (rows) */
     fw_outcome *outcome;       /* (rows) */
     char (*id)[32];            /* (rows) */
     size_t n;                  /* rows of the message at hand */
@@ -174,14 +177,18 @@ static void predict(peer *e, enum kind kind, uint64_t block, uint64_t every)
     for (uint64_t i = block * e->p.rows; i < (block + 1) * e->p.rows; i += every, e->n++) {
         const uint64_t x = draw(&e->p, kind, i);
         write_id(e, e->n, i);
-        e->row[e->n] = (fw_prediction){.row = i, .id = kind == TOLD ? e->id[e->n] : NULL, .label = label_of(x), .confidence = confidence_of(x)};
+        e->row[e->n] = i;
+        e->told_id[e->n] = e->id[e->n];
+        e->label[e->n] = label_of(x);
+        e->confidence[e->n] = confidence_of(x);
     }
 }
 
 static fw_status pack_sample(peer *e, uint64_t block, fw_error *err)
 {
     predict(e, TOLD, block, SAMPLED);
-    return fw_telemetry_pack_rows(&e->packed, "told", TOLD_DIGEST, class_name, CLASSES, e->row, e->n, err);
+    const fw_told_rows rows = {.n = e->n, .row = e->row, .id = e->told_id, .label = e->label, .confidence = e->confidence};
+    return fw_telemetry_pack_rows(&e->packed, "told", TOLD_DIGEST, class_name, CLASSES, &rows, err);
 }
 
 static fw_status pack_outcomes(peer *e, uint64_t block, fw_error *err)
@@ -197,7 +204,8 @@ static fw_status pack_outcomes(peer *e, uint64_t block, fw_error *err)
 static fw_status pack_plain(peer *e, uint64_t block, fw_error *err)
 {
     predict(e, UNTOLD, block, 1);
-    return fw_telemetry_pack_rows(&e->packed, "plain", "0", class_name, CLASSES, e->row, e->n, err);
+    const fw_told_rows rows = {.n = e->n, .row = e->row, .label = e->label, .confidence = e->confidence};
+    return fw_telemetry_pack_rows(&e->packed, "plain", "0", class_name, CLASSES, &rows, err);
 }
 
 typedef struct message { const char *topic; fw_status (*pack)(peer *e, uint64_t block, fw_error *err); } message;
@@ -250,6 +258,9 @@ static fw_status set_up(peer *e, fw_error *err)
     FW_TRY(make_reference(e, err));
     FW_TRY(fw_telemetry_create(&e->t, err));
     FW_TRY(fw_alloc_zeroed((void **)&e->row, e->p.rows, sizeof *e->row, "rows", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->label, e->p.rows, sizeof *e->label, "rows", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->confidence, e->p.rows, sizeof *e->confidence, "rows", err));
+    FW_TRY(fw_alloc_zeroed((void **)&e->told_id, e->p.rows, sizeof *e->told_id, "ids", err));
     FW_TRY(fw_alloc_zeroed((void **)&e->outcome, e->p.rows, sizeof *e->outcome, "outcomes", err));
     return fw_alloc_zeroed((void **)&e->id, e->p.rows, sizeof *e->id, "ids", err);
 }
@@ -261,6 +272,9 @@ static void peer_destroy(peer *e)
     fw_reference_destroy(&e->reference);
     free(e->count);
     free(e->row);
+    free(e->label);
+    free(e->confidence);
+    free(e->told_id);
     free(e->outcome);
     free(e->id);
     fw_text_destroy(&e->packed);
