@@ -13,7 +13,7 @@
 #include "common/core/status.h"
 #include "monitor/store_rows.h"
 
-#define MONITOR_STORE_VERSION   2                       /* of the schema; `PRAGMA user_version` */
+#define MONITOR_STORE_VERSION   3                       /* of the schema; `PRAGMA user_version` */
 #define MONITOR_STORE_MAX_FIELD ((size_t)64 << 20)      /* bytes of one text or blob */
 #define MONITOR_STORE_MAX_WAIT  ((size_t)64 << 20)      /* bytes that wait in memory for a disk with room */
 #define MONITOR_STORE_KEEP_S    (90 * 86400.0)

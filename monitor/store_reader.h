@@ -21,9 +21,9 @@ void      monitor_reader_end(monitor_reader *r);
 /** Which rows. Zero or NULL: no restriction. */
 typedef struct monitor_query {
     int64_t model;                 /* models: that one */
-    const char *name;              /* models: name; drift: feature; performance: metric; kpi, states, posted: name, key, topic; waiting rows: id; alerts: kind */
-    int64_t window;                /* windows, drift, performance: that one */
-    int64_t from, to;              /* inclusive. drift, performance: numbers of windows; posted: its number. Else times: windows to_us, alerts raised_us, models last_us,
+    const char *name;              /* models: name; drift (store_drift.h): feature; performance: metric; kpi, states, posted: name, key, topic; waiting rows: id; alerts: kind */
+    int64_t window;                /* windows, figures, drift, performance: that one */
+    int64_t from, to;              /* inclusive. figures, drift, performance: numbers of windows; posted: its number. Else times: windows to_us, alerts raised_us, models last_us,
                                     * publishers heard_us, predictions made_us, the rest at_us */
     int64_t alert;                 /* alerts, events: of this one */
     bool open;                     /* alerts: not resolved */

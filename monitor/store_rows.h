@@ -41,8 +41,16 @@ typedef struct monitor_window_row {
     const char *body;                   /* JSON: counts, shares, latency */
 } monitor_window_row;
 
+/** The figures of drift of a window on one set of bins, packed. Who wants them as rows: store_drift.h. */
+typedef struct monitor_figures_row {
+    int64_t model, window, bins;        /* key; bins: a number of the set's own */
+    int64_t at_us;                      /* when they were made */
+    monitor_bytes bytes;                /* figures.h */
+} monitor_figures_row;
+
+/** One of them. */
 typedef struct monitor_drift_row {
-    int64_t model, window;              /* key, with feature and test */
+    int64_t model, window;
     const char *feature, *test;
     double statistic, threshold;
     int64_t effect;                     /* 0: below its threshold, 1: a warning, 2: an alert, as far as the size goes */
@@ -124,7 +132,7 @@ typedef struct monitor_posted_row {
 
 /** X(noun, TABLE): monitor_<noun>_row is a row of MONITOR_<TABLE>. */
 #define MONITOR_TABLE_LIST(X)                                                                                                                  \
-    X(model, MODELS) X(publisher, PUBLISHERS) X(window, WINDOWS) X(drift, DRIFT) X(performance, PERFORMANCE)                                   \
+    X(model, MODELS) X(publisher, PUBLISHERS) X(window, WINDOWS) X(figures, FIGURES) X(performance, PERFORMANCE)                                   \
     X(waiting_prediction, WAITING_PREDICTIONS) X(waiting_outcome, WAITING_OUTCOMES) X(kpi, KPI) X(alert, ALERTS) X(event, ALERT_EVENTS)       \
     X(state, STATES) X(posted, POSTED)
 typedef enum monitor_table_id {

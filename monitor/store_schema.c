@@ -3,11 +3,18 @@
 
 #include "monitor/store.h"
 #include "monitor/store_sqlite.h"
+#include "monitor/store_upgrade.h"
 
 /** What brings a store from version i to i + 1. A step that was ever in a release stays as it is; a change is a step more.
  *  The columns are told in store_rows.h. STRICT: a damaged type is an error, not another type. */
-static const char *const steps[] = {
-    "CREATE TABLE models (model INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, digest TEXT NOT NULL, task TEXT, classes TEXT, reference BLOB NOT NULL,"
+typedef struct step {
+    const char *sql;
+    fw_status (*convert)(sqlite3 *db, const char *path, fw_error *err);      /* NULL: SQL is enough */
+    const char *last;                                                        /* SQL behind it */
+} step;
+
+static const step steps[] = {
+    {"CREATE TABLE models (model INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, digest TEXT NOT NULL, task TEXT, classes TEXT, reference BLOB NOT NULL,"
     " first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, predictions INTEGER NOT NULL, UNIQUE (name, digest)) STRICT;"
     "CREATE TABLE publishers (stream BLOB PRIMARY KEY NOT NULL, name TEXT, address TEXT, position INTEGER NOT NULL, produced INTEGER NOT NULL,"
     " delivered INTEGER NOT NULL, spooled INTEGER NOT NULL, dropped INTEGER NOT NULL, reasons TEXT, missing INTEGER NOT NULL,"
@@ -35,8 +42,10 @@ static const char *const steps[] = {
     "CREATE INDEX alerts_by_cause ON alerts (kind, model, subject);"
     "CREATE TABLE alert_events (alert INTEGER NOT NULL, at_us INTEGER NOT NULL, event TEXT NOT NULL, \"by\" TEXT, delivery INTEGER NOT NULL, note TEXT,"
     " PRIMARY KEY (alert, at_us, event)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE states (key TEXT PRIMARY KEY NOT NULL, at_us INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;",
-    "CREATE TABLE posted (posted INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, topic TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;",
+    "CREATE TABLE states (key TEXT PRIMARY KEY NOT NULL, at_us INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;", NULL, NULL},
+    {"CREATE TABLE posted (posted INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, topic TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;", NULL, NULL},
+    {"CREATE TABLE figures (model INTEGER NOT NULL, window INTEGER NOT NULL, bins INTEGER NOT NULL, at_us INTEGER NOT NULL, bytes BLOB NOT NULL,"
+     " PRIMARY KEY (model, window, bins)) STRICT, WITHOUT ROWID;", monitor_upgrade_drift, "DROP TABLE drift"},
 };
 _Static_assert(sizeof steps / sizeof *steps == MONITOR_STORE_VERSION, "a step for each version of the schema");
 
@@ -70,10 +79,17 @@ fw_status monitor_schema_check(sqlite3 *db, const char *path, fw_error *err)
     return FW_OK;
 }
 
+static fw_status run_step(sqlite3 *db, const char *path, const step *s, fw_error *err)
+{
+    FW_TRY(monitor_sqlite_run(db, path, s->sql, err));
+    if (s->convert != NULL) FW_TRY(s->convert(db, path, err));
+    return s->last != NULL ? monitor_sqlite_run(db, path, s->last, err) : FW_OK;
+}
+
 static fw_status run_steps(sqlite3 *db, const char *path, int64_t from, fw_error *err)
 {
     char end[96];
-    for (int64_t v = from; v < MONITOR_STORE_VERSION; v++) FW_TRY(monitor_sqlite_run(db, path, steps[v], err));
+    for (int64_t v = from; v < MONITOR_STORE_VERSION; v++) FW_TRY(run_step(db, path, &steps[v], err));
     snprintf(end, sizeof end, "PRAGMA application_id = %d; PRAGMA user_version = %d", MONITOR_STORE_APPLICATION, MONITOR_STORE_VERSION);
     return monitor_sqlite_run(db, path, end, err);
 }

@@ -27,9 +27,8 @@ static const monitor_column publishers[] = {
 static const monitor_column windows[] = {
     INTEGER(window, model), INTEGER(window, number), INTEGER(window, from_us), INTEGER(window, to_us), INTEGER(window, rows), INTEGER(window, revised),
     MAY(window, closed), JSON(window, body)};
-static const monitor_column drift[] = {
-    INTEGER(drift, model), INTEGER(drift, window), TEXT(drift, feature), TEXT(drift, test), REAL(drift, statistic), REAL(drift, threshold),
-    INTEGER(drift, effect), REAL(drift, evidence), REAL(drift, p)};
+static const monitor_column figures[] = {
+    INTEGER(figures, model), INTEGER(figures, window), INTEGER(figures, bins), INTEGER(figures, at_us), BYTES(figures, bytes)};
 static const monitor_column performance[] = {
     INTEGER(performance, model), INTEGER(performance, window), TEXT(performance, metric), REAL(performance, realised), REAL(performance, low),
     REAL(performance, high), REAL(performance, estimated), REAL(performance, reference), REAL(performance, labelled)};
@@ -58,7 +57,7 @@ const monitor_table monitor_tables[MONITOR_N_TABLES] = {
     TABLE(MODELS, models, 1, model, .by_name = "name", .by_range = "last_us"),
     TABLE(PUBLISHERS, publishers, 1, publisher, .by_name = "name", .by_range = "heard_us"),
     TABLE(WINDOWS, windows, 2, window, .by_range = "to_us", .by_window = "number", .history = true),
-    TABLE(DRIFT, drift, 4, drift, .by_name = "feature", .by_range = "window", .by_window = "window", .history = true),
+    TABLE(FIGURES, figures, 3, figures, .by_range = "window", .by_window = "window", .history = true),
     TABLE(PERFORMANCE, performance, 3, performance, .by_name = "metric", .by_range = "window", .by_window = "window", .history = true),
     TABLE(WAITING_PREDICTIONS, waiting_predictions, 2, waiting_prediction, .by_name = "id", .by_range = "made_us", .history = true),
     TABLE(WAITING_OUTCOMES, waiting_outcomes, 2, waiting_outcome, .by_name = "id", .by_range = "at_us", .history = true),

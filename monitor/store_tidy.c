@@ -5,7 +5,7 @@
 #include "monitor/store_sqlite.h"
 
 #define PIECE_MS        50          /* of one call */
-#define WINDOWS_AT_ONCE "20"        /* with some thousand rows of drift each at most */
+#define WINDOWS_AT_ONCE "200"       /* with a row of figures and some of performance each */
 #define ROWS_AT_ONCE    "2000"
 #define PAGES_AT_ONCE   "500"
 
@@ -27,7 +27,7 @@ typedef struct hanging { const char *first, *next, *removal; } hanging;
 #define HANGING(table)                                                                                            \
     {"SELECT min(model) FROM " table, "SELECT min(model) FROM " table " WHERE model > ?1",                         \
      "DELETE FROM " table " WHERE model = ?1 AND window < ?2"}
-static const hanging of_windows[] = {HANGING("drift"), HANGING("performance")};
+static const hanging of_windows[] = {HANGING("figures"), HANGING("performance")};
 
 /** What waits of models that have gone. Of others it is monitor_outcomes' own, whatever time it bears: an outcome can be told long after it was observed. */
 #define WAITING(table)                                                                                            \

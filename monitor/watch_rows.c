@@ -8,6 +8,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "monitor/bodies.h"
+#include "monitor/store_drift.h"
 #include "monitor/watch_parts.h"
 
 #define LN_10 2.302585092994046
@@ -133,26 +134,28 @@ static fw_status put_row(const monitor_watch *w, const watched *t, const monitor
     return monitor_store_put_window(w->opts.store, &row, err);
 }
 
-static fw_status put_figure(const monitor_watch *w, const watched *t, const monitor_pane *p, size_t column, monitor_detector_id id, const monitor_figure *g, fw_error *err)
+static monitor_drift_row figure_of(const monitor_watch *w, const watched *t, const monitor_pane *p, size_t column, monitor_detector_id id, const monitor_figure *g)
 {
     const double threshold = w->opts.drift.threshold[id], log_e = p->log_e[column * MONITOR_N_QUESTIONS + monitor_question_of(id)];
-    const monitor_drift_row row = {.model = t->model, .window = (int64_t)p->number, .feature = fw_summary_bins(t->shown, column)->name,
-                                   .test = monitor_detectors[id]->name, .statistic = g->reading.statistic, .threshold = threshold,
-                                   .effect = !g->reached ? 0 : w->opts.drift.opens[id] ? 2 : 1, .evidence = isfinite(log_e) ? log_e / LN_10 : NAN,
-                                   .p = g->reading.has_p ? g->reading.p : NAN};
-    return monitor_store_put_drift(w->opts.store, &row, err);
+    return (monitor_drift_row){.model = t->model, .window = (int64_t)p->number, .feature = fw_summary_bins(t->shown, column)->name,
+                               .test = monitor_detectors[id]->name, .statistic = g->reading.statistic, .threshold = threshold,
+                               .effect = !g->reached ? 0 : w->opts.drift.opens[id] ? 2 : 1, .evidence = isfinite(log_e) ? log_e / LN_10 : NAN,
+                               .p = g->reading.has_p ? g->reading.p : NAN};
 }
 
 static fw_status put_figures(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
 {
     monitor_figure measured[MONITOR_N_DETECTORS];
+    FW_FREE monitor_drift_row *row = NULL;
+    size_t n = 0;
+    FW_TRY(fw_alloc_zeroed((void **)&row, monitor_drift_n(t->drift) * MONITOR_N_DETECTORS, sizeof *row, "figures of drift", err));
     for (size_t i = 0; i < monitor_drift_n(t->drift); i++) {
         const monitor_figure *g = anew ? measured : monitor_drift_feature(t->drift, i)->window;
         if (anew) monitor_drift_measure(measured, t->drift, i, fw_summary_counts(t->shown, i));
         for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++)
-            if (g[id].said) FW_TRY(put_figure(w, t, p, i, id, &g[id], err));
+            if (g[id].said) row[n++] = figure_of(w, t, p, i, id, &g[id]);
     }
-    return FW_OK;
+    return n > 0 ? monitor_store_put_drift(w->opts.store, row, n, (int64_t)fw_summary_shape(t->shown), fw_utc_now_us(), err) : FW_OK;
 }
 
 /** Of the closed ones: the page shows its counts. */

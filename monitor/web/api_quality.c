@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "monitor/bodies.h"
+#include "monitor/store_drift.h"
 #include "monitor/web/json.h"
 #include "monitor/web/rows.h"
 

@@ -9,6 +9,7 @@
 #include "common/core/size.h"
 #include "common/core/text.h"
 #include "monitor/bodies.h"
+#include "monitor/store_drift.h"
 
 /** Whole characters of it. */
 static void copy(monitor_label out, const char *s)

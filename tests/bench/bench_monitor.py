@@ -18,6 +18,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+import figures  # noqa: E402
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 LIMIT_S = 300
 # What the publisher is told, what the monitor is told, and the guess of rows/s that says how many make a run of --seconds.
@@ -48,12 +51,14 @@ def on_core(core, *command):
 
 
 def stored(path):
-    """Windows, their rows, and figures of drift in a store."""
+    """Windows, their rows, those with figures of drift, the fewest figures in any of some 100 of them, and bytes used."""
     db = sqlite3.connect(path)
     n, rows = db.execute("SELECT count(*), coalesce(sum(rows), 0) FROM windows").fetchone()
-    figures = db.execute("SELECT count(*) FROM drift").fetchone()[0]
+    packed = db.execute("SELECT count(*) FROM figures").fetchone()[0]
+    some = db.execute("SELECT bytes FROM figures WHERE window % ? = 0", (max(1, packed // 100),)).fetchall()
+    used = db.execute("SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size").fetchone()[0]
     db.close()
-    return n, rows, figures
+    return n, rows, packed, min((sum(1 for _ in figures.unpack(data)) for (data,) in some), default=0), used
 
 
 def end(monitor):
@@ -82,10 +87,10 @@ def one_run(a, folder, told, window, rows, rate=0):
     if publisher.returncode != 0:
         sys.exit("the publisher failed")
     result = json.loads(out.strip().splitlines()[-1])
-    windows, held, figures = stored(store)
-    if held != int(rows) or windows == 0 or figures < 28 * windows:
-        sys.exit(f"the store holds {held} rows of {int(rows)} in {windows} windows, with {figures} figures of drift")
-    return dict(result, monitor_cpu=cpu, monitor_mib=peak, stored_windows=windows, figures=figures)
+    windows, held, looked_at, fewest, used = stored(store)
+    if held != int(rows) or windows == 0 or looked_at != windows or fewest < 28:
+        sys.exit(f"the store holds {held} rows of {int(rows)} in {windows} windows, {looked_at} of them with figures of drift, {fewest} at least")
+    return dict(result, monitor_cpu=cpu, monitor_mib=peak, stored_windows=windows, figures=fewest, store_bytes=used)
 
 
 def throughput(a, folder):
@@ -97,7 +102,7 @@ def throughput(a, folder):
     for name, r in runs.items():
         rates = sorted(x["rows_per_s"] for x in r)
         print(json.dumps({"case": name, "predictions_per_s": round(statistics.median(rates)), "from": rates[0], "to": rates[-1], "rows": r[0]["rows"],
-                          "windows": r[0]["stored_windows"], "figures_of_drift": r[0]["figures"], "messages": r[0]["messages"],
+                          "windows": r[0]["stored_windows"], "figures_a_window": r[0]["figures"], "store_bytes_a_window": round(r[0]["store_bytes"] / r[0]["stored_windows"]), "messages": r[0]["messages"],
                           "monitor_us_a_window": round(statistics.median(1e6 * x["monitor_cpu"] / x["stored_windows"] for x in r)),
                           "publisher_cpu_s": round(statistics.median(x["cpu_seconds"] for x in r), 2),
                           "monitor_cpu_s": round(statistics.median(x["monitor_cpu"] for x in r), 2), "monitor_peak_mib": round(max(x["monitor_mib"] for x in r))}), flush=True)

@@ -10,7 +10,7 @@
 #include "common/core/size.h"
 #include "monitor/bodies.h"
 #include "monitor/experiments.h"
-#include "monitor/store.h"
+#include "monitor/store_drift.h"
 #include "monitor/web/report.h"
 #include "monitor/web/web.h"
 
@@ -73,12 +73,16 @@ static void put_window(int64_t model, int i)
 
 static void put_drift(int64_t model, int i)
 {
+    monitor_drift_row row[N_FEATURES * (sizeof tests / sizeof *tests)];
+    size_t n = 0;
+    fw_error err = {0};
     for (size_t f = 0; f < N_FEATURES; f++)
         for (size_t t = 0; t < sizeof tests / sizeof *tests; t++) {
             const double level = 0.02 + 0.01 * fabs(wave(i + (int)f * 7, 3)) + (f == 0 && i >= SHIFT ? 0.012 * (i - SHIFT) : f == 2 ? 0.08 : 0);
-            PUT(drift, .model = model, .window = i + 1, .feature = features[f], .test = tests[t], .statistic = level * (1 + (double)t / 4), .threshold = 0.2,
-                .effect = level > 0.2 ? 2 : level > 0.1, .evidence = f == 0 && i >= SHIFT ? (i - SHIFT) * 0.3 : -0.5, .p = t == 2 ? 0.2 : NAN);
+            row[n++] = (monitor_drift_row){.model = model, .window = i + 1, .feature = features[f], .test = tests[t], .statistic = level * (1 + (double)t / 4), .threshold = 0.2,
+                                           .effect = level > 0.2 ? 2 : level > 0.1, .evidence = f == 0 && i >= SHIFT ? (i - SHIFT) * 0.3 : -0.5, .p = t == 2 ? 0.2 : NAN};
         }
+    must(monitor_store_put_drift(store, row, n, 1, begin_us, &err), &err);
 }
 
 static void put_quality(int64_t model, int i)
@@ -204,6 +208,21 @@ static void write_report(const char *path)
     must(monitor_report_write(&(monitor_report_opts){.path = path, .store = store_path, .verdict = "all is well", .good = true}, &err), &err);
 }
 
+/* A window of n features. */
+static void put_many(int64_t model, int window, int n)
+{
+    fw_error err = {0};
+    FW_FREE monitor_drift_row *row = NULL;
+    FW_FREE char *names = NULL;
+    must(fw_alloc_zeroed((void **)&row, (size_t)n, sizeof *row, "rows", &err), &err);
+    must(fw_alloc_zeroed((void **)&names, (size_t)n, 32, "names", &err), &err);
+    for (int i = 0; i < n; i++) {
+        snprintf(names + 32 * i, 32, "feature %d", i);
+        row[i] = (monitor_drift_row){.model = model, .window = window, .feature = names + 32 * i, .test = "psi", .statistic = 0.01, .threshold = 0.2, .p = NAN};
+    }
+    must(monitor_store_put_drift(store, row, (size_t)n, 1, begin_us, &err), &err);
+}
+
 static void one_more(const char *line)
 {
     static int windows = WINDOWS, alerts = 3;
@@ -213,12 +232,7 @@ static void one_more(const char *line)
     if (sscanf(line, "report %1023[^\n]", report) == 1) write_report(report);
     else if (strcmp(line, "window\n") == 0) put_window(adult, windows++);
     else if (strcmp(line, "alert\n") == 0) PUT(alert, .alert = ++alerts, .kind = "kpi", .subject = "transfer_rate", .raised_us = now, .since_us = now, .last_us = now, .text = "More.");
-    else if (sscanf(line, "large %d", &n) == 1)
-        for (int i = 0; i < n; i++) {
-            char name[32];
-            snprintf(name, sizeof name, "feature %d", i);
-            PUT(drift, .model = adult, .window = windows + 1, .feature = name, .test = "psi", .statistic = 0.01, .threshold = 0.2, .evidence = 0, .p = NAN);
-        }
+    else if (sscanf(line, "large %d", &n) == 1) put_many(adult, windows + 1, n);
     commit();
     puts("done");
 }

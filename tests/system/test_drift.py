@@ -13,6 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import figures  # noqa: E402
 import program  # noqa: E402
 from program import DONE  # noqa: E402
 from test_telemetry import Stage  # noqa: E402
@@ -30,7 +31,7 @@ def until(what, is_there):
 
 def stored(store, query):
     """[] while there is no such table yet."""
-    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(store)) as db:
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(figures.connect(store)) as db:
         return db.execute(query).fetchall()
     return []
 

@@ -9,10 +9,10 @@ import os
 import pathlib
 import re
 import resource
-import sqlite3
 import subprocess
 import sys
 
+import figures
 import program
 from browser import Browser, chromium
 from program import BAD_DATA, CHECK_SAYS_NO, DONE, FAILED, USAGE, environment, for_each
@@ -51,7 +51,7 @@ def once(program_, folder, *args, code, words=(), file_limit=None, env=None):
 
 
 def stored(store, query):
-    with contextlib.closing(sqlite3.connect(store)) as db:
+    with contextlib.closing(figures.connect(store)) as db:
         return db.execute(query).fetchall()
 
 

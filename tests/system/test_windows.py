@@ -6,12 +6,12 @@ import contextlib
 import json
 import pathlib
 import re
-import sqlite3
 import sys
 import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import figures  # noqa: E402
 import program  # noqa: E402
 from program import DONE, USAGE  # noqa: E402
 from test_telemetry import Stage, wait_for  # noqa: E402
@@ -22,7 +22,7 @@ SECOND, DAY = 1_000_000, 86_400_000_000
 
 
 def stored(store, query):
-    with contextlib.closing(sqlite3.connect(store)) as db:
+    with contextlib.closing(figures.connect(store)) as db:
         return db.execute(query).fetchall()
 
 

@@ -8,10 +8,16 @@
 
 #include "common/core/size.h"
 #include "monitor/store.h"
-#include "monitor/store_reader.h"
+#include "monitor/store_drift.h"
 #include "tests/unit/scratch.h"
 
 #define DAY_US INT64_C(86400000000)
+
+/* From the schema as it is to that of version 2. */
+#define STORE_SCHEMA_2                                                                                                                                      \
+    "DROP TABLE figures; PRAGMA user_version = 2;"                                                                                                          \
+    "CREATE TABLE drift (model INTEGER NOT NULL, window INTEGER NOT NULL, feature TEXT NOT NULL, test TEXT NOT NULL, statistic REAL, threshold REAL,"       \
+    " effect INTEGER NOT NULL, evidence REAL, p REAL, PRIMARY KEY (model, window, feature, test)) STRICT, WITHOUT ROWID;"
 
 static scratch folder;
 static char path[600];

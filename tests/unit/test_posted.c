@@ -179,7 +179,7 @@ static void an_older_store_is_brought_up_to_date(void **state)
     monitor_store *s = open_with((monitor_store_opts){0});
     monitor_store_close(&s);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP TABLE posted; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, STORE_SCHEMA_2 "DROP TABLE posted; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(post_rows(1, "a", 1, NULL), FW_ERR_VERSION);
     s = open_with((monitor_store_opts){0});

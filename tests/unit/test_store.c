@@ -74,8 +74,7 @@ static void what_was_put_comes_back(void **state)
     const monitor_state_row st = {.key = "drift/d1"};
     assert_int_equal(monitor_store_put_model(s, &m, NULL), FW_OK);
     assert_int_equal(monitor_store_put_model(s, &other, NULL), FW_OK);
-    assert_int_equal(monitor_store_put_drift(s, &d, NULL), FW_OK);
-    assert_int_equal(monitor_store_put_drift(s, &none, NULL), FW_OK);
+    assert_int_equal(monitor_store_put_drift(s, (monitor_drift_row[]){none, d}, 2, 1, 1, NULL), FW_OK);
     assert_int_equal(monitor_store_put_alert(s, &a, NULL), FW_OK);
     assert_int_equal(monitor_store_put_state(s, &st, NULL), FW_OK);
     commit(s);
@@ -186,7 +185,7 @@ static void put_days(monitor_store *s, int64_t model, int64_t days)
         w.to_us = d * DAY_US;
         assert_int_equal(monitor_store_put_window(s, &w, NULL), FW_OK);
         const monitor_drift_row row = {.model = model, .window = d, .feature = "age", .test = "psi"};
-        assert_int_equal(monitor_store_put_drift(s, &row, NULL), FW_OK);
+        assert_int_equal(monitor_store_put_drift(s, &row, 1, 1, 1, NULL), FW_OK);
     }
 }
 

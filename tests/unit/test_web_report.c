@@ -28,8 +28,10 @@ static void fill(void)
     assert_int_equal(monitor_store_model(&model, s, NAME, "d1", NULL), FW_OK);
     assert_int_equal(monitor_store_put_model(s, &(monitor_model_row){.model = model, .name = NAME, .digest = "d1", .task = "regression", .last_us = 7}, NULL), FW_OK);
     put_window(s, model, 1, 10);
+    monitor_drift_row drift[2];
     for (int i = 0; i < 2; i++)
-        assert_int_equal(monitor_store_put_drift(s, &(monitor_drift_row){.model = model, .window = 1, .feature = i == 0 ? FEATURE : "b", .test = "psi", .statistic = 0.5, .threshold = 0.2}, NULL), FW_OK);
+        drift[i] = (monitor_drift_row){.model = model, .window = 1, .feature = i == 0 ? FEATURE : "b", .test = "psi", .statistic = 0.5, .threshold = 0.2};
+    assert_int_equal(monitor_store_put_drift(s, drift, 2, 1, 1, NULL), FW_OK);
     commit(s);
     monitor_store_close(&s);
     snprintf(report, sizeof report, "%s/r.html", folder.dir);
