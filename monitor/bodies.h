@@ -18,7 +18,7 @@ typedef struct monitor_window_body {
 } monitor_window_body;
 fw_status monitor_window_body_write(char **json, const monitor_window_body *b, fw_error *err);
 
-/** States (store_rows.h) that go with a model; its number follows. They are written when the model is announced, and with each closed window. */
+/** States (store_rows.h) that go with a model; its number follows. They are written when the model is announced, and with each commit of closed windows. */
 #define MONITOR_REFERENCE_KEY "reference/"
 #define MONITOR_CURRENT_KEY   "current/"
 #define MONITOR_MISPLACED_KEY "misplaced/"      /* and when it changes */

@@ -19,12 +19,14 @@ static bool same_name(const char *a, const char *b) { return a == b || strcmp(a,
 
 /* ---- packing ---- */
 
-/** Its place among the tests; tests.n: it is a new one. */
+/** Its place among the tests; tests.n: it is a new one. Mostly a name is the same text, in the same memory. */
 static size_t place_of(const tests *t, const monitor_drift_row *r)
 {
-    size_t i = 0;
-    while (i < t->n && !(same_name(t->of[i].name, r->test) && same_bits(t->of[i].threshold, r->threshold))) i++;
-    return i;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->of[i].name == r->test && same_bits(t->of[i].threshold, r->threshold)) return i;
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->of[i].name, r->test) == 0 && same_bits(t->of[i].threshold, r->threshold)) return i;
+    return t->n;
 }
 
 /** *bytes: as many as are written at most. */

@@ -117,6 +117,43 @@ static fw_status forget_outcome(monitor_outcomes *o, monitor_join *e, fw_error *
     return FW_OK;
 }
 
+/* ---- windows that are held ----------------------------------------------------------------------------------------------------------------------- */
+
+static void judge_due(const monitor_outcomes *o, monitor_held *w)
+{
+    const uint64_t labelled = monitor_realised_rows(w->realised);
+    w->due = w->closed && !w->judged && labelled >= o->opts.least_labelled && (double)labelled >= o->opts.least_share * (double)w->rows;
+    w->judged = w->judged || w->due;
+    w->revised += w->amended;
+}
+
+static fw_status tell_window(const monitor_outcomes *o, const monitor_held *w, fw_error *err)
+{
+    const monitor_quality_window v = {
+        .model = o->opts.model, .window = w->window, .rows = w->rows, .labelled = monitor_realised_rows(w->realised), .lag_s = monitor_realised_lag(w->realised),
+        .revised = w->revised, .closed = w->closed, .due = w->due, .realised = monitor_realised_figures(w->realised), .estimated = w->estimated};
+    return o->shelf.tell != NULL ? o->shelf.tell(o->shelf.context, &v, err) : FW_OK;
+}
+
+/* What a window that leaves has not told yet is told first. */
+static fw_status tell_leaving(monitor_outcomes *o, uint64_t window, fw_error *err)
+{
+    monitor_held *w = monitor_held_leaving(&o->held, window);
+    if (w == NULL || !w->changed) return FW_OK;
+    judge_due(o, w);
+    w->changed = false;
+    return tell_window(o, w, err);
+}
+
+fw_status monitor_outcomes_hold(monitor_held **out, monitor_outcomes *o, uint64_t window, fw_error *err)
+{
+    uint64_t gone = 0;
+    FW_AUTO(fw_text) nothing = {0};
+    FW_TRY(tell_leaving(o, window, err));
+    FW_TRY(monitor_held_make(out, &gone, &o->held, window, err));
+    return gone > 0 ? monitor_outcomes_keep_state(o, gone, &nothing, err) : FW_OK;
+}
+
 /* ---- predictions -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool told_scores(const monitor_outcomes *o, const fw_prediction *p)
@@ -134,14 +171,6 @@ static void fill_prediction(const monitor_outcomes *o, monitor_join *e, const fw
     e->made_us = made_us;
     if (e->n_scores == 1) e->score[0] = p->n_probabilities == 2 ? p->probabilities[positive] : p->label == positive ? p->confidence : 1 - p->confidence;
     else if (e->n_scores > 1) memcpy(e->score, p->probabilities, e->n_scores * sizeof *e->score);
-}
-
-fw_status monitor_outcomes_hold(monitor_held **out, monitor_outcomes *o, uint64_t window, fw_error *err)
-{
-    uint64_t gone = 0;
-    FW_AUTO(fw_text) nothing = {0};
-    FW_TRY(monitor_held_make(out, &gone, &o->held, window, err));
-    return gone > 0 ? monitor_outcomes_keep_state(o, gone, &nothing, err) : FW_OK;
 }
 
 static fw_status room_for_scores(monitor_join **e, monitor_outcomes *o, const char *id, size_t n, int64_t made_us, fw_error *err)
@@ -302,22 +331,6 @@ fw_status monitor_outcomes_tick(monitor_outcomes *o, int64_t now_us, fw_error *e
     const int64_t horizon_us = (int64_t)fmin(o->opts.horizon_s * US, 9e18);
     for (monitor_join *e; (e = monitor_joins_oldest(o->joins)) != NULL && now_us - e->seen_us > horizon_us;) FW_TRY(let_go(o, e, err));
     return FW_OK;
-}
-
-static void judge_due(const monitor_outcomes *o, monitor_held *w)
-{
-    const uint64_t labelled = monitor_realised_rows(w->realised);
-    w->due = w->closed && !w->judged && labelled >= o->opts.least_labelled && (double)labelled >= o->opts.least_share * (double)w->rows;
-    w->judged = w->judged || w->due;
-    w->revised += w->amended;
-}
-
-static fw_status tell_window(const monitor_outcomes *o, const monitor_held *w, fw_error *err)
-{
-    const monitor_quality_window v = {
-        .model = o->opts.model, .window = w->window, .rows = w->rows, .labelled = monitor_realised_rows(w->realised), .lag_s = monitor_realised_lag(w->realised),
-        .revised = w->revised, .closed = w->closed, .due = w->due, .realised = monitor_realised_figures(w->realised), .estimated = w->estimated};
-    return o->shelf.tell != NULL ? o->shelf.tell(o->shelf.context, &v, err) : FW_OK;
 }
 
 static fw_status flush_window(monitor_outcomes *o, monitor_held *w, fw_error *err)

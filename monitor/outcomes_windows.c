@@ -37,6 +37,11 @@ monitor_held *monitor_held_find(const monitor_windows_held *h, uint64_t window)
     return at < h->n && h->v[at].window == window ? &h->v[at] : NULL;
 }
 
+monitor_held *monitor_held_leaving(const monitor_windows_held *h, uint64_t window)
+{
+    return h->n == h->max && place_of(h, window) > 0 && monitor_held_find(h, window) == NULL ? &h->v[0] : NULL;
+}
+
 fw_status monitor_held_make(monitor_held **out, uint64_t *gone, monitor_windows_held *h, uint64_t window, fw_error *err)
 {
     monitor_realised *realised = NULL;

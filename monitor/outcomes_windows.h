@@ -17,6 +17,7 @@ typedef struct monitor_windows_held { monitor_held *v; size_t n, max; monitor_sh
 fw_status     monitor_held_init(monitor_windows_held *h, const monitor_shape *shape, size_t max, fw_error *err);
 void          monitor_held_release(monitor_windows_held *h);
 monitor_held *monitor_held_find(const monitor_windows_held *h, uint64_t window);
+monitor_held *monitor_held_leaving(const monitor_windows_held *h, uint64_t window);      /* the one that is to make room for it; NULL: none */
 /** It, or a new one; NULL in *out: older than all that are held. *gone: the window that made room, 0: none. */
 fw_status     monitor_held_make(monitor_held **out, uint64_t *gone, monitor_windows_held *h, uint64_t window, fw_error *err);
 

@@ -188,7 +188,8 @@ fw_qualities monitor_realised_figures(const monitor_realised *r)
     return q;
 }
 
-/* ---- bytes: task, classes, positive | rows, scored, hits, lag | counts of classes | places that hold rows: how many, then place << 32 | rows | limbs ---- */
+/* ---- bytes: task, classes, positive | rows, scored, hits, lag | counts of classes | places that hold rows: how many, then place << 32 | rows | limbs; no rows: none behind
+ *      lag ---- */
 
 static size_t n_places(const monitor_realised *r) { return r->n_scores * 2 * MONITOR_SCORE_PLACES; }
 
@@ -197,6 +198,7 @@ void monitor_realised_save(const monitor_realised *r, fw_text *out)
     const uint64_t head[] = {r->shape.task, r->shape.n_classes, r->shape.positive, r->rows, r->scored, r->hits, r->lag};
     uint64_t used = 0;
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) monitor_put_word(out, head[i]);
+    if (r->rows == 0) return;
     for (size_t i = 0; i < 3 * r->n_counted; i++) monitor_put_word(out, r->support[i]);
     for (size_t i = 0; i < n_places(r); i++) used += r->place[i] > 0;
     monitor_put_word(out, used);
@@ -242,6 +244,7 @@ static bool take_all(monitor_realised *r, monitor_words *in)
     r->scored = head[4];
     r->hits = head[5];
     r->lag = head[6];
+    if (r->rows == 0 && in->left == 0) return true;
     for (size_t i = 0; i < 3 * r->n_counted; i++)
         if (!monitor_take_word(in, &r->support[i]) || r->support[i] > r->rows) return false;
     return take_places(r, in) && take_sums(r, in);

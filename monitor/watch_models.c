@@ -16,6 +16,7 @@ static void watched_release(watched *t)
     monitor_drift_destroy(&t->drift);
     fw_summary_destroy(&t->shown);
     free(t->late);
+    free(t->newest.count);
 }
 
 fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *opts, fw_error *err)

@@ -32,6 +32,8 @@ typedef struct watched {
     uint64_t *late, late_rows;         /* of windows that were closed: evidence for the next look */
     uint64_t lost_rows, jumped_rows;   /* too late to amend; of moments that can't be */
     bool misplaced;                    /* one of them has changed since it was put */
+    struct { uint64_t *count, number, rows; bool waits; } newest;      /* the closed window that the page shows, NULL until the first; waits: it was not put yet */
+    bool row_waits;                    /* the model's row, since a window was closed */
     int64_t newest_us;                 /* moment that a publisher told of */
     fw_mono last, told;                /* a summary came; the model was told of, and kept */
     bool changed, restored;            /* since it was saved; its numbers go on where the store's end */
@@ -72,8 +74,10 @@ fw_status monitor_watch_forget(const monitor_watch *w, const watched *t, const m
 fw_status monitor_watch_put_model(const monitor_watch *w, const watched *t, const void *bytes, size_t len, fw_error *err);
 /** How many rows are not in the window of their time, of the version. */
 fw_status monitor_watch_put_misplaced(const monitor_watch *w, const watched *t, fw_error *err);
-/** The row of a closed window whose counts are shown, those of its drift, and the model's. anew: the figures are not those of the last look. */
-fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err);
+/** The row of a closed window whose counts are shown, and its figures of drift. anew: the figures are not those of the last look. */
+fw_status monitor_watch_put_window(const monitor_watch *w, watched *t, const monitor_pane *p, bool anew, fw_error *err);
+/** What is the same for all windows that were closed since the last time: the model's row, and the counts of the newest. Once a commit. */
+fw_status monitor_watch_put_newest(const monitor_watch *w, watched *t, fw_error *err);
 /** Looks for alerts, behind a look at drift. */
 fw_status monitor_watch_look(const monitor_watch *w, const watched *t, fw_error *err);
 

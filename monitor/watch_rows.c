@@ -166,16 +166,42 @@ static bool is_newest(const watched *t, const monitor_pane *p)
     return true;
 }
 
-fw_status monitor_watch_put_window(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
+/** The counts that the page is to show of the version, whichever set of bins they are on. */
+static fw_status keep_newest(const monitor_watch *w, watched *t, const monitor_pane *p, fw_error *err)
 {
-    if (is_newest(t, p)) {
-        FW_FREE char *current = NULL;
-        FW_TRY(monitor_current_write(&current, (int64_t)p->number, t->shown, err));
-        FW_TRY(put_text(w, MONITOR_CURRENT_KEY, t->model, current, err));
-    }
-    FW_TRY(put_model_row(w, t, err));
+    const size_t n = fw_summary_total(t->shown);
+    if (t->newest.count == NULL) FW_TRY(fw_alloc_zeroed((void **)&t->newest.count, n, sizeof *t->newest.count, "counts of a window", err));
+    memcpy(t->newest.count, p->count, n * sizeof *p->count);
+    t->newest.number = p->number;
+    t->newest.rows = p->rows;
+    for (size_t i = 0; i < w->n; i++)
+        if (w->of[i].model == t->model) w->of[i].newest.waits = &w->of[i] == t;
+    return FW_OK;
+}
+
+fw_status monitor_watch_put_window(const monitor_watch *w, watched *t, const monitor_pane *p, bool anew, fw_error *err)
+{
+    if (is_newest(t, p)) FW_TRY(keep_newest(w, t, p, err));
+    t->row_waits = true;
     FW_TRY(put_row(w, t, p, err));
     return put_figures(w, t, p, anew, err);
+}
+
+static fw_status put_counts(const monitor_watch *w, const watched *t, fw_error *err)
+{
+    FW_FREE char *current = NULL;
+    fw_summary_reset(t->shown);
+    FW_TRY(fw_summary_add_counts(t->shown, t->newest.count, fw_summary_total(t->shown), t->newest.rows, err));
+    FW_TRY(monitor_current_write(&current, (int64_t)t->newest.number, t->shown, err));
+    return put_text(w, MONITOR_CURRENT_KEY, t->model, current, err);
+}
+
+fw_status monitor_watch_put_newest(const monitor_watch *w, watched *t, fw_error *err)
+{
+    if (t->row_waits) FW_TRY(put_model_row(w, t, err));
+    if (t->newest.waits) FW_TRY(put_counts(w, t, err));
+    t->row_waits = t->newest.waits = false;
+    return FW_OK;
 }
 
 /* ---- looks ---- */
@@ -211,11 +237,11 @@ static fw_status look_at(const monitor_watch *w, const watched *t, const monitor
     const monitor_answer *a = &f->answer[q];
     const monitor_figure *g = largest(&id, &share, w, f, q);
     if (g == NULL) return FW_OK;
-    snprintf(detail, sizeof detail, "in %llu rows, e-value 10^%.1f", (unsigned long long)a->rows_since, a->log_evidence / LN_10);
+    if (s->evidence) snprintf(detail, sizeof detail, "in %llu rows, e-value 10^%.1f", (unsigned long long)a->rows_since, a->log_evidence / LN_10);
     const monitor_look look = {.kind = KIND_OF[q], .model = t->model, .name = t->known->name, .digest = t->known->digest, .subject = s->name,
                                .level = fabs(g->reading.statistic), .threshold = w->opts.drift.threshold[id], .evidence = s->evidence,
                                .certainty = a->log_evidence > 0 ? -expm1(-a->log_evidence) : 0, .since_us = (int64_t)a->since,
-                               .measure = monitor_detectors[id]->unit, .detail = detail, .features = s->features, .n_features = s->n};
+                               .measure = monitor_detectors[id]->unit, .detail = s->evidence ? detail : NULL, .features = s->features, .n_features = s->n};
     return monitor_alert_desk_look(w->opts.desk, &look, fw_utc_now_us(), err);
 }
 

@@ -83,6 +83,7 @@ static fw_status save_one(const monitor_watch *w, watched *t, fw_error *err)
     if (t->changed) FW_TRY(save_drift(w, t, err));
     if (t->misplaced) FW_TRY(monitor_watch_put_misplaced(w, t, err));
     t->changed = t->misplaced = false;
+    FW_TRY(monitor_watch_put_newest(w, t, err));
     for (size_t i = 0; i < t->n; i++) {
         if (!t->pane[i].changed) continue;
         FW_TRY(save_window(w, t, &t->pane[i], err));

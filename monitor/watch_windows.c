@@ -104,7 +104,7 @@ static fw_status tell(const monitor_watch *w, const watched *t, const monitor_pa
     return w->hearer.closed != NULL ? w->hearer.closed(w->hearer.context, &c, err) : FW_OK;
 }
 
-static fw_status put_and_tell(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
+static fw_status put_and_tell(const monitor_watch *w, watched *t, const monitor_pane *p, bool anew, fw_error *err)
 {
     if (w->opts.store != NULL) FW_TRY(monitor_watch_put_window(w, t, p, anew, err));
     return tell(w, t, p, err);

@@ -160,12 +160,20 @@ fw_status fw_summary_merge(fw_summary *into, const fw_summary *from, fw_error *e
     return FW_OK;
 }
 
+static uint64_t rows_of(const uint64_t *count, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += count[i];
+    return sum;
+}
+
 /* *sum: of the column's new counts. */
 static fw_status check_column(uint64_t *sum, const fw_summary *s, size_t i, const uint64_t *count, fw_error *err)
 {
-    const uint64_t room = MOST - fw_summary_rows(s, i);
+    const size_t n = fw_bins_counts(&s->bins[i]);
+    const uint64_t room = MOST - rows_of(s->count + s->slots[i].at, n);
     *sum = 0;
-    for (size_t k = 0; k < fw_bins_counts(&s->bins[i]); k++) {
+    for (size_t k = 0; k < n; k++) {
         if (count[k] > room - *sum) return fw_fail(err, FW_ERR_DATA, "summary: column %s would count more than 2^63 rows", s->bins[i].name);
         *sum += count[k];
     }
@@ -204,9 +212,7 @@ size_t          fw_summary_total(const fw_summary *s) { return s->total; }
 
 uint64_t fw_summary_rows(const fw_summary *s, size_t column)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < fw_bins_counts(&s->bins[column]); i++) sum += fw_summary_counts(s, column)[i];
-    return sum;
+    return rows_of(fw_summary_counts(s, column), fw_bins_counts(&s->bins[column]));
 }
 
 uint64_t fw_summary_shape(const fw_summary *s) { return s->shape; }

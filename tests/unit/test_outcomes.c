@@ -297,6 +297,28 @@ static void memory_is_bounded_and_what_is_let_go_is_counted(void **state)
     monitor_outcomes_destroy(&b.o);
 }
 
+/** More windows are closed between two flushes than are held: each of them is told once, with its estimate. */
+static void a_window_that_leaves_has_told_what_it_knows(void **state)
+{
+    (void)state;
+    static rows r;
+    static bench b;
+    make_rows(&r, 2, 1);
+    monitor_outcomes_opts opts = opts_of(&r);
+    opts.max_windows = 2;
+    start(&b, opts);
+    for (uint64_t w = 1; w <= WINDOWS; w++) {
+        fw_qualities estimated = fw_qualities_none();
+        estimated.of[FW_QUALITY_ACCURACY].value = 0.5 + 0.1 * (double)w;
+        assert_int_equal(monitor_outcomes_close(b.o, w, &estimated, NULL), FW_OK);
+        assert_int_equal(b.n_told, w > 2 ? w - 2 : 0);
+    }
+    assert_int_equal(monitor_outcomes_flush(b.o, NULL), FW_OK);
+    assert_int_equal(b.n_told, WINDOWS);
+    for (uint64_t w = 1; w <= WINDOWS; w++) assert_true(b.told[w].closed && fabs(b.told[w].estimated.of[FW_QUALITY_ACCURACY].value - (0.5 + 0.1 * (double)w)) < 1e-12);
+    monitor_outcomes_destroy(&b.o);
+}
+
 static void a_shape_that_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -395,6 +417,34 @@ static fw_status take_bits(void *c, const char *key, monitor_bytes bytes, fw_err
     return FW_OK;
 }
 
+/** It goes into the store at each commit, and comes back. */
+static void the_state_of_a_window_without_outcomes_is_small(void **state)
+{
+    (void)state;
+    static rows r;
+    static bench b;
+    bits saved = {0};
+    make_rows(&r, 2, 1);
+    const monitor_outcomes_opts opts = opts_of(&r);
+    const monitor_shelf shelf = {.context = &saved, .keep_state = take_bits};
+    monitor_outcomes *o = NULL;
+    fw_qualities estimated = fw_qualities_none();
+    estimated.of[FW_QUALITY_ACCURACY].value = 0.75;
+    assert_int_equal(monitor_outcomes_create(&o, &opts, &shelf, NULL), FW_OK);
+    predict(o, &r, 1);                           /* of window 2, and nobody knows what it should have been */
+    assert_int_equal(monitor_outcomes_close(o, 2, &estimated, NULL), FW_OK);
+    assert_int_equal(monitor_outcomes_flush(o, NULL), FW_OK);
+    assert_in_range(saved.len, 1, 500);
+    start(&b, opts);
+    assert_int_equal(monitor_outcomes_restore_state(b.o, "outcomes/5/2", (monitor_bytes){saved.bytes, saved.len}, NULL), FW_OK);
+    predict(b.o, &r, 5);                         /* of the same window */
+    assert_int_equal(monitor_outcomes_flush(b.o, NULL), FW_OK);
+    assert_true(b.told[2].rows == 2 && b.told[2].closed && b.told[2].labelled == 0 && b.told[2].estimated.of[FW_QUALITY_ACCURACY].value == 0.75);
+    monitor_outcomes_destroy(&o);
+    monitor_outcomes_destroy(&b.o);
+    free(saved.bytes);
+}
+
 static void a_damaged_state_is_refused(void **state)
 {
     (void)state;
@@ -437,6 +487,8 @@ int main(void)
         cmocka_unit_test(bad_outcomes_are_refused_with_their_reason),
         cmocka_unit_test(an_error_too_large_is_refused_whichever_side_comes_first),
         cmocka_unit_test(memory_is_bounded_and_what_is_let_go_is_counted),
+        cmocka_unit_test(a_window_that_leaves_has_told_what_it_knows),
+        cmocka_unit_test(the_state_of_a_window_without_outcomes_is_small),
         cmocka_unit_test(a_shape_that_cannot_be_is_refused),
         cmocka_unit_test_setup_teardown(goes_on_from_the_store_as_if_nothing_had_happened, begin, end),
         cmocka_unit_test(a_damaged_state_is_refused),

@@ -112,6 +112,21 @@ static fw_status see_predictions(void *context, const monitor_model_row *m, fw_e
     return FW_OK;
 }
 
+static fw_status see_current(void *context, const monitor_state_row *row, fw_error *err)
+{
+    (void)err;
+    fw_text_clear(context);
+    fw_text_add_bytes(context, row->bytes.data, row->bytes.len);
+    return FW_OK;
+}
+
+static void assert_current(monitor_reader *r, const char *begins)
+{
+    FW_AUTO(fw_text) current = {0};
+    assert_int_equal(monitor_read_state(r, &(monitor_query){.name = "current/1"}, see_current, &current, NULL), FW_OK);
+    if (current.data == NULL || strncmp(current.data, begins, strlen(begins)) != 0) fail_msg("%s", current.data != NULL ? current.data : "none");
+}
+
 /** Of publishers that tell of its features, and of some that do not. */
 static void a_version_has_the_rows_of_all_its_sets_of_bins(void **state)
 {
@@ -142,6 +157,38 @@ static void a_version_has_the_rows_of_all_its_sets_of_bins(void **state)
     assert_int_equal(monitor_reader_open(&r, path, NULL), FW_OK);
     assert_int_equal(monitor_read_model(r, NULL, see_predictions, &predictions, NULL), FW_OK);
     assert_int_equal(predictions, 300);
+    assert_current(r, "{\"window\":4,\"columns\":[{\"name\":\"prediction\"");      /* of the set whose window was closed last */
+}
+
+/** Of many windows between two commits each has its row and its figures; what only the last of them determines is put once, and has its counts. */
+static void what_many_windows_share_is_put_once_a_commit(void **state)
+{
+    (void)state;
+    FW_AUTO(monitor_store) *store = open_store(path);
+    FW_AUTO(monitor_watch) *w = NULL;
+    FW_AUTO(monitor_reader) *r = NULL;
+    int64_t predictions = 0;
+    const monitor_watch_opts o = options(store, NULL);
+    assert_int_equal(monitor_watch_create(&w, &o, NULL), FW_OK);
+    tell_model(w, 0);
+    keep(w, store);
+    tell_many(w, LIKE, 1, 30);
+    tell_many(w, OTHER, 31, 40);
+    assert_int_equal(monitor_store_check(store).waiting_rows, 4 * 2);
+    tell_many(w, LIKE, 41, 45);                  /* half a window */
+    assert_int_equal(monitor_watch_save(w, NULL), FW_OK);
+    assert_int_equal(monitor_store_check(store).waiting_rows, 4 * 2 + 4);      /* the model, the newest counts, drift, the open window */
+    assert_int_equal(monitor_store_commit(store, NULL), FW_OK);
+    assert_int_equal(monitor_watch_save(w, NULL), FW_OK);
+    assert_int_equal(monitor_store_check(store).waiting_rows, 0);
+    assert_int_equal(monitor_reader_open(&r, path, NULL), FW_OK);
+    assert_int_equal(look_into(path).rows, 400);
+    assert_int_equal(monitor_read_model(r, NULL, see_predictions, &predictions, NULL), FW_OK);
+    assert_int_equal(predictions, 450);
+    assert_current(r, "{\"window\":4,\"columns\":[{\"name\":\"age\",\"counts\":[0,0,0,0,0,100]}");
+    tell_many(w, LIKE, 46, 50);
+    keep(w, store);
+    assert_current(r, "{\"window\":5,\"columns\":[{\"name\":\"age\",\"counts\":[10,20,30,30,0,10]}");
 }
 
 /** killed: after so many summaries the watch is dropped, and another one goes on from the store. */
@@ -268,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_place_is_the_window_that_is_open_and_the_hearer_hears_of_it, begin, end),
         cmocka_unit_test_setup_teardown(what_nobody_told_of_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_version_has_the_rows_of_all_its_sets_of_bins, begin, end),
+        cmocka_unit_test_setup_teardown(what_many_windows_share_is_put_once_a_commit, begin, end),
         cmocka_unit_test_setup_teardown(a_watch_goes_on_to_the_same_bits, begin, end),
         cmocka_unit_test_setup_teardown(a_model_stays_while_it_is_told_of_and_goes_with_all_its_states, begin, end),
         cmocka_unit_test_setup_teardown(a_damaged_state_is_begun_anew, begin, end),
