@@ -158,6 +158,10 @@ static void a_version_has_the_rows_of_all_its_sets_of_bins(void **state)
     assert_int_equal(monitor_read_model(r, NULL, see_predictions, &predictions, NULL), FW_OK);
     assert_int_equal(predictions, 300);
     assert_current(r, "{\"window\":4,\"columns\":[{\"name\":\"prediction\"");      /* of the set whose window was closed last */
+    for (int i = 0; i < 10; i++) give(w, FW_TOPIC_SUMMARY "m", &rows, 0.1, &why);
+    tell_many(w, LIKE, 21, 30);
+    keep(w, store);
+    assert_current(r, "{\"window\":3,\"columns\":[{\"name\":\"age\"");
 }
 
 /** Of many windows between two commits each has its row and its figures; what only the last of them determines is put once, and has its counts. */
