@@ -100,17 +100,48 @@ fw_status fw_telemetry_pack_model(fw_text *out, const fw_telemetry_model *m, fw_
     return s;
 }
 
+#define GROUP 8u               /* counts that are looked at together: most are below 128, a byte each */
+
+static bool all_short(const uint64_t *count)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < GROUP; i++) all |= count[i];
+    return all < 0x80;
+}
+
+static size_t varints_len(const uint64_t *count, size_t n)
+{
+    size_t len = 0, i = 0;
+    for (; i + GROUP <= n; i += GROUP) {
+        if (all_short(count + i)) len += GROUP;
+        else
+            for (size_t k = 0; k < GROUP; k++) len += fw_varint_len(count[i + k]);
+    }
+    for (; i < n; i++) len += fw_varint_len(count[i]);
+    return len;
+}
+
+static char *put_varints(char *at, const uint64_t *count, size_t n)
+{
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) {
+        if (all_short(count + i))
+            for (size_t k = 0; k < GROUP; k++) *at++ = (char)count[i + k];
+        else
+            for (size_t k = 0; k < GROUP; k++) at = fw_varint_put(at, count[i + k]);
+    }
+    for (; i < n; i++) at = fw_varint_put(at, count[i]);
+    return at;
+}
+
 /** One of the last fields, by hand: protobuf-c makes a call for each of a thousand counts.      field, 2 | varint len | varints */
 static void add_counts(fw_text *out, unsigned field, const uint64_t *count, size_t n)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++) len += fw_varint_len(count[i]);
+    const size_t len = varints_len(count, n);
     char *const room = n > 0 ? fw_text_room(out, 1 + FW_VARINT_MOST + len) : NULL;
     if (room == NULL) return;
     *room = (char)(field << 3 | 2);
-    char *at = fw_varint_put(room + 1, len);
-    for (size_t i = 0; i < n; i++) at = fw_varint_put(at, count[i]);
-    fw_text_wrote(out, (size_t)(at - room));
+    fw_text_wrote(out, (size_t)(put_varints(fw_varint_put(room + 1, len), count, n) - room));
 }
 
 fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s, fw_error *err)

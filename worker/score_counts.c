@@ -87,9 +87,22 @@ void worker_counts_destroy(worker_counts **counts)
     *counts = NULL;
 }
 
+/* Of two classes; no branch depends on the probabilities. */
+static void judge_two(worker_counts *c, size_t n, const float *p)
+{
+    for (size_t i = 0; i < n; i++, p += 2) {
+        c->said[i] = p[1] > p[0];
+        c->confidence[i] = (double)FW_MAX(p[0], p[1]);
+    }
+}
+
 /* The class and its probability, as what is written says it. */
 static void judge(worker_counts *c, size_t n, const float *p, size_t k)
 {
+    if (k == 2) {
+        judge_two(c, n, p);
+        return;
+    }
     for (size_t i = 0; i < n; i++, p += k) {
         size_t best = 0;
         for (size_t j = 1; j < k; j++)

@@ -13,7 +13,8 @@ static _Atomic int in_use = NOT_YET;      /* an fw_kernels */
 static fw_kernels fastest(void)
 {
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return FW_KERNELS_PORTABLE;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") ? FW_KERNELS_AVX512 : FW_KERNELS_AVX2;
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    return wide ? FW_KERNELS_AVX512 : FW_KERNELS_AVX2;
 }
 #else
 static fw_kernels fastest(void) { return FW_KERNELS_PORTABLE; }

@@ -8,7 +8,7 @@
 
 #include "common/core/status.h"
 
-/** avx512: AVX-512F and DQ. avx2: with FMA. */
+/** avx512: AVX-512F, BW and DQ. avx2: with FMA. */
 typedef enum fw_kernels { FW_KERNELS_PORTABLE, FW_KERNELS_AVX2, FW_KERNELS_AVX512, FW_N_KERNELS } fw_kernels;
 
 /** Takes those that FW_KERNELS names, if it is set. Once, before threads start. FW_ERR_CONFIG: no such kernels, or not on this CPU. */

@@ -1,71 +1,198 @@
 #include "common/stats/tally.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512dq")))
-#define LANES 8
-#define GROUP 64            /* numbers whose places are found before they are counted */
-#define NOT_FINITE 0x99      /* of vfpclasspd: both NaNs, both infinities */
+#define TARGET   __attribute__((target("avx512f,avx512dq,avx512bw,popcnt")))
+#define COUNTING __attribute__((target("avx512f,avx512dq,avx512bw,popcnt,avx512vpopcntdq")))
+#define PART     16             /* numbers whose places are found together, */
+#define GROUP    64             /* whose bits are a word, */
+#define GROUPS   16             /* and that are counted together */
+#define BITS     5              /* of a bin's number */
+#define INFINITE 0x7ff00000     /* the key of +infinity; those of NaN are above it. Of -infinity: -INFINITE - 1; of NaN with a sign: below */
 
-/* The five levels of the tree, each in registers: a step is a permutation, not a load. */
-typedef struct levels { __m512d one, two, three, four, five_low, five_high; } levels;
+/* The keys of the cuts in registers: a step looks one up for each number. From key i on: at<i>. */
+typedef struct keys { __m512i half, quarter[2], at3[2], at1[2], at0[2]; } keys;
 
-static inline TARGET levels load_levels(const fw_tally_cuts *c)
+/* The bins of a thousand numbers, bit by bit, the highest first: a number is a bit in each of the planes. */
+typedef struct planes { _Alignas(64) uint16_t bit[BITS][GROUPS * GROUP / PART]; _Alignas(64) uint64_t counts[GROUPS]; } planes;      /* counts: it is in a bin */
+
+/* ---- places --------------------------------------------------------------------------------------------------------------------------------- */
+
+static inline TARGET keys load_keys(const fw_tally_cuts *c)
 {
-    return (levels){_mm512_set1_pd(c->tree[1]), _mm512_maskz_loadu_pd(0x03, c->tree + 2), _mm512_maskz_loadu_pd(0x0f, c->tree + 4),
-                    _mm512_loadu_pd(c->tree + 8), _mm512_loadu_pd(c->tree + 16), _mm512_loadu_pd(c->tree + 24)};
+    const int32_t *k = c->key;
+    return (keys){.half = _mm512_set1_epi32(k[15]),
+                  .quarter = {_mm512_set1_epi32(k[7]), _mm512_set1_epi32(k[23])},
+                  .at3 = {_mm512_loadu_si512(k + 3), _mm512_loadu_si512(k + 19)},
+                  .at1 = {_mm512_loadu_si512(k + 1), _mm512_loadu_si512(k + 17)},
+                  .at0 = {_mm512_loadu_si512(k), _mm512_loadu_si512(k + 16)}};
 }
 
-static inline TARGET __m512i step(__m512i place, __m512d cut, __m512d v)
+/* The keys of a part: of numbers below 0 the other bits are turned, x ^ (sign & INT32_MAX). */
+static inline TARGET __m512i keys_of(__m512d low, __m512d high)
 {
-    const __m512i doubled = _mm512_add_epi64(place, place);
-    return _mm512_mask_add_epi64(doubled, _mm512_cmp_pd_mask(cut, v, _CMP_LT_OQ), doubled, _mm512_set1_epi64(1));
+    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const __m512i upper = _mm512_permutex2var_epi32(_mm512_castpd_si512(low), odd, _mm512_castpd_si512(high));
+    return _mm512_ternarylogic_epi32(upper, _mm512_srai_epi32(upper, 31), _mm512_set1_epi32(INT32_MAX), 0x78);
 }
 
-/* Where numbers are missing, or are none. */
-static inline TARGET __m512i mark(__m512i p, __mmask8 none, uint64_t missing)
+static inline TARGET __m512i key_at(const __m512i key[static 2], __m512i p) { return _mm512_permutex2var_epi32(key[0], p, key[1]); }
+
+/* The cuts before p are below the number. When the one that is looked at is so too, all before p + step are. */
+static inline TARGET __m512i go(uint16_t *bit, __m512i p, __m512i cut, __m512i key, int step)
 {
-    const __m512i gone = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)missing));
-    p = _mm512_mask_mov_epi64(p, none, _mm512_set1_epi64(FW_TALLY_UNSEEN));
-    return _mm512_mask_mov_epi64(p, _mm512_test_epi64_mask(gone, gone), _mm512_set1_epi64(FW_TALLY_MISSING));
+    const __mmask16 above = _mm512_cmplt_epi32_mask(cut, key);
+    *bit = above;
+    return _mm512_mask_or_epi32(p, above, p, _mm512_set1_epi32(step));
 }
 
-/* Places of eight numbers, a byte each. */
-static inline TARGET __m128i places(const levels *l, __m512d v, uint64_t missing)
+/* How many cuts have keys below the numbers', and its bits. */
+static inline TARGET __m512i find(planes *out, size_t at, const keys *k, __m512i key)
 {
-    const __mmask8 none = _mm512_fpclass_pd_mask(v, NOT_FINITE);
-    __m512i p = _mm512_maskz_set1_epi64(_mm512_cmp_pd_mask(l->one, v, _CMP_LT_OQ), 1);
-    p = step(p, _mm512_permutexvar_pd(p, l->two), v);
-    p = step(p, _mm512_permutexvar_pd(p, l->three), v);
-    p = step(p, _mm512_permutexvar_pd(p, l->four), v);
-    p = step(p, _mm512_permutex2var_pd(l->five_low, p, l->five_high), v);
-    if (__builtin_expect((none | missing) != 0, 0)) p = mark(p, none, missing);
-    return _mm512_cvtepi64_epi8(p);
+    const __mmask16 upper = _mm512_cmplt_epi32_mask(k->half, key);
+    out->bit[0][at] = upper;
+    __m512i p = _mm512_maskz_set1_epi32(upper, 16);
+    p = go(&out->bit[1][at], p, _mm512_mask_blend_epi32(upper, k->quarter[0], k->quarter[1]), key, 8);
+    p = go(&out->bit[2][at], p, key_at(k->at3, p), key, 4);
+    p = go(&out->bit[3][at], p, key_at(k->at1, p), key, 2);
+    return go(&out->bit[4][at], p, key_at(k->at0, p), key, 1);
 }
 
-/* Places of a group first, then its counts: neither waits for the other. */
-TARGET void fw_tally_avx512(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t count[static FW_TALLY_PLACES])
+/* Of numbers that share their keys with cuts: cut by cut. */
+static inline TARGET __m256i pass_cuts(const fw_tally_cuts *c, __m256i p, __m512d v)
 {
-    uint32_t lane[LANES][FW_TALLY_PLACES] = {{0}};
-    const levels l = load_levels(c);
-    size_t i = 0;
-    for (; i + GROUP <= n; i += GROUP) {
-        uint8_t place[GROUP];
-        for (size_t k = 0; k < GROUP; k += LANES) {
-            uint64_t gone = 0;
-            if (missing != NULL) memcpy(&gone, missing + i + k, sizeof gone);
-            _mm_storel_epi64((__m128i *)(void *)(place + k), places(&l, _mm512_loadu_pd(v + i + k), gone));
-        }
-        for (size_t k = 0; k < GROUP; k += LANES) {
-            lane[0][place[k]]++, lane[1][place[k + 1]]++, lane[2][place[k + 2]]++, lane[3][place[k + 3]]++;
-            lane[4][place[k + 4]]++, lane[5][place[k + 5]]++, lane[6][place[k + 6]]++, lane[7][place[k + 7]]++;
+    for (;;) {
+        const __mmask8 above = _mm512_cmp_pd_mask(_mm512_i32gather_pd(p, c->cut, sizeof *c->cut), v, _CMP_LT_OQ);
+        if (above == 0) return p;
+        p = _mm256_add_epi32(p, _mm512_castsi512_si256(_mm512_maskz_set1_epi32(above, 1)));
+    }
+}
+
+static TARGET void settle(planes *out, size_t at, const fw_tally_cuts *c, __m512i p, __m512d low, __m512d high)
+{
+    const __m256i first = pass_cuts(c, _mm512_castsi512_si256(p), low), second = pass_cuts(c, _mm512_extracti64x4_epi64(p, 1), high);
+    const __m512i settled = _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
+    for (int b = 0; b < BITS; b++) out->bit[b][at] = _mm512_test_epi32_mask(settled, _mm512_set1_epi32(1 << (BITS - 1 - b)));
+}
+
+/* False: some of a group's numbers are not finite. */
+static inline TARGET bool find_group(planes *out, size_t group, const fw_tally_cuts *c, const keys *k, const double *v)
+{
+    __m512i least = _mm512_setzero_si512(), most = least;
+    for (size_t part = 0; part < GROUP / PART; part++) {
+        const __m512d low = _mm512_loadu_pd(v + PART * part), high = _mm512_loadu_pd(v + PART * part + PART / 2);
+        const __m512i key = keys_of(low, high);
+        const size_t at = group * (GROUP / PART) + part;
+        const __m512i p = find(out, at, k, key);
+        if (__builtin_expect(_mm512_cmpeq_epi32_mask(key_at(k->at0, p), key) != 0, 0)) settle(out, at, c, p, low, high);
+        least = _mm512_min_epi32(least, key);
+        most = _mm512_max_epi32(most, key);
+    }
+    return (_mm512_cmplt_epi32_mask(least, _mm512_set1_epi32(-INFINITE)) | _mm512_cmpge_epi32_mask(most, _mm512_set1_epi32(INFINITE))) == 0;
+}
+
+static inline TARGET uint64_t find_missing(const uint8_t *missing)
+{
+    const __m512i m = _mm512_loadu_si512(missing);
+    return _mm512_test_epi8_mask(m, m);
+}
+
+/* Those that are in no bin are counted here. */
+static inline TARGET void take_group(planes *out, size_t group, const fw_tally_cuts *c, const keys *k, const double *v, const uint8_t *missing, uint32_t *count)
+{
+    const uint64_t gone = missing != NULL ? find_missing(missing) : 0;
+    const bool finite = find_group(out, group, c, k, v);
+    out->counts[group] = finite ? ~gone : 0;
+    if (finite) count[FW_TALLY_MISSING] += (uint32_t)__builtin_popcountll(gone);
+    else fw_tally_portable(c, v, missing, GROUP, count);
+}
+
+/* The last ones, which are less than a group: as one whose others are missing. */
+typedef struct rest { double v[GROUP]; uint8_t missing[GROUP]; } rest;
+
+static void fill_rest(rest *r, const double *v, const uint8_t *missing, size_t n)
+{
+    memset(r, 0, sizeof *r);
+    memcpy(r->v, v, n * sizeof *v);
+    if (missing != NULL) memcpy(r->missing, missing, n);
+    memset(r->missing + n, 1, GROUP - n);
+}
+
+/* ---- counts --------------------------------------------------------------------------------------------------------------------------------- */
+
+typedef void counter(const planes *p, size_t bins, uint32_t *count);
+
+/* The numbers in a bin are those whose bits are the bin's: the planes, or what is not in them, have them in common. Word by word. */
+static TARGET void count_words(const planes *p, size_t bins, uint32_t *count)
+{
+    for (size_t g = 0; g < GROUPS; g++) {
+        uint64_t w[BITS];
+        for (int b = 0; b < BITS; b++) memcpy(&w[b], p->bit[b] + g * (GROUP / PART), sizeof w[b]);
+#pragma GCC unroll 32
+        for (size_t bin = 0; bin < FW_TALLY_BINS; bin++) {
+            const uint64_t in = p->counts[g] & (bin & 16 ? w[0] : ~w[0]) & (bin & 8 ? w[1] : ~w[1]) & (bin & 4 ? w[2] : ~w[2]) & (bin & 2 ? w[3] : ~w[3]) &
+                                (bin & 1 ? w[4] : ~w[4]);
+            if (bin < bins) count[bin] += (uint32_t)__builtin_popcountll(in);
         }
     }
-    for (size_t k = 0; k < FW_TALLY_PLACES; k++)
-        for (size_t j = 0; j < LANES; j++) count[k] += lane[j][k];
-    fw_tally_portable(c, v + i, missing != NULL ? missing + i : NULL, n - i, count);
+}
+
+static inline COUNTING __m512i common(__m512i of, __m512i plane, size_t bit) { return bit != 0 ? _mm512_and_si512(of, plane) : _mm512_andnot_si512(plane, of); }
+
+/* The same of eight words at a time, by CPUs that count bits in vectors. */
+static COUNTING void count_vectors(const planes *p, size_t bins, uint32_t *count)
+{
+    __m512i w[BITS][2], in[2];
+    for (int b = 0; b < BITS; b++) w[b][0] = _mm512_load_si512(p->bit[b]), w[b][1] = _mm512_load_si512(p->bit[b] + GROUPS * GROUP / PART / 2);
+#pragma GCC unroll 4
+    for (size_t first = 0; first < FW_TALLY_BINS; first += 8) {
+        if (first >= bins) break;
+#pragma GCC unroll 8
+        for (size_t bin = first; bin < first + 8; bin++) {
+#pragma GCC unroll 2
+            for (size_t h = 0; h < 2; h++) {
+                in[h] = _mm512_load_si512(p->counts + h * GROUPS / 2);
+                in[h] = common(common(in[h], w[0][h], bin & 16), w[1][h], bin & 8);
+                in[h] = common(common(common(in[h], w[2][h], bin & 4), w[3][h], bin & 2), w[4][h], bin & 1);
+            }
+            count[bin] += (uint32_t)_mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_popcnt_epi64(in[0]), _mm512_popcnt_epi64(in[1])));
+        }
+    }
+}
+
+static inline TARGET void tally(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t *count, counter *count_planes)
+{
+    planes p = {0};
+    rest last;
+    const keys k = load_keys(c);
+    for (size_t i = 0, groups = 0; i < n; i += GROUP) {
+        const double *from = v + i;
+        const uint8_t *gone = missing != NULL ? missing + i : NULL;
+        if (n - i < GROUP) {
+            fill_rest(&last, from, gone, n - i);
+            from = last.v;
+            gone = last.missing;
+            count[FW_TALLY_MISSING] -= (uint32_t)(GROUP - (n - i));
+        }
+        take_group(&p, groups++, c, &k, from, gone, count);
+        if (groups < GROUPS && n - i > GROUP) continue;
+        count_planes(&p, c->n_cuts + 1, count);
+        memset(p.counts, 0, sizeof p.counts);
+        groups = 0;
+    }
+}
+
+TARGET void fw_tally_avx512(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t count[static FW_TALLY_PLACES])
+{
+    tally(c, v, missing, n, count, count_words);
+}
+
+TARGET void fw_tally_avx512_vectors(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t count[static FW_TALLY_PLACES])
+{
+    tally(c, v, missing, n, count, count_vectors);
 }
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "common/core/random.h"
 #include "common/core/size.h"
 #include "common/stats/summary.h"
+#include "common/stats/tally.h"
 
 enum { ROWS = 3001, NUMBERS = 5, COLUMNS = NUMBERS + 1 };
 static const size_t CUTS[NUMBERS] = {31, 0, 7, 30, 64};      /* the last one is beyond the fast kernels */
@@ -116,6 +118,67 @@ static void every_kernel_counts_what_find_says(void **state)
     assert_int_equal(fw_kernels_choose(NULL), FW_OK);
 }
 
+/* Cuts whose upper 32 bits are the same, and those at the ends of what a double holds. */
+static const double NEAR[] = {-DBL_MAX, -1 - 1e-9, -1, -1 + 1e-9, -1e-310, 0, 1e-310, 0.1, 1 - 1e-16, 1, 1 + 1e-15, 1 + 2e-15, 1 + 1e-9, 2, 1e300, DBL_MAX};
+enum { N_NEAR = sizeof NEAR / sizeof *NEAR, AROUND = 5, MOST = 2000 };
+
+static size_t numbers_near(double v[static MOST], uint8_t missing[static MOST])
+{
+    const double others[] = {-0.0, (double)NAN, -(double)NAN, (double)INFINITY, -(double)INFINITY, 0.5, -0.5, DBL_MIN, -DBL_MIN};
+    size_t n = 0;
+    for (size_t round = 0; n + AROUND * N_NEAR + sizeof others / sizeof *others <= MOST; round++) {
+        for (size_t i = 0; i < N_NEAR; i++) {
+            v[n++] = NEAR[i];
+            v[n++] = nextafter(NEAR[i], (double)INFINITY);
+            v[n++] = nextafter(NEAR[i], -(double)INFINITY);
+            v[n++] = NEAR[i] * (1 + 1e-7);
+            v[n++] = NEAR[i] * (1 - 1e-7);
+        }
+        for (size_t i = 0; i < sizeof others / sizeof *others && round % 4 == 3; i++) v[n++] = others[i];      /* rounds without them take the fast way */
+    }
+    for (size_t i = 0; i < n; i++) missing[i] = i > n / 2 && i % 7 == 0;
+    return n;
+}
+
+static bool is_here(fw_tally_kernel *k)
+{
+#if defined(__x86_64__)
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    if (k == fw_tally_avx512) return wide;
+    if (k == fw_tally_avx512_vectors) return wide && __builtin_cpu_supports("avx512vpopcntdq");
+#endif
+    return k == fw_tally_portable;
+}
+
+static void numbers_next_to_cuts_are_on_the_right_side(void **state)
+{
+    (void)state;
+    static fw_tally_kernel *const kernels[] = {
+        fw_tally_portable,
+#if defined(__x86_64__)
+        fw_tally_avx512, fw_tally_avx512_vectors,
+#endif
+    };
+    static const size_t sizes[] = {1, 63, 64, 65, 1000, 1024, 1025, MOST};
+    double v[MOST], centre[N_NEAR + 1] = {0};
+    uint8_t missing[MOST];
+    const size_t most = numbers_near(v, missing);
+    FW_AUTO(fw_bins) b = {0};
+    fw_tally_cuts cuts;
+    assert_int_equal(fw_bins_of_cuts(&b, "x", FW_BINS_NUMBER, NEAR, N_NEAR, centre, NULL), FW_OK);
+    fw_tally_cuts_set(&cuts, NEAR, N_NEAR);
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
+        for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes && is_here(kernels[k]); i++) {
+            const size_t n = FW_MIN(sizes[i / 2], most);
+            const uint8_t *gone = i % 2 == 0 ? missing : NULL;
+            uint32_t count[FW_TALLY_PLACES] = {0}, wanted[FW_TALLY_PLACES] = {0};
+            for (size_t j = 0; j < n; j++) wanted[gone != NULL && gone[j] ? (size_t)FW_TALLY_MISSING : isfinite(v[j]) ? fw_bins_find(&b, v[j]) : (size_t)FW_TALLY_UNSEEN]++;
+            kernels[k](&cuts, v, gone, n, count);
+            for (size_t j = 0; j < FW_TALLY_PLACES; j++)
+                if (count[j] != wanted[j]) fail_msg("kernel %zu, %zu numbers: place %zu counts %u, not %u", k, n, j, count[j], wanted[j]);
+        }
+}
+
 static void any_split_merges_to_the_same(void **state)
 {
     const rows *r = *state;
@@ -212,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_counts_what_find_says), cmocka_unit_test(any_split_merges_to_the_same),
         cmocka_unit_test(floats_and_no_mask_are_counted_too), cmocka_unit_test(other_shapes_are_not_merged),
-        cmocka_unit_test(counts_that_lie_change_nothing),
+        cmocka_unit_test(counts_that_lie_change_nothing), cmocka_unit_test(numbers_next_to_cuts_are_on_the_right_side),
     };
     return cmocka_run_group_tests(tests, make_rows, drop_rows);
 }

@@ -159,6 +159,34 @@ static void a_summary_without_times_comes_back(void **state)
     assert_true(b->summary.n == 4 && b->summary.n_latency == 0);
 }
 
+/** Counts of one byte and of several, in every place of a group and behind the last whole one: the bytes are those that protobuf-c packs. */
+static void summaries_are_packed_as_protobuf_does(void **state)
+{
+    (void)state;
+    uint64_t count[37];
+    for (uint32_t round = 0; round < 400; round++) {
+        const size_t n = round % 38;
+        for (uint32_t i = 0; i < n; i++) {
+            const fw_philox r = fw_random(21, FW_RANDOM_TEST, round, i, 0);
+            count[i] = r.word[0] % 8 == 0 ? (UINT64_C(1) << r.word[1] % 50) - r.word[2] % 2 : r.word[1] % 128;
+        }
+        fw_telemetry_summary s = summary();
+        s.count = count;
+        s.n = n;
+        FW_AUTO(fw_text) packed = {0};
+        assert_int_equal(fw_telemetry_pack_summary(&packed, &s, NULL), FW_OK);
+        Flywheel__Summary *m = flywheel__summary__unpack(NULL, packed.len, (const uint8_t *)packed.data);
+        assert_non_null(m);
+        assert_int_equal(m->n_counts, n);
+        if (n > 0) assert_memory_equal(m->counts, count, n * sizeof *count);
+        FW_FREE uint8_t *theirs = malloc(flywheel__summary__get_packed_size(m));
+        assert_non_null(theirs);
+        assert_int_equal(flywheel__summary__pack(m, theirs), packed.len);
+        assert_memory_equal(theirs, packed.data, packed.len);
+        flywheel__summary__free_unpacked(m, NULL);
+    }
+}
+
 static void the_encoder_refuses_what_the_decoder_would(void **state)
 {
     (void)state;
@@ -369,6 +397,7 @@ int main(void)
         cmocka_unit_test(the_outputs_alone_can_be_told),
         cmocka_unit_test(a_summary_comes_back),
         cmocka_unit_test(a_summary_without_times_comes_back),
+        cmocka_unit_test(summaries_are_packed_as_protobuf_does),
         cmocka_unit_test(the_encoder_refuses_what_the_decoder_would),
         cmocka_unit_test(every_lie_of_a_model_is_refused),
         cmocka_unit_test(every_lie_of_a_summary_is_refused),
