@@ -5,6 +5,7 @@
 
 #include "common/core/size.h"
 #include "common/stats/dmath.h"
+#include "common/stats/special.h"
 
 #define STEEPEST 0.9      /* the largest l x (max f - min f): 1 + l (m - f) stays above 0.1 */
 
@@ -92,4 +93,42 @@ double fw_divergence_radius(size_t n, double strength)
         if (step < 1e-12 * c) break;
     }
     return c;
+}
+
+/** ln P(X <= hits) of n rows with a share u > hits / n: from the largest term, at hits, downward. */
+static double log_at_most(double hits, double n, double u)
+{
+    const double odds = (1 - u) / u;
+    double sum = 1, term = 1;
+    for (double k = hits; k > 0 && term > 1e-17 * sum; k--) {
+        term *= odds * k / (n - k + 1);
+        sum += term;
+    }
+    return fw_log_gamma(n + 1) - fw_log_gamma(hits + 1) - fw_log_gamma(n - hits + 1) + (hits > 0 ? hits * fw_log_double(u) : 0) + (n - hits) * fw_log_double(1 - u) + fw_log_double(sum);
+}
+
+double fw_share_bound(uint64_t hits, uint64_t n, double strength)
+{
+    if (hits >= n) return 1;
+    double low = (double)hits / (double)n, high = 1;
+    for (int i = 0; i < 60; i++) {
+        const double middle = 0.5 * (low + high);
+        if (!(middle < 1) || log_at_most((double)hits, (double)n, middle) <= -strength) high = middle;
+        else low = middle;
+    }
+    return high;
+}
+
+/** The normal law's, by bisection, then the expansion in 1 / degrees. */
+double fw_student_bound(double strength, double degrees)
+{
+    double low = 0, high = 40;
+    const double chance = fw_exp_double(-strength);
+    for (int i = 0; i < 60; i++) {
+        const double middle = 0.5 * (low + high);
+        if (fw_normal_below(-middle) > chance) low = middle;
+        else high = middle;
+    }
+    const double z = high, zz = z * z;
+    return z + z * ((zz + 1) / (4 * degrees) + ((5 * zz + 16) * zz + 3) / (96 * degrees * degrees));
 }

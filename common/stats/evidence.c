@@ -8,12 +8,11 @@
 #include "common/core/targets.h"
 #include "common/stats/bound.h"
 #include "common/stats/dmath.h"
+#include "common/stats/stake.h"
 
 #define MARGIN   1e-12        /* added to ln U: more than the rounding of a payoff can be, relative to the rows */
 #define RICHEST  1e300        /* capital is kept below; less capital is always allowed */
-#define START_SUM 2.10974280123689197      /* sum_{n >= 2} 1 / (n ln^2 n) */
 #define PRIOR    500.0        /* rows of the reference's shares that are added to the shares of late */
-#define FIRST_STAKE 0.9       /* what is kept back is for the time after a first alarm */
 #define FADE     0.8408964152537145        /* of the shares of late, a look: half of them are from the last four */
 
 static const double SIZES[] = {-0.8, -0.4, -0.2, -0.1, 0.1, 0.2, 0.4, 0.8};      /* of a tilt: f = exp(size x score) */
@@ -192,12 +191,6 @@ static double late_payoff(fw_evidence *e, const double *current, double rows)
     return sum - rows * (fw_log_double(fw_mean_bound_within(e->f, e->reference, e->n, e->radius)) + MARGIN);
 }
 
-static double start_weight(double look)
-{
-    double log_next = fw_log_double(look + 1);
-    return 1 / (START_SUM * (look + 1) * log_next * log_next);
-}
-
 /** The capital as a whole: what the bets have, each by its part. */
 static double worth(const fw_evidence *e)
 {
@@ -223,18 +216,14 @@ void fw_evidence_look(fw_evidence *e, const uint64_t *current)
     fixed_payoffs(e, e->now, rows);
     e->log_payoff[e->n_fixed] = adapts(e) ? late_payoff(e, e->now, rows) : 0;
     fw_vec_exp_double(e->log_payoff, e->log_payoff, e->n_fixed + 1);
-    double weight = start_weight(++e->looks), before = e->worth + weight;
+    double weight = fw_stake_of_start(++e->looks), before = e->worth + weight;
     pay(e->capital, e->log_payoff, e->n_fixed + 1, weight);
     e->worth = worth(e);
     e->growth = fw_log_double(e->worth / before);
     for (size_t b = 0; b < e->n; b++) e->late[b] = e->late[b] * FADE + e->now[b];
 }
 
-double fw_evidence_log(const fw_evidence *e)
-{
-    double stake = e->restarts == 0 ? FIRST_STAKE : (1 - FIRST_STAKE) / (e->restarts * (e->restarts + 1));
-    return fw_log_double(stake * e->worth);
-}
+double fw_evidence_log(const fw_evidence *e) { return fw_log_double(fw_stake_of_life(e->restarts) * e->worth); }
 
 double fw_evidence_growth(const fw_evidence *e) { return e->growth; }
 
