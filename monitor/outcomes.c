@@ -105,7 +105,7 @@ static fw_status join(monitor_outcomes *o, const monitor_join *e, fw_error *err)
     FW_TRY(monitor_realised_add(w->realised, &row, err));
     touch(w);
     o->counts.joined++;
-    return FW_OK;
+    return o->shelf.joined != NULL ? o->shelf.joined(o->shelf.context, &row, err) : FW_OK;
 }
 
 /* It can't be judged (FW_ERR_NUMERIC): as if the outcome had not come. */

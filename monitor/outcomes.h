@@ -47,6 +47,7 @@ typedef struct monitor_shelf {
     fw_status (*keep_outcome)(void *context, const monitor_waiting_outcome_row *row, bool keep, fw_error *err);
     fw_status (*keep_state)(void *context, const char *key, monitor_bytes bytes, fw_error *err);
     fw_status (*tell)(void *context, const monitor_quality_window *w, fw_error *err);
+    fw_status (*joined)(void *context, const monitor_judged *row, fw_error *err);      /* a pair, once: not when it is restored, told again or corrected */
 } monitor_shelf;
 
 typedef struct monitor_outcomes_counts {

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/limit.h"
+
 #define KPI_TOLERANCE 0.1      /* of the way from baseline to target */
 #define ONE_SIDE      0.975    /* beyond one end of a 95 % interval */
+#define LN_10         2.302585092994046
 
 fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char *metric, double drop, fw_task task, fw_error *err)
 {
@@ -19,14 +22,6 @@ fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char 
     return FW_OK;
 }
 
-static const fw_reference_metric *metric_of(const fw_reference *r, fw_quality_metric m)
-{
-    const char *name = fw_quality_name(m);
-    for (size_t i = 0; i < r->n_metrics; i++)
-        if (strcmp(r->metrics[i].name, name) == 0) return &r->metrics[i];
-    return NULL;
-}
-
 /* How much worse than `from` a value is, as the drop is told; negative: better. */
 static double worse_by(fw_quality_metric m, double value, double from)
 {
@@ -38,15 +33,21 @@ static double worse_by(fw_quality_metric m, double value, double from)
 /* The end of the interval that is nearer to what is good. */
 static double best_end(fw_quality_metric m, const fw_interval *i) { return fw_metrics_smaller_is_better(fw_quality_name(m)) ? i->low : i->high; }
 
-static void fill(monitor_finding *v, monitor_alert_kind kind, double level, double threshold, bool evidence)
+static void fill(monitor_finding *v, monitor_alert_kind kind, double level, double threshold, bool evidence, double certainty)
 {
-    v->look = (monitor_look){.kind = kind, .subject = v->subject, .level = level, .threshold = threshold, .evidence = evidence, .certainty = evidence ? ONE_SIDE : NAN,
-                             .measure = v->measure, .detail = v->detail};
+    v->look = (monitor_look){.kind = kind, .subject = v->subject, .level = level, .threshold = threshold, .evidence = evidence, .certainty = certainty, .measure = v->measure,
+                             .detail = v->detail};
 }
 
-bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
+/* Evidence that is beyond an end of an interval. */
+static void fill_beyond(monitor_finding *v, monitor_alert_kind kind, double level, double threshold, bool beyond)
 {
-    const fw_reference_metric *m = metric_of(r, o->metric);
+    fill(v, kind, level, threshold, beyond, beyond ? ONE_SIDE : NAN);
+}
+
+bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w, monitor_sure sure)
+{
+    const fw_reference_metric *m = monitor_reference_metric(r, o->metric);
     const fw_interval *got = &w->realised.of[o->metric];
     const double drop = o->drop > 0 ? o->drop : MONITOR_DROP;
     const char *name = fw_quality_name(o->metric);
@@ -55,13 +56,15 @@ bool monitor_performance_realised(monitor_finding *out, const monitor_performanc
     snprintf(out->measure, sizeof out->measure, fw_metrics_smaller_is_better(name) ? "rise of %s as a share of the reference" : "drop of %s", name);
     snprintf(out->detail, sizeof out->detail, "%s is %.4g (%.4g to %.4g) in window %llu instead of %.4g; %.0f %% of its outcomes are in", name, got->value, got->low, got->high,
              (unsigned long long)w->window, m->value, w->rows > 0 ? 100 * (double)w->labelled / (double)w->rows : 0);
-    fill(out, MONITOR_ALERT_PERFORMANCE, worse_by(o->metric, got->value, m->value), drop, worse_by(o->metric, best_end(o->metric, got), m->value) > drop);
+    const size_t n = strlen(out->detail);
+    if (sure.log_e > 0) snprintf(out->detail + n, sizeof out->detail - n, "; with all before it, e-value 10^%.1f", sure.log_e / LN_10);
+    fill(out, MONITOR_ALERT_PERFORMANCE, worse_by(o->metric, got->value, m->value), drop, sure.evident, sure.log_e > 0 ? -expm1(-sure.log_e) : 0);
     return true;
 }
 
 bool monitor_performance_estimated(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows)
 {
-    const fw_reference_metric *m = metric_of(r, o->metric);
+    const fw_reference_metric *m = monitor_reference_metric(r, o->metric);
     const fw_interval *got = &estimated->of[o->metric];
     const double limit = o->deviations > 0 ? o->deviations : MONITOR_DEVIATIONS;
     const char *name = fw_quality_name(o->metric);
@@ -72,7 +75,7 @@ bool monitor_performance_estimated(monitor_finding *out, const monitor_performan
     if (sign < 0) snprintf(out->measure, sizeof out->measure, "estimated %s, in standard deviations of the reference's chunks above their mean", name);
     snprintf(out->detail, sizeof out->detail, "%s is estimated as %.4g (%.4g to %.4g), without outcomes, instead of %.4g, which varies by %.2g", name, got->value, got->low,
              got->high, m->mean, one);
-    fill(out, MONITOR_ALERT_PERFORMANCE, sign * (m->mean - got->value) / one, limit, sign * (m->mean - best_end(o->metric, got)) > 0);
+    fill_beyond(out, MONITOR_ALERT_PERFORMANCE, sign * (m->mean - got->value) / one, limit, sign * (m->mean - best_end(o->metric, got)) > 0);
     return true;
 }
 
@@ -81,7 +84,7 @@ static double as_drop(fw_quality_metric m, double difference, double from) { ret
 
 bool monitor_performance_parted(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w)
 {
-    const fw_reference_metric *m = metric_of(r, o->metric);
+    const fw_reference_metric *m = monitor_reference_metric(r, o->metric);
     const fw_interval *got = &w->realised.of[o->metric], *said = &w->estimated.of[o->metric];
     const double drop = o->drop > 0 ? o->drop : MONITOR_DROP;
     const char *name = fw_quality_name(o->metric);
@@ -91,7 +94,7 @@ bool monitor_performance_parted(monitor_finding *out, const monitor_performance_
     snprintf(out->measure, sizeof out->measure, fw_metrics_smaller_is_better(name) ? "error of the estimate of %s as a share of the reference" : "error of the estimate of %s", name);
     snprintf(out->detail, sizeof out->detail, "%s is %.4g (%.4g to %.4g) in window %llu, estimated as %.4g (%.4g to %.4g)", name, got->value, got->low, got->high,
              (unsigned long long)w->window, said->value, said->low, said->high);
-    fill(out, MONITOR_ALERT_PERFORMANCE, as_drop(o->metric, fabs(got->value - said->value), m->value), drop, as_drop(o->metric, apart, m->value) > drop);
+    fill_beyond(out, MONITOR_ALERT_PERFORMANCE, as_drop(o->metric, fabs(got->value - said->value), m->value), drop, as_drop(o->metric, apart, m->value) > drop);
     return true;
 }
 
@@ -104,7 +107,7 @@ bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w)
     snprintf(out->measure, sizeof out->measure, "%.40s worse than its baseline", w->name);
     snprintf(out->detail, sizeof out->detail, "%.40s is %.4g (%.4g to %.4g) over %llu events; the baseline is %.4g, the target %.4g", w->name, w->value.value, w->value.low,
              w->value.high, (unsigned long long)w->events, w->baseline, w->target);
-    fill(out, MONITOR_ALERT_KPI, sign * (w->value.value - w->baseline), tolerance, sign * (best - w->baseline) > tolerance);
+    fill_beyond(out, MONITOR_ALERT_KPI, sign * (w->value.value - w->baseline), tolerance, sign * (best - w->baseline) > tolerance);
     out->look.since_us = w->from_us;
     return true;
 }

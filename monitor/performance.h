@@ -1,7 +1,7 @@
 /** Verdicts on quality: a look at a cause for monitor_alerts_look, from a window's figures and the model's reference.
  *
- *  Realised    a window that is due (outcomes.h), when the metric is worse than the reference's by `drop`. Both keys: the size is the figure's, the evidence is the
- *              near end of its 95 % interval, which must be beyond the drop too. Metrics from 0 to 1 fall by a difference; log_loss, rmse and mae rise by
+ *  Realised    a window that is due (outcomes.h), when the metric is worse than the reference's by `drop`. The evidence is not the window's: that of all outcomes
+ *              that came in so far (fall.h), so that it holds at every window, for ever. Metrics from 0 to 1 fall by a difference; log_loss, rmse and mae rise by
  *              a share of the reference's value.
  *  Estimated   a window that was closed, when the estimate is more than `deviations` standard deviations of the reference's chunks worse than their mean (a smaller
  *              window varies more: by sqrt(chunk rows / rows)), and its whole interval is on that side. Better than expected is no alert: drift tells of it.
@@ -16,13 +16,18 @@
 #include "monitor/kpi.h"
 #include "monitor/outcomes.h"
 
-#define MONITOR_DROP       0.05
-#define MONITOR_DEVIATIONS 3.0
+#define MONITOR_DROP         0.05
+#define MONITOR_DEVIATIONS   3.0
+#define MONITOR_FALSE_ALARMS 0.05
 
 typedef struct monitor_performance_opts {
     fw_quality_metric metric;      /* that is judged */
     double drop, deviations;       /* 0: as above */
+    double false_alarms;           /* chance of any false alarm on what is realised, over the whole life of a model; 0: as above */
 } monitor_performance_opts;
+
+/** How sure it is that something is so: an e-value's logarithm, and whether that is enough. */
+typedef struct monitor_sure { bool evident; double log_e; } monitor_sure;
 
 /** Of a project: monitor.performance.metric and .drop; without a metric accuracy, or rmse. FW_ERR_CONFIG: a metric that is not followed in use. */
 fw_status monitor_performance_opts_of(monitor_performance_opts *out, const char *metric, double drop, fw_task task, fw_error *err);
@@ -34,7 +39,7 @@ typedef struct monitor_finding {
 } monitor_finding;
 
 /** False: nothing can be said (too few rows, a reference without the metric). Else *out is to be looked at, loud or not. */
-bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
+bool monitor_performance_realised(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w, monitor_sure sure);
 bool monitor_performance_estimated(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const fw_qualities *estimated, uint64_t rows);
 bool monitor_performance_parted(monitor_finding *out, const monitor_performance_opts *o, const fw_reference *r, const monitor_quality_window *w);
 bool monitor_performance_kpi(monitor_finding *out, const monitor_kpi_window *w);

@@ -1,5 +1,6 @@
 #include "monitor/quality_version.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
+
+#define KEY_BYTES 64
 
 /* ---- making ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -45,6 +48,7 @@ static void choose_metric(monitor_version *v, const monitor_version_told *t, con
                     fw_quality_name(v->judged.metric));
     }
     v->judged.deviations = o->deviations;
+    v->judged.false_alarms = o->false_alarms;
 }
 
 static fw_status look(const monitor_version *v, monitor_finding *f, fw_error *err)
@@ -60,24 +64,34 @@ static fw_status hear(void *context, const monitor_quality_window *w, fw_error *
 {
     const monitor_version *v = context;
     monitor_finding f;
-    if (v->desk == NULL || v->known == NULL) return FW_OK;
-    if (monitor_performance_realised(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
+    if (v->fall == NULL) return FW_OK;
+    if (monitor_performance_realised(&f, &v->judged, v->known->reference, w, monitor_fall_sure(v->fall))) {
+        monitor_fall_judge(v->fall, f.look.level, f.look.threshold);
+        FW_TRY(look(v, &f, err));
+    }
     if (monitor_performance_parted(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
     return FW_OK;
 }
 
+static fw_status on_joined(void *context, const monitor_judged *row, fw_error *err)
+{
+    const monitor_version *v = ((const monitor_store_shelf *)context)->context;
+    return v->fall != NULL ? monitor_fall_take(v->fall, row, err) : FW_OK;
+}
+
 static fw_status fill(monitor_version *v, const monitor_version_told *t, const monitor_version_opts *o, fw_error *err)
 {
-    const monitor_shape shape = {.task = t->n_classes > 0 ? FW_TASK_CLASSIFICATION : FW_TASK_REGRESSION, .n_classes = t->n_classes, .positive = positive_of(t)};
-    const monitor_outcomes_opts opts = {.model = t->model, .shape = shape, .classes = t->classes, .max_windows = windows_of(&shape)};
+    v->shape = (monitor_shape){.task = t->n_classes > 0 ? FW_TASK_CLASSIFICATION : FW_TASK_REGRESSION, .n_classes = t->n_classes, .positive = positive_of(t)};
+    const monitor_outcomes_opts opts = {.model = t->model, .shape = v->shape, .classes = t->classes, .max_windows = windows_of(&v->shape)};
     FW_TRY(fw_copy_text(&v->name, t->name, err));
     FW_TRY(fw_copy_text(&v->digest, t->digest, err));
     v->model = t->model;
     v->desk = o->desk;
     v->shelf = (monitor_store_shelf){.store = o->store, .now_us = fw_utc_now_us(), .context = v, .heard = hear};
     choose_metric(v, t, o);
-    monitor_version_know(v, t->known);
-    const monitor_shelf shelf = monitor_store_shelf_of(&v->shelf);
+    FW_TRY(monitor_version_know(v, t->known, err));
+    monitor_shelf shelf = monitor_store_shelf_of(&v->shelf);
+    shelf.joined = on_joined;
     return monitor_outcomes_create(&v->outcomes, &opts, &shelf, err);
 }
 
@@ -97,17 +111,64 @@ void monitor_version_destroy(monitor_version **version)
     if (v == NULL) return;
     monitor_outcomes_destroy(&v->outcomes);
     fw_estimator_destroy(&v->estimator);
+    monitor_fall_destroy(&v->fall);
     free(v->name);
     free(v->digest);
     free(v);
     *version = NULL;
 }
 
-void monitor_version_know(monitor_version *v, const monitor_known *known)
+fw_status monitor_version_know(monitor_version *v, const monitor_known *known, fw_error *err)
 {
-    if (known == NULL) return;
+    if (known == NULL) return FW_OK;
     v->known = known;
     v->shelf.reference = known->reference;
+    if (v->desk == NULL || v->fall != NULL) return FW_OK;
+    FW_TRY(monitor_fall_create(&v->fall, &v->judged, &v->shape, known->reference, err));
+    if (!monitor_fall_can(v->fall))
+        fw_log_warn("model %s: its reference has no %s, or too few rows for it: no fall of it will be an alert", v->name, fw_quality_name(v->judged.metric));
+    return FW_OK;
+}
+
+/* ---- keeping ------------------------------------------------------------------------------------------------------------------------------- */
+
+static void key_of(char out[static KEY_BYTES], const monitor_version *v) { snprintf(out, KEY_BYTES, "fall/%lld", (long long)v->model); }
+
+static fw_status restore_fall(void *context, const monitor_state_row *row, fw_error *err)
+{
+    const monitor_version *v = context;
+    fw_error why = {0};
+    (void)err;
+    if (monitor_fall_restore(v->fall, row->bytes, &why) < 0) fw_log_warn("model %s: evidence of its quality, store, %s: %s", v->name, row->key, why.text);
+    return FW_OK;
+}
+
+fw_status monitor_version_restore_fall(monitor_version *v, monitor_reader *from, fw_error *err)
+{
+    char key[KEY_BYTES];
+    key_of(key, v);
+    return v->fall != NULL ? monitor_read_state(from, &(monitor_query){.name = key}, restore_fall, v, err) : FW_OK;
+}
+
+fw_status monitor_version_restore(monitor_version *v, monitor_reader *from, fw_error *err)
+{
+    fw_error why = {0};
+    size_t left_out = 0;
+    FW_TRY(monitor_outcomes_restore(v->outcomes, v->model, from, fw_utc_now_us(), &left_out, &why, err));
+    if (left_out > 0) fw_log_warn("model %s: %zu states of its outcomes are left out: %s", v->name, left_out, why.text);
+    return monitor_version_restore_fall(v, from, err);
+}
+
+fw_status monitor_version_flush(monitor_version *v, fw_error *err)
+{
+    char key[KEY_BYTES];
+    FW_AUTO(fw_text) bytes = {0};
+    FW_TRY(monitor_outcomes_flush(v->outcomes, err));
+    if (v->fall == NULL) return FW_OK;
+    FW_TRY(monitor_fall_save(v->fall, &bytes, err));
+    if (bytes.len == 0 || v->shelf.store == NULL) return FW_OK;
+    key_of(key, v);
+    return monitor_store_put_state(v->shelf.store, &(monitor_state_row){.key = key, .at_us = v->shelf.now_us, .bytes = {bytes.data, bytes.len}}, err);
 }
 
 /* ---- closed windows ------------------------------------------------------------------------------------------------------------------------ */

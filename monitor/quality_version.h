@@ -4,7 +4,7 @@
 
 #include "common/stats/estimator.h"
 #include "monitor/alert_desk.h"
-#include "monitor/performance.h"
+#include "monitor/fall.h"
 #include "monitor/store_outcomes.h"
 #include "monitor/watch_models.h"
 
@@ -22,7 +22,7 @@ typedef struct monitor_version_told {
 /** How it is judged, and where to; of a metric that its models don't have the task's own takes the place, which is logged. desk, store NULL: none. */
 typedef struct monitor_version_opts {
     const char *metric;
-    double drop, deviations;
+    double drop, deviations, false_alarms;
     monitor_store *store;
     monitor_alert_desk *desk;
 } monitor_version_opts;
@@ -34,7 +34,9 @@ typedef struct monitor_version {
     monitor_outcomes *outcomes;
     monitor_alert_desk *desk;
     monitor_store_shelf shelf;
+    monitor_shape shape;
     monitor_performance_opts judged;
+    monitor_fall *fall;                    /* the evidence that is judged by; NULL: no reference yet, or nobody to tell */
     const monitor_known *estimated;        /* that the estimator is of; NULL: none yet */
     fw_estimator *estimator;               /* NULL: its reference has no row with outputs */
 } monitor_version;
@@ -45,7 +47,13 @@ fw_status monitor_version_create(monitor_version **out, const monitor_version_to
 void      monitor_version_destroy(monitor_version **v);
 
 /** Of the watch: its reference, from now on. */
-void      monitor_version_know(monitor_version *v, const monitor_known *known);
+fw_status monitor_version_know(monitor_version *v, const monitor_known *known, fw_error *err);
+/** What the store has of it, into one that was just created. States that are damaged are left out, and that is logged. */
+fw_status monitor_version_restore(monitor_version *v, monitor_reader *from, fw_error *err);
+/** The evidence alone: of one whose reference has only now become known. */
+fw_status monitor_version_restore_fall(monitor_version *v, monitor_reader *from, fw_error *err);
+/** Tells the windows that have changed, and puts their states and the evidence: before every commit. */
+fw_status monitor_version_flush(monitor_version *v, fw_error *err);
 /** A window of summaries that was closed, or amended: it is estimated, and looked at when it is new. */
 fw_status monitor_version_close(monitor_version *v, const monitor_closed *c, fw_error *err);
 

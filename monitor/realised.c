@@ -58,6 +58,14 @@ void monitor_realised_destroy(monitor_realised **r)
     *r = NULL;
 }
 
+void monitor_realised_reset(monitor_realised *r)
+{
+    r->rows = r->scored = r->hits = r->lag = 0;
+    memset(r->support, 0, 3 * r->n_counted * sizeof *r->support);
+    memset(r->place, 0, r->n_scores * 2 * MONITOR_SCORE_PLACES * sizeof *r->place);
+    memset(r->sum, 0, sizeof r->sum);
+}
+
 /* ---- one row in, or out ------------------------------------------------------------------------------------------------------------------- */
 
 /* The first place takes all below 2^-25 of its side, 0.5 is in the last one of the lower side. */
@@ -79,13 +87,19 @@ static uint32_t *places_of(const monitor_realised *r, size_t score, bool hit)
 
 static uint64_t lag_of(const monitor_judged *row) { return row->lag_s > 0 ? (uint64_t)fmin(row->lag_s * LAG_UNITS, 1e15) : 0; }
 
-static double loss_of(double probability) { return -fw_log_double(fmin(fmax(probability, SMALLEST), 1 - SMALLEST)); }
+bool monitor_judged_log_loss(double *loss, const monitor_shape *s, const monitor_judged *row)
+{
+    if (row->score == NULL || monitor_shape_scores(s) == 0) return false;
+    const double p = s->n_classes != 2 ? (double)row->score[row->truth] : row->truth == s->positive ? (double)row->score[0] : 1 - (double)row->score[0];
+    *loss = -fw_log_double(fmin(fmax(p, SMALLEST), 1 - SMALLEST));
+    return true;
+}
 
 static fw_status change_scores(monitor_realised *r, const monitor_judged *row, int sign, fw_error *err)
 {
     const bool two = r->shape.n_classes == 2;
-    const double p = two ? (row->truth == r->shape.positive ? (double)row->score[0] : 1 - (double)row->score[0]) : (double)row->score[row->truth];
-    const double loss = loss_of(p);
+    double loss = 0;
+    if (!monitor_judged_log_loss(&loss, &r->shape, row)) return FW_OK;
     for (size_t i = 0; i < r->n_scores; i++) {
         const bool hit = row->truth == (two ? r->shape.positive : i);
         places_of(r, i, hit)[place_of(row->score[i])] += (uint32_t)sign;
@@ -105,7 +119,7 @@ static fw_status change_classes(monitor_realised *r, const monitor_judged *row, 
         r->correct[row->truth] += right ? one : 0;
     }
     r->hits += right ? one : 0;
-    return row->score != NULL && r->n_scores > 0 ? change_scores(r, row, sign, err) : FW_OK;
+    return change_scores(r, row, sign, err);
 }
 
 static fw_status change_errors(monitor_realised *r, const monitor_judged *row, int sign, fw_error *err)
@@ -253,9 +267,6 @@ static bool take_all(monitor_realised *r, monitor_words *in)
 fw_status monitor_realised_restore(monitor_realised *r, monitor_words *in, fw_error *err)
 {
     if (take_all(r, in)) return FW_OK;
-    r->rows = r->scored = r->hits = r->lag = 0;
-    memset(r->support, 0, 3 * r->n_counted * sizeof *r->support);
-    memset(r->place, 0, n_places(r) * sizeof *r->place);
-    memset(r->sum, 0, sizeof r->sum);
+    monitor_realised_reset(r);
     return fw_fail(err, FW_ERR_DATA, "outcomes: the saved state of a window is damaged, or of another model");
 }

@@ -27,11 +27,14 @@ size_t monitor_shape_scores(const monitor_shape *s);
 
 /** One prediction with its outcome. Classification: said, truth < n_classes; score (monitor_shape_scores), or NULL: not told. Regression: value, actual. */
 typedef struct monitor_judged { uint32_t said, truth; const float *score; double value, actual, lag_s; } monitor_judged;
+/** -ln of the probability that was told for the truth, as metrics.h has it. False: no scores were told. */
+bool monitor_judged_log_loss(double *loss, const monitor_shape *s, const monitor_judged *row);
 
 typedef struct monitor_realised monitor_realised;
 
 fw_status monitor_realised_create(monitor_realised **out, const monitor_shape *shape, fw_error *err);
 void      monitor_realised_destroy(monitor_realised **r);
+void      monitor_realised_reset(monitor_realised *r);      /* as created */
 
 /** FW_ERR_NUMERIC, and nothing is changed: an error whose fourth power is no double. lag_s below 0 counts as 0. */
 fw_status monitor_realised_add(monitor_realised *r, const monitor_judged *row, fw_error *err);

@@ -64,7 +64,7 @@ static bool make_room(monitor_quality *q, const char *name, int64_t now_us, fw_s
     for (size_t i = 1; i < q->n; i++)
         if (q->of[i]->predicted_us < q->of[oldest]->predicted_us) oldest = i;
     if ((double)(now_us - q->of[oldest]->predicted_us) > MONITOR_QUALITY_IDLE_S * 1e6) {
-        *status = monitor_outcomes_flush(q->of[oldest]->outcomes, err);
+        *status = monitor_version_flush(q->of[oldest], err);
         monitor_version_destroy(&q->of[oldest]);
         q->of[oldest] = q->of[--q->n];
         return *status >= 0;
@@ -77,13 +77,20 @@ static bool make_room(monitor_quality *q, const char *name, int64_t now_us, fw_s
 static fw_status restore_version(const monitor_quality *q, monitor_version *v, fw_error *err)
 {
     FW_AUTO(monitor_reader) *reader = NULL;
-    fw_error why = {0};
-    size_t left_out = 0;
     if (q->opts.version.store == NULL) return FW_OK;
     FW_TRY(monitor_reader_open(&reader, q->opts.store_path, err));
-    FW_TRY(monitor_outcomes_restore(v->outcomes, v->model, reader, fw_utc_now_us(), &left_out, &why, err));
-    if (left_out > 0) fw_log_warn("model %s: %zu states of its outcomes are left out: %s", v->name, left_out, why.text);
-    return FW_OK;
+    return monitor_version_restore(v, reader, err);
+}
+
+/* Its reference; when that is the first one, the evidence that was kept goes on. */
+static fw_status know(const monitor_quality *q, monitor_version *v, const monitor_known *known, fw_error *err)
+{
+    FW_AUTO(monitor_reader) *reader = NULL;
+    const bool judged = v->fall != NULL;
+    FW_TRY(monitor_version_know(v, known, err));
+    if (judged || v->fall == NULL || q->opts.version.store == NULL) return FW_OK;
+    FW_TRY(monitor_reader_open(&reader, q->opts.store_path, err));
+    return monitor_version_restore_fall(v, reader, err);
 }
 
 /* Outcomes that wait for a version of the same model may be for this one. */
@@ -112,10 +119,7 @@ static fw_status follow(monitor_version **out, monitor_quality *q, const monitor
     const int64_t now_us = fw_utc_now_us();
     fw_status s = FW_OK;
     *out = find(q, told->name, told->digest);
-    if (*out != NULL) {
-        monitor_version_know(*out, told->known);
-        return FW_OK;
-    }
+    if (*out != NULL) return know(q, *out, told->known, err);
     return monitor_version_can(told) && make_room(q, told->name, now_us, &s, err) ? add(out, q, told, now_us, err) : s;
 }
 
@@ -221,7 +225,7 @@ fw_status monitor_quality_save(monitor_quality *q, int64_t now_us, fw_error *err
     for (size_t i = 0; i < q->n; i++) {
         q->of[i]->shelf.now_us = now_us;
         if (tick) FW_TRY(monitor_outcomes_tick(q->of[i]->outcomes, q->newest_us, err));
-        FW_TRY(monitor_outcomes_flush(q->of[i]->outcomes, err));
+        FW_TRY(monitor_version_flush(q->of[i], err));
     }
     return FW_OK;
 }

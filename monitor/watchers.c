@@ -14,7 +14,7 @@ struct monitor_watchers {
 static fw_status fill(monitor_watchers *w, const monitor_watchers_opts *o, fw_error *err)
 {
     const monitor_judging *j = &o->judging;
-    const monitor_version_opts version = {.metric = j->metric, .drop = j->drop, .deviations = j->deviations, .store = o->watch.store, .desk = o->watch.desk};
+    const monitor_version_opts version = {.metric = j->metric, .drop = j->drop, .deviations = j->deviations, .false_alarms = j->false_alarms, .store = o->watch.store, .desk = o->watch.desk};
     w->store = o->watch.store;
     w->store_path = o->store_path;
     w->from = "";

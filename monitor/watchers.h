@@ -10,7 +10,7 @@
 
 /** How quality is judged, and the goal: of a project, monitor.performance and goal.kpi. Texts outlive the watchers. */
 typedef struct monitor_judging {
-    const char *metric; double drop, deviations;       /* NULL, 0: defaults (performance.h) */
+    const char *metric; double drop, deviations, false_alarms;      /* NULL, 0: defaults (performance.h) */
     const char *project;                               /* NULL: any */
     monitor_kpi_opts kpi;                              /* name NULL: none */
 } monitor_judging;

@@ -132,7 +132,7 @@ typedef struct fw_project {
         } drift;
         char *store;                   /* NULL: nothing is kept; relative to dir */
         double keep_s; uint64_t keep_mib;
-        struct { char *metric; double drop, deviations; } performance;      /* metric NULL: the task's own */
+        struct { char *metric; double drop, false_alarms, deviations; } performance;      /* metric NULL: the task's own */
         struct { char *bus; fw_strings exec; char *webhook; uint64_t quiet_windows; double cool_down_s; } alerts;      /* bus and webhook NULL, exec.n 0: none */
         fw_tell features; double sample;       /* of score's stream: sample of the rows one by one */
     } monitor;

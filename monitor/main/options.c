@@ -226,7 +226,8 @@ static fw_status complete_judging(monitor_options *o, fw_error *err)
     const fw_project *p = o->project;
     monitor_judging *j = &o->run.judging;
     if (p == NULL) return FW_OK;
-    *j = (monitor_judging){.metric = p->monitor.performance.metric, .drop = p->monitor.performance.drop, .deviations = p->monitor.performance.deviations, .project = p->project};
+    *j = (monitor_judging){.metric = p->monitor.performance.metric, .drop = p->monitor.performance.drop, .deviations = p->monitor.performance.deviations,
+                           .false_alarms = p->monitor.performance.false_alarms, .project = p->project};
     if (p->goal.kpi.name == NULL) return FW_OK;
     j->kpi.name = p->goal.kpi.name;
     FW_TRY(number_of(&j->kpi.baseline, p, "goal.kpi.baseline", p->goal.kpi.baseline, err));

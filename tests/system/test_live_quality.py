@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import sys
 import time
 import urllib.error
@@ -192,9 +193,19 @@ def what_is_realised_is_what_scikit_learn_says_also_after_kills(program_, folder
             assert abs(realised - figure) <= close, (window, name, realised, figure)
             assert low < realised < high and 0.85 < labelled < 0.95
     judge_alerts(life.alerts, windows)
+    judge_evidence(life)
     again, other = live(program_, folder / "killed", shared, kills=True)
+    judge_evidence(other)
     assert other.n > 7 and again == rows, [(a, b) for a, b in zip(rows, again) if a != b][:5]
     assert causes(other.alerts) == causes(life.alerts), other.alerts
+
+
+def judge_evidence(life):
+    """The fall is sure by all outcomes so far, not by its window; what that is made of is in the store with them."""
+    raised = [a for a in life.alerts if a["what"] == "raised" and a["kind"] == "performance" and a["subject"] == "accuracy"]
+    assert len(raised) == 1 and re.search(r"; with all before it, e-value 10\^[0-9.]+", raised[0]["text"]) and 0.975 <= raised[0]["certainty"] <= 1, raised
+    ((size,),) = stored(life.store, "SELECT length(bytes) FROM states WHERE key LIKE 'fall/%'")
+    assert size == 8 * 38, size
 
 
 # --- regression

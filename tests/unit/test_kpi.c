@@ -185,27 +185,30 @@ static monitor_quality_window window_of_hits(uint64_t hits, uint64_t rows)
     return w;
 }
 
-static void a_fall_is_loud_when_its_interval_is_beyond_the_drop(void **state)
+static const monitor_sure sure = {.evident = true, .log_e = 6.907755278982137}, unsure = {.log_e = -3};
+
+static void a_fall_is_loud_when_it_is_large_and_sure(void **state)
 {
     (void)state;
     monitor_performance_opts o;
     monitor_finding v;
     assert_int_equal(monitor_performance_opts_of(&o, NULL, 0, FW_TASK_CLASSIFICATION, NULL), FW_OK);
-    const struct { uint64_t hits, rows; bool reached, evident; } cases[] = {{870, 1000, false, false}, {810, 1000, true, false}, {780, 1000, true, true}, {39, 50, true, false}, {950, 1000, false, false}};
+    const struct { uint64_t hits, rows; bool reached; } cases[] = {{870, 1000, false}, {825, 1000, false}, {810, 1000, true}, {780, 1000, true}, {39, 50, true}, {950, 1000, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const monitor_quality_window w = window_of_hits(cases[i].hits, cases[i].rows);
-        assert_true(monitor_performance_realised(&v, &o, &reference, &w));
-        assert_true(v.look.evidence == cases[i].evident && (v.look.level >= v.look.threshold) == cases[i].reached && v.look.kind == MONITOR_ALERT_PERFORMANCE);
+        assert_true(monitor_performance_realised(&v, &o, &reference, &w, unsure) && !v.look.evidence && !(v.look.certainty > 0));
+        assert_true(monitor_performance_realised(&v, &o, &reference, &w, sure) && v.look.evidence && fabs(v.look.certainty - 0.999) < 1e-12);
+        assert_true((v.look.level >= v.look.threshold) == cases[i].reached && v.look.kind == MONITOR_ALERT_PERFORMANCE);
     }
     const monitor_quality_window fallen = window_of_hits(700, 1000);
-    assert_true(monitor_performance_realised(&v, &o, &reference, &fallen));
+    assert_true(monitor_performance_realised(&v, &o, &reference, &fallen, sure));
     assert_string_equal(v.look.subject, "accuracy");
-    assert_string_equal(v.look.detail, "accuracy is 0.7 (0.6709 to 0.7276) in window 7 instead of 0.87; 100 % of its outcomes are in");
+    assert_string_equal(v.look.detail, "accuracy is 0.7 (0.6709 to 0.7276) in window 7 instead of 0.87; 100 % of its outcomes are in; with all before it, e-value 10^3.0");
     monitor_quality_window early = fallen;
     early.due = false;
-    assert_false(monitor_performance_realised(&v, &o, &reference, &early));
+    assert_false(monitor_performance_realised(&v, &o, &reference, &early, sure));
     o.metric = FW_QUALITY_F1;                                            /* the reference has none */
-    assert_false(monitor_performance_realised(&v, &o, &reference, &fallen));
+    assert_false(monitor_performance_realised(&v, &o, &reference, &fallen, sure));
 }
 
 static void a_loss_rises_by_a_share_of_the_reference(void **state)
@@ -216,10 +219,8 @@ static void a_loss_rises_by_a_share_of_the_reference(void **state)
     monitor_quality_window w = window_of_hits(1, 1);
     assert_int_equal(monitor_performance_opts_of(&o, NULL, 0.1, FW_TASK_REGRESSION, NULL), FW_OK);
     w.realised.of[FW_QUALITY_RMSE] = (fw_interval){4.6, 4.5, 4.7};
-    assert_true(monitor_performance_realised(&v, &o, &reference, &w));
-    assert_true(fabs(v.look.level - 0.15) < 1e-12 && v.look.evidence);
-    w.realised.of[FW_QUALITY_RMSE] = (fw_interval){4.6, 4.3, 4.9};
-    assert_true(monitor_performance_realised(&v, &o, &reference, &w) && !v.look.evidence);
+    assert_true(monitor_performance_realised(&v, &o, &reference, &w, sure));
+    assert_true(fabs(v.look.level - 0.15) < 1e-12 && v.look.threshold > 0.09 && v.look.threshold < 0.11);
 }
 
 static void an_estimate_is_held_against_the_spread_of_chunks(void **state)
@@ -297,7 +298,7 @@ int main(void)
         cmocka_unit_test(events_again_count_once_and_later_ones_correct),
         cmocka_unit_test(bad_events_are_refused_with_their_reason),
         cmocka_unit_test_setup_teardown(goes_on_from_the_store, begin, end),
-        cmocka_unit_test(a_fall_is_loud_when_its_interval_is_beyond_the_drop),
+        cmocka_unit_test(a_fall_is_loud_when_it_is_large_and_sure),
         cmocka_unit_test(a_loss_rises_by_a_share_of_the_reference),
         cmocka_unit_test(an_estimate_is_held_against_the_spread_of_chunks),
         cmocka_unit_test(an_estimate_that_outcomes_contradict_is_loud),
