@@ -21,6 +21,8 @@ static fw_status take_opts(monitor_outcomes *o, const monitor_outcomes_opts *opt
     o->opts.classes = NULL;
     if (opts->max_ids == 0) o->opts.max_ids = MONITOR_OUTCOMES_IDS;
     if (opts->max_windows == 0) o->opts.max_windows = MONITOR_OUTCOMES_WINDOWS;
+    if (opts->max_open == 0) o->opts.max_open = MONITOR_OUTCOMES_OPEN;
+    if (opts->max_bytes == 0) o->opts.max_bytes = MONITOR_OUTCOMES_BYTES;
     if (!(opts->horizon_s > 0)) o->opts.horizon_s = MONITOR_OUTCOMES_HORIZON_S;
     if (opts->least_labelled == 0) o->opts.least_labelled = MONITOR_OUTCOMES_LEAST;
     if (!(opts->least_share > 0)) o->opts.least_share = 0.5;
@@ -45,7 +47,7 @@ fw_status monitor_outcomes_create(monitor_outcomes **out, const monitor_outcomes
     FW_TRY(take_opts(o, opts, err));
     FW_TRY(take_classes(o, opts->classes, err));
     FW_TRY(monitor_joins_create(&o->joins, o->opts.max_ids, err));
-    FW_TRY(monitor_held_init(&o->held, &opts->shape, o->opts.max_windows, err));
+    FW_TRY(monitor_held_init(&o->held, &opts->shape, o->opts.max_windows, o->opts.max_open, o->opts.max_bytes, err));
     o->n_scores = monitor_shape_scores(&opts->shape);
     o->shelf = *shelf;
     *out = o;
@@ -87,10 +89,10 @@ static monitor_judged judged_of(const monitor_join *e)
                             .lag_s = (double)(e->at_us - e->made_us) / US};
 }
 
-static void touch(monitor_held *w)
+static fw_status touch(monitor_outcomes *o, monitor_held *w, fw_error *err)
 {
-    w->changed = true;
     w->amended = w->amended || w->closed;
+    return monitor_held_change(w, &o->held, err);
 }
 
 /* Both sides are there. */
@@ -102,9 +104,10 @@ static fw_status join(monitor_outcomes *o, const monitor_join *e, fw_error *err)
         return FW_OK;
     }
     const monitor_judged row = judged_of(e);
+    FW_TRY(monitor_held_open(w, &o->held, err));
     FW_TRY(monitor_realised_add(w->realised, &row, err));
-    touch(w);
     o->counts.joined++;
+    FW_TRY(touch(o, w, err));
     return o->shelf.joined != NULL ? o->shelf.joined(o->shelf.context, &row, err) : FW_OK;
 }
 
@@ -121,7 +124,7 @@ static fw_status forget_outcome(monitor_outcomes *o, monitor_join *e, fw_error *
 
 static void judge_due(const monitor_outcomes *o, monitor_held *w)
 {
-    const uint64_t labelled = monitor_realised_rows(w->realised);
+    const uint64_t labelled = monitor_realised_rows(monitor_held_counts(w, &o->held));
     w->due = w->closed && !w->judged && labelled >= o->opts.least_labelled && (double)labelled >= o->opts.least_share * (double)w->rows;
     w->judged = w->judged || w->due;
     w->revised += w->amended;
@@ -129,29 +132,36 @@ static void judge_due(const monitor_outcomes *o, monitor_held *w)
 
 static fw_status tell_window(const monitor_outcomes *o, const monitor_held *w, fw_error *err)
 {
+    const monitor_realised *r = monitor_held_counts(w, &o->held);
     const monitor_quality_window v = {
-        .model = o->opts.model, .window = w->window, .rows = w->rows, .labelled = monitor_realised_rows(w->realised), .lag_s = monitor_realised_lag(w->realised),
-        .revised = w->revised, .closed = w->closed, .due = w->due, .realised = monitor_realised_figures(w->realised), .estimated = w->estimated};
+        .model = o->opts.model, .window = w->window, .rows = w->rows, .labelled = monitor_realised_rows(r), .lag_s = monitor_realised_lag(r),
+        .revised = w->revised, .closed = w->closed, .due = w->due, .realised = monitor_realised_figures(r), .estimated = w->estimated};
     return o->shelf.tell != NULL ? o->shelf.tell(o->shelf.context, &v, err) : FW_OK;
 }
 
-/* What a window that leaves has not told yet is told first. */
-static fw_status tell_leaving(monitor_outcomes *o, uint64_t window, fw_error *err)
+static fw_status judge_and_tell(monitor_outcomes *o, monitor_held *w, fw_error *err)
 {
-    monitor_held *w = monitor_held_leaving(&o->held, window);
-    if (w == NULL || !w->changed) return FW_OK;
+    if (w->packed != NULL) FW_TRY(monitor_held_open(w, &o->held, err));
     judge_due(o, w);
-    w->changed = false;
     return tell_window(o, w, err);
+}
+
+/* What it has not told yet is told first. */
+static fw_status let_window_go(monitor_outcomes *o, monitor_held *w, fw_error *err)
+{
+    FW_AUTO(fw_text) nothing = {0};
+    const uint64_t window = w->window;
+    if (w->changed) FW_TRY(judge_and_tell(o, w, err));
+    monitor_held_drop(&o->held, w);
+    return monitor_outcomes_keep_state(o, window, &nothing, err);
 }
 
 fw_status monitor_outcomes_hold(monitor_held **out, monitor_outcomes *o, uint64_t window, fw_error *err)
 {
-    uint64_t gone = 0;
-    FW_AUTO(fw_text) nothing = {0};
-    FW_TRY(tell_leaving(o, window, err));
-    FW_TRY(monitor_held_make(out, &gone, &o->held, window, err));
-    return gone > 0 ? monitor_outcomes_keep_state(o, gone, &nothing, err) : FW_OK;
+    FW_TRY(monitor_held_make(out, &o->held, window, err));
+    for (monitor_held *w; (w = monitor_held_over(&o->held)) != NULL;) FW_TRY(let_window_go(o, w, err));
+    if (*out != NULL) *out = monitor_held_find(&o->held, window);
+    return FW_OK;
 }
 
 /* ---- predictions -------------------------------------------------------------------------------------------------------------------------- */
@@ -202,7 +212,7 @@ fw_status monitor_outcomes_predict(monitor_outcomes *o, const fw_prediction *p, 
     FW_TRY(room_for_scores(&e, o, p->id, told_scores(o, p) ? o->n_scores : 0, made_us, err));
     fill_prediction(o, e, p, window, made_us);
     w->rows++;
-    w->changed = true;
+    FW_TRY(monitor_held_change(w, &o->held, err));
     FW_TRY(monitor_outcomes_keep_prediction(o, e, (double)p->confidence, true, err));
     if (!e->known) return FW_OK;
     const fw_status s = join(o, e, err);
@@ -249,9 +259,10 @@ static fw_status correct(monitor_outcomes *o, monitor_join *e, const monitor_out
     monitor_outcome_set(&after, v);
     const monitor_judged old = judged_of(e), new = judged_of(&after);
     if (w != NULL) {
+        FW_TRY(monitor_held_open(w, &o->held, err));
         FW_TRY(monitor_realised_add(w->realised, &new, err));
         FW_TRY(monitor_realised_take_out(w->realised, &old, err));
-        touch(w);
+        FW_TRY(touch(o, w, err));
     }
     monitor_outcome_set(e, v);
     o->counts.corrected++;
@@ -322,8 +333,8 @@ fw_status monitor_outcomes_close(monitor_outcomes *o, uint64_t window, const fw_
     FW_TRY(monitor_outcomes_hold(&w, o, window, err));
     if (w == NULL) return FW_OK;
     if (estimated != NULL) w->estimated = *estimated;
-    w->closed = w->changed = true;
-    return FW_OK;
+    w->closed = true;
+    return monitor_held_change(w, &o->held, err);
 }
 
 fw_status monitor_outcomes_tick(monitor_outcomes *o, int64_t now_us, fw_error *err)
@@ -336,9 +347,8 @@ fw_status monitor_outcomes_tick(monitor_outcomes *o, int64_t now_us, fw_error *e
 static fw_status flush_window(monitor_outcomes *o, monitor_held *w, fw_error *err)
 {
     FW_AUTO(fw_text) bytes = {0};
-    judge_due(o, w);
-    FW_TRY(tell_window(o, w, err));
-    monitor_held_save(w, &bytes);
+    FW_TRY(judge_and_tell(o, w, err));
+    monitor_held_save(w, &o->held, &bytes);
     FW_TRY(monitor_outcomes_keep_state(o, w->window, &bytes, err));
     w->changed = w->amended = w->due = false;
     return FW_OK;
@@ -358,8 +368,12 @@ static fw_status flush_counts(monitor_outcomes *o, fw_error *err)
 
 fw_status monitor_outcomes_flush(monitor_outcomes *o, fw_error *err)
 {
-    for (size_t i = 0; i < o->held.n; i++)
-        if (o->held.v[i].changed) FW_TRY(flush_window(o, &o->held.v[i], err));
+    monitor_held_sort_changed(&o->held);
+    for (size_t i = 0; i < o->held.n_changed; i++) {
+        monitor_held *w = monitor_held_find(&o->held, o->held.changed[i]);
+        if (w != NULL && w->changed) FW_TRY(flush_window(o, w, err));
+    }
+    o->held.n_changed = 0;
     return flush_counts(o, err);
 }
 

@@ -5,7 +5,8 @@
  *                              two with one time, or an earlier one, the first stays (a conflict).
  *  A prediction again          the first stays (repeated).
  *  Nobody's                    an outcome waits for its prediction as a prediction for its outcome, for horizon_s, and while there is room; then it is let go, and counted.
- *  Of a window that is gone    only the newest max_windows are held; what belongs to an older one is counted as late.
+ *  Of a window that is gone    the newest max_windows are held, as far as max_bytes go; what belongs to an older one is counted as late. Few of them are open (max_open);
+ *                              the others are packed, and opened again when an outcome comes for them.
  *
  *  A pair stays, and keeps both its rows on the shelf, until it is as old as the horizon: else a double could not be told from a new outcome. Not thread-safe. */
 #ifndef MONITOR_OUTCOMES_H
@@ -16,7 +17,9 @@
 #include "proto/telemetry.h"
 
 #define MONITOR_OUTCOMES_IDS       1000000u      /* that wait or are joined; about 150 bytes each */
-#define MONITOR_OUTCOMES_WINDOWS   400u
+#define MONITOR_OUTCOMES_WINDOWS   10000u        /* as far as they fit into MONITOR_OUTCOMES_BYTES: those whose outcomes are in take 0.3 to 6 KiB */
+#define MONITOR_OUTCOMES_OPEN      100u          /* windows whose outcomes are coming in */
+#define MONITOR_OUTCOMES_BYTES     ((size_t)24 << 20)
 #define MONITOR_OUTCOMES_HORIZON_S (30 * 86400.0)
 #define MONITOR_OUTCOMES_LEAST     30u           /* outcomes in a window that is judged */
 
@@ -24,7 +27,7 @@ typedef struct monitor_outcomes_opts {
     int64_t model;                     /* number of its version in the store */
     monitor_shape shape;
     const char *const *classes;        /* (shape.n_classes), copied */
-    size_t max_ids, max_windows;       /* 0: as above */
+    size_t max_ids, max_windows, max_open, max_bytes;      /* 0: as above */
     double horizon_s;                  /* 0: as above */
     uint64_t least_labelled;           /* a closed window is due to be judged when so many outcomes are in; 0: as above */
     double least_share;                /* and this share of its predictions has one; 0: a half */

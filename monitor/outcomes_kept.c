@@ -79,9 +79,7 @@ fw_status monitor_outcomes_restore_state(monitor_outcomes *o, const char *key, m
     if (window == 0) return restore_counts(o, &in, err);
     FW_TRY(monitor_outcomes_hold(&w, o, window, err));
     if (w == NULL) return FW_OK;
-    const fw_status s = monitor_held_restore(w, &in, err);
-    if (s < 0) w->rows = w->revised = 0, w->closed = w->judged = false, w->estimated = fw_qualities_none();
-    return s;
+    return monitor_held_restore(w, &o->held, &in, err);
 }
 
 fw_status monitor_outcomes_restore_prediction(monitor_outcomes *o, const monitor_waiting_prediction_row *row, int64_t now_us, fw_error *err)

@@ -5,17 +5,32 @@
 
 #include "common/core/size.h"
 
-fw_status monitor_held_init(monitor_windows_held *h, const monitor_shape *shape, size_t max, fw_error *err)
+fw_status monitor_held_init(monitor_windows_held *h, const monitor_shape *shape, size_t max, size_t max_open, size_t max_bytes, fw_error *err)
 {
     h->shape = *shape;
     h->max = max;
-    return fw_alloc_zeroed((void **)&h->v, max, sizeof *h->v, "windows of outcomes", err);
+    h->max_open = max_open;
+    h->max_bytes = max_bytes;
+    FW_TRY(fw_alloc_zeroed((void **)&h->open, max_open, sizeof *h->open, "windows of outcomes", err));
+    return monitor_realised_create(&h->none, shape, err);
+}
+
+static void release(monitor_windows_held *h, monitor_held *w)
+{
+    h->bytes -= w->n_packed;
+    monitor_realised_destroy(&w->realised);
+    free(w->packed);
+    w->packed = NULL;
+    w->n_packed = 0;
 }
 
 void monitor_held_release(monitor_windows_held *h)
 {
-    for (size_t i = 0; i < h->n; i++) monitor_realised_destroy(&h->v[i].realised);
+    for (size_t i = 0; i < h->n; i++) release(h, &h->v[i]);
+    monitor_realised_destroy(&h->none);
     free(h->v);
+    free(h->open);
+    free(h->changed);
     *h = (monitor_windows_held){0};
 }
 
@@ -37,35 +52,114 @@ monitor_held *monitor_held_find(const monitor_windows_held *h, uint64_t window)
     return at < h->n && h->v[at].window == window ? &h->v[at] : NULL;
 }
 
-monitor_held *monitor_held_leaving(const monitor_windows_held *h, uint64_t window)
+fw_status monitor_held_make(monitor_held **out, monitor_windows_held *h, uint64_t window, fw_error *err)
 {
-    return h->n == h->max && place_of(h, window) > 0 && monitor_held_find(h, window) == NULL ? &h->v[0] : NULL;
-}
-
-fw_status monitor_held_make(monitor_held **out, uint64_t *gone, monitor_windows_held *h, uint64_t window, fw_error *err)
-{
-    monitor_realised *realised = NULL;
-    *gone = 0;
+    const size_t at = place_of(h, window);
     *out = monitor_held_find(h, window);
-    size_t at = place_of(h, window);
-    if (*out != NULL || (h->n == h->max && at == 0)) return FW_OK;
-    FW_TRY(monitor_realised_create(&realised, &h->shape, err));
-    if (h->n == h->max) {
-        *gone = h->v[0].window;
-        monitor_realised_destroy(&h->v[0].realised);
-        memmove(h->v, h->v + 1, --h->n * sizeof *h->v);
-        at--;
-    }
+    if (*out != NULL || (h->n >= h->max && at == 0)) return FW_OK;
+    FW_TRY(fw_grow((void **)&h->v, &h->capacity, h->n + 1, sizeof *h->v, "windows of outcomes", err));
     memmove(h->v + at + 1, h->v + at, (h->n - at) * sizeof *h->v);
-    h->v[at] = (monitor_held){.window = window, .estimated = fw_qualities_none(), .realised = realised};
+    h->v[at] = (monitor_held){.window = window, .estimated = fw_qualities_none()};
     h->n++;
     *out = &h->v[at];
     return FW_OK;
 }
 
+static void forget_open(monitor_windows_held *h, uint64_t window)
+{
+    for (size_t i = 0; i < h->n_open; i++) {
+        if (h->open[i] != window) continue;
+        memmove(h->open + i, h->open + i + 1, (--h->n_open - i) * sizeof *h->open);
+        return;
+    }
+}
+
+monitor_held *monitor_held_over(const monitor_windows_held *h)
+{
+    return h->n > 1 && (h->n > h->max || h->bytes > h->max_bytes) ? &h->v[0] : NULL;
+}
+
+void monitor_held_drop(monitor_windows_held *h, monitor_held *w)
+{
+    const size_t at = (size_t)(w - h->v);
+    forget_open(h, w->window);
+    release(h, w);
+    memmove(h->v + at, h->v + at + 1, (--h->n - at) * sizeof *h->v);
+}
+
+/* ---- open and packed ------------------------------------------------------------------------------------------------------------------------ */
+
+static fw_status pack(monitor_windows_held *h, monitor_held *w, fw_error *err)
+{
+    FW_AUTO(fw_text) words = {0};
+    FW_AUTO(fw_text) packed = {0};
+    monitor_realised_save(w->realised, &words);
+    FW_TRY(fw_text_check(&words, err));
+    monitor_words_shrink(&packed, &(monitor_words){(const unsigned char *)words.data, words.len});
+    FW_TRY(fw_text_check(&packed, err));
+    FW_TRY(fw_alloc_zeroed((void **)&w->packed, packed.len, 1, "a window of outcomes", err));
+    memcpy(w->packed, packed.data, packed.len);
+    w->n_packed = packed.len;
+    h->bytes += w->n_packed;
+    monitor_realised_destroy(&w->realised);
+    return FW_OK;
+}
+
+static fw_status unpack(monitor_windows_held *h, monitor_held *w, fw_error *err)
+{
+    FW_AUTO(fw_text) words = {0};
+    if (w->packed == NULL) return FW_OK;
+    monitor_words_stretch(&words, w->packed, w->n_packed);
+    FW_TRY(fw_text_check(&words, err));
+    FW_TRY(monitor_realised_restore(w->realised, &(monitor_words){(const unsigned char *)words.data, words.len}, err));
+    h->bytes -= w->n_packed;
+    free(w->packed);
+    w->packed = NULL;
+    w->n_packed = 0;
+    return FW_OK;
+}
+
+fw_status monitor_held_open(monitor_held *w, monitor_windows_held *h, fw_error *err)
+{
+    if (w->realised != NULL) {
+        forget_open(h, w->window);
+    } else {
+        if (h->n_open == h->max_open) {
+            FW_TRY(pack(h, monitor_held_find(h, h->open[0]), err));
+            forget_open(h, h->open[0]);
+        }
+        FW_TRY(monitor_realised_create(&w->realised, &h->shape, err));
+        FW_TRY(unpack(h, w, err));
+    }
+    h->open[h->n_open++] = w->window;
+    return FW_OK;
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------------------------------------------- */
+
+fw_status monitor_held_change(monitor_held *w, monitor_windows_held *h, fw_error *err)
+{
+    if (w->changed) return FW_OK;
+    FW_TRY(fw_grow((void **)&h->changed, &h->changed_capacity, h->n_changed + 1, sizeof *h->changed, "windows of outcomes", err));
+    h->changed[h->n_changed++] = w->window;
+    w->changed = true;
+    return FW_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void monitor_held_sort_changed(monitor_windows_held *h)
+{
+    if (h->n_changed > 1) qsort(h->changed, h->n_changed, sizeof *h->changed, by_number);
+}
+
 /* ---- bytes: rows, revised, closed + 2 judged | estimated | what is realised ---- */
 
-void monitor_held_save(const monitor_held *w, fw_text *out)
+void monitor_held_save(const monitor_held *w, const monitor_windows_held *h, fw_text *out)
 {
     uint64_t figures[sizeof w->estimated / sizeof(uint64_t)];
     memcpy(figures, &w->estimated, sizeof figures);
@@ -73,10 +167,10 @@ void monitor_held_save(const monitor_held *w, fw_text *out)
     monitor_put_word(out, w->revised);
     monitor_put_word(out, (uint64_t)w->closed | (uint64_t)w->judged << 1);
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) monitor_put_word(out, figures[i]);
-    monitor_realised_save(w->realised, out);
+    monitor_realised_save(monitor_held_counts(w, h), out);
 }
 
-fw_status monitor_held_restore(monitor_held *w, monitor_words *in, fw_error *err)
+static fw_status restore(monitor_held *w, monitor_windows_held *h, monitor_words *in, fw_error *err)
 {
     uint64_t figures[sizeof w->estimated / sizeof(uint64_t)], flags = 0;
     bool there = monitor_take_word(in, &w->rows) && monitor_take_word(in, &w->revised) && monitor_take_word(in, &flags) && flags < 4;
@@ -85,7 +179,18 @@ fw_status monitor_held_restore(monitor_held *w, monitor_words *in, fw_error *err
     w->closed = flags & 1;
     w->judged = flags >> 1;
     memcpy(&w->estimated, figures, sizeof figures);
+    FW_TRY(monitor_held_open(w, h, err));
     FW_TRY(monitor_realised_restore(w->realised, in, err));
     if (in->left == 0 && monitor_realised_rows(w->realised) <= w->rows) return FW_OK;
     return fw_fail(err, FW_ERR_DATA, "outcomes: the saved state of window %llu has more in it than can be", (unsigned long long)w->window);
+}
+
+fw_status monitor_held_restore(monitor_held *w, monitor_windows_held *h, monitor_words *in, fw_error *err)
+{
+    const fw_status s = restore(w, h, in, err);
+    if (s == FW_OK && monitor_realised_rows(w->realised) > 0) return FW_OK;
+    forget_open(h, w->window);
+    release(h, w);
+    if (s < 0) *w = (monitor_held){.window = w->window, .estimated = fw_qualities_none()};
+    return s;
 }

@@ -24,11 +24,11 @@ static size_t positive_of(const monitor_version_told *t)
     return class != NULL && strcmp(class, t->classes[0]) == 0 ? 0 : 1;
 }
 
-/* As many windows as fit into the memory. */
-static size_t windows_of(const monitor_shape *shape)
+/* As many open windows as fit into the memory. */
+static size_t open_of(const monitor_shape *shape)
 {
     const size_t scores = monitor_shape_scores(shape), one = 4096 + FW_MIN(shape->n_classes, MONITOR_JUDGED_CLASSES) * 24 + scores * 2 * MONITOR_SCORE_PLACES * 4;
-    return FW_MAX(FW_MIN(MONITOR_VERSION_MEMORY / one, (size_t)MONITOR_OUTCOMES_WINDOWS), (size_t)MONITOR_VERSION_WINDOWS);
+    return FW_MAX(FW_MIN(MONITOR_VERSION_MEMORY / one, (size_t)MONITOR_OUTCOMES_OPEN), (size_t)MONITOR_VERSION_WINDOWS);
 }
 
 /* Precision, recall and f1 are those of two classes. */
@@ -82,7 +82,7 @@ static fw_status on_joined(void *context, const monitor_judged *row, fw_error *e
 static fw_status fill(monitor_version *v, const monitor_version_told *t, const monitor_version_opts *o, fw_error *err)
 {
     v->shape = (monitor_shape){.task = t->n_classes > 0 ? FW_TASK_CLASSIFICATION : FW_TASK_REGRESSION, .n_classes = t->n_classes, .positive = positive_of(t)};
-    const monitor_outcomes_opts opts = {.model = t->model, .shape = v->shape, .classes = t->classes, .max_windows = windows_of(&v->shape)};
+    const monitor_outcomes_opts opts = {.model = t->model, .shape = v->shape, .classes = t->classes, .max_open = open_of(&v->shape)};
     FW_TRY(fw_copy_text(&v->name, t->name, err));
     FW_TRY(fw_copy_text(&v->digest, t->digest, err));
     v->model = t->model;

@@ -8,7 +8,7 @@
 #include "monitor/store_outcomes.h"
 #include "monitor/watch_models.h"
 
-#define MONITOR_VERSION_MEMORY ((size_t)32 << 20)      /* of the windows that are held; at least MONITOR_VERSION_WINDOWS of them are */
+#define MONITOR_VERSION_MEMORY ((size_t)16 << 20)      /* of the windows of outcomes that are open; at least MONITOR_VERSION_WINDOWS are */
 #define MONITOR_VERSION_WINDOWS 16u
 
 /** What is known of a version. known NULL: nobody told of its reference. */

@@ -159,7 +159,9 @@ static void any_order_gives_the_metrics_of_all_rows(void **state)
     for (size_t s = 0; s < N_SHAPES; s++) {
         make_rows(&r, shapes[s].n_classes, shapes[s].positive);
         for (size_t turn = 0; turn < 2; turn++) {
-            start(&b[turn], opts_of(&r));
+            monitor_outcomes_opts opts = opts_of(&r);
+            if (turn == 1) opts.max_open = 1 + s % 2;             /* all others are packed, and unpacked for the next row */
+            start(&b[turn], opts);
             for (size_t k = 0; k < 2 * ROWS; k++) {      /* a permutation of predictions and outcomes; 1,801 is prime to 1,800 */
                 const size_t at = turn == 0 ? k : (k * 1801 + 17) * 7 % (2 * ROWS), i = at % ROWS;
                 if ((at < ROWS) == (turn == 0 || i % 2 == 0)) predict(b[turn].o, &r, i);
@@ -317,6 +319,46 @@ static void a_window_that_leaves_has_told_what_it_knows(void **state)
     assert_int_equal(b.n_told, WINDOWS);
     for (uint64_t w = 1; w <= WINDOWS; w++) assert_true(b.told[w].closed && fabs(b.told[w].estimated.of[FW_QUALITY_ACCURACY].value - (0.5 + 0.1 * (double)w)) < 1e-12);
     monitor_outcomes_destroy(&b.o);
+}
+
+/* Each window with outcomes takes some fifty bytes once it is packed. */
+static void packed_windows_are_bounded_and_the_oldest_goes(void **state)
+{
+    (void)state;
+    static rows r;
+    static bench b;
+    make_rows(&r, 2, 1);
+    monitor_outcomes_opts opts = opts_of(&r);
+    opts.max_open = 1;
+    opts.max_bytes = 300;
+    b = (bench){0};
+    assert_int_equal(monitor_outcomes_create(&b.o, &opts, &(monitor_shelf){.context = &b, .keep_prediction = on_prediction}, NULL), FW_OK);
+    for (uint64_t w = 1; w <= 20; w++) {
+        const fw_prediction p = {.id = r.id[w], .label = r.said[w], .confidence = r.p[w][r.said[w]], .probabilities = r.p[w], .n_probabilities = 2};
+        assert_int_equal(monitor_outcomes_predict(b.o, &p, w, NOW, NULL), FW_OK);
+        label(b.o, &r, w);
+    }
+    for (size_t i = 20; i >= 1; i--) assert_int_equal(monitor_outcomes_take(b.o, r.id[i], names[!r.truth[i]], NOW + 9000000, NOW, NULL, NULL), FW_OK);      /* corrections, of windows that are packed too */
+    const monitor_outcomes_counts c = monitor_outcomes_count(b.o);
+    assert_true(c.joined == 20 && c.corrected == 20 && c.late > 10 && c.late < 19);
+    monitor_outcomes_destroy(&b.o);
+}
+
+static void words_come_back_from_few_bytes(void **state)
+{
+    (void)state;
+    static const uint64_t word[] = {0, 0, 0, 1, 0x7f, 0x80, 0, UINT64_MAX, 0, 0, UINT64_C(1) << 63, 0x3fff, 0x4000, 0};
+    for (size_t n = 0; n <= sizeof word / sizeof *word; n++) {
+        FW_AUTO(fw_text) words = {0};
+        FW_AUTO(fw_text) few = {0};
+        FW_AUTO(fw_text) again = {0};
+        for (size_t i = 0; i < n; i++) monitor_put_word(&words, word[i]);
+        for (size_t i = 0; i < 1000 * (n % 2); i++) monitor_put_word(&words, 0);
+        monitor_words_shrink(&few, &(monitor_words){(const unsigned char *)words.data, words.len});
+        monitor_words_stretch(&again, few.data, few.len);
+        assert_true(again.len == words.len && (words.len == 0 || memcmp(again.data, words.data, words.len) == 0));
+        assert_true(few.len <= 46);
+    }
 }
 
 static void a_shape_that_cannot_be_is_refused(void **state)
@@ -489,6 +531,8 @@ int main(void)
         cmocka_unit_test(memory_is_bounded_and_what_is_let_go_is_counted),
         cmocka_unit_test(a_window_that_leaves_has_told_what_it_knows),
         cmocka_unit_test(the_state_of_a_window_without_outcomes_is_small),
+        cmocka_unit_test(packed_windows_are_bounded_and_the_oldest_goes),
+        cmocka_unit_test(words_come_back_from_few_bytes),
         cmocka_unit_test(a_shape_that_cannot_be_is_refused),
         cmocka_unit_test_setup_teardown(goes_on_from_the_store_as_if_nothing_had_happened, begin, end),
         cmocka_unit_test(a_damaged_state_is_refused),
