@@ -7,13 +7,14 @@
 #include "common/core/hash.h"
 #include "common/core/size.h"
 #include "common/stats/dmath.h"
+#include "common/stats/drift.h"
 #include "monitor/drift_track.h"
 
 #define MAGIC        UINT64_C(0x3154465244574646)      /* "FFWDRFT1" */
 #define STILL        0.8                               /* of a threshold: below it an alarm may end */
 #define PRICE_BUDGET 0.1                               /* of false_alarms: for prices that are too low */
 
-typedef struct tracks { monitor_track of[MONITOR_N_QUESTIONS]; } tracks;
+typedef struct tracks { monitor_track of[MONITOR_N_QUESTIONS]; double spread; } tracks;      /* spread: of the reference, monitor_pair */
 
 struct monitor_drift {
     monitor_drift_opts opts;
@@ -122,6 +123,7 @@ static fw_status create_columns(monitor_drift *d, fw_error *err)
         const fw_bins *b = fw_summary_bins(d->reference, i);
         const uint64_t *count = fw_summary_counts(d->reference, i);
         d->feature[i].bins = b;
+        if (fw_bins_has_cuts(b)) fw_drift_spread(&d->tracks[i].spread, count, b->centre, fw_bins_n(b));
         for (monitor_question q = 0; q < MONITOR_N_QUESTIONS; q++) {
             uint64_t rate[2];
             FW_TRY(monitor_track_create(&d->tracks[i].of[q], kind_of(b, q), counts_for(rate, b, count, q), places_of(b, q), strength, err));
@@ -219,7 +221,7 @@ static monitor_figure figure_of(const monitor_drift *d, monitor_detector_id id, 
 
 void monitor_drift_measure(monitor_figure *figure, const monitor_drift *d, size_t column, const uint64_t *count)
 {
-    const monitor_pair pair = {d->feature[column].bins, fw_summary_counts(d->reference, column), count};
+    const monitor_pair pair = {d->feature[column].bins, fw_summary_counts(d->reference, column), count, d->tracks[column].spread};
     for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++) figure[id] = figure_of(d, id, &pair);
 }
 
@@ -227,7 +229,7 @@ void monitor_drift_measure(monitor_figure *figure, const monitor_drift *d, size_
 static void measure_recent(monitor_drift *d, size_t i, monitor_question q, bool *effect, bool *still)
 {
     monitor_feature *f = &d->feature[i];
-    const monitor_pair pair = {f->bins, fw_summary_counts(d->reference, i), d->counts};
+    const monitor_pair pair = {f->bins, fw_summary_counts(d->reference, i), d->counts, d->tracks[i].spread};
     whole_column(d->counts, f->bins, &d->tracks[i].of[q], q);
     *effect = *still = false;
     for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++) {

@@ -155,9 +155,21 @@ static fw_status pack_column(fw_text *out, const monitor_table *t, const monitor
     return pack_sized(out, s, len, t, c, err);
 }
 
+/** Bytes that a column takes when it is packed, at most. */
+static size_t room_for(const monitor_column *c, const void *row)
+{
+    const void *at = field(row, c);
+    if (c->kind == MONITOR_INTEGER || c->kind == MONITOR_REAL) return 8;
+    if (c->kind == MONITOR_BYTES) return sizeof(uint32_t) + ((const monitor_bytes *)at)->len;
+    const char *s = *(const char *const *)at;
+    return sizeof(uint32_t) + (s != NULL ? strlen(s) : 0);
+}
+
 fw_status monitor_row_pack(fw_text *out, size_t *key_len, const monitor_table *t, const void *row, bool keys_only, fw_error *err)
 {
-    size_t key = 0;
+    size_t key = 0, room = 0;
+    for (size_t i = 0; i < (keys_only ? t->n_keys : t->n); i++) room += room_for(&t->columns[i], row);
+    if (room <= MONITOR_STORE_MAX_FIELD) fw_text_room(out, room);      /* at once; a field that is too long is refused below */
     for (size_t i = 0; i < (keys_only ? t->n_keys : t->n); i++) {
         FW_TRY(pack_column(out, t, &t->columns[i], row, err));
         if (i + 1 == t->n_keys) key = out->len;

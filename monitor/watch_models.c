@@ -17,6 +17,7 @@ static void watched_release(watched *t)
     fw_summary_destroy(&t->shown);
     free(t->late);
     free(t->newest.count);
+    free(t->figure);
 }
 
 fw_status monitor_watch_create(monitor_watch **out, const monitor_watch_opts *opts, fw_error *err)

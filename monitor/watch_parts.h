@@ -34,6 +34,7 @@ typedef struct watched {
     bool misplaced;                    /* one of them has changed since it was put */
     struct { uint64_t *count, number, rows; bool waits; } newest;      /* the closed window that the page shows, NULL until the first; waits: it was not put yet */
     bool row_waits;                    /* the model's row, since a window was closed */
+    monitor_drift_row *figure;         /* (columns x MONITOR_N_DETECTORS) scratch; NULL until the first window */
     int64_t newest_us;                 /* moment that a publisher told of */
     fw_mono last, told;                /* a summary came; the model was told of, and kept */
     bool changed, restored;            /* since it was saved; its numbers go on where the store's end */

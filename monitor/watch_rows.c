@@ -143,19 +143,18 @@ static monitor_drift_row figure_of(const monitor_watch *w, const watched *t, con
                                .p = g->reading.has_p ? g->reading.p : NAN};
 }
 
-static fw_status put_figures(const monitor_watch *w, const watched *t, const monitor_pane *p, bool anew, fw_error *err)
+static fw_status put_figures(const monitor_watch *w, watched *t, const monitor_pane *p, bool anew, fw_error *err)
 {
     monitor_figure measured[MONITOR_N_DETECTORS];
-    FW_FREE monitor_drift_row *row = NULL;
     size_t n = 0;
-    FW_TRY(fw_alloc_zeroed((void **)&row, monitor_drift_n(t->drift) * MONITOR_N_DETECTORS, sizeof *row, "figures of drift", err));
+    if (t->figure == NULL) FW_TRY(fw_alloc_zeroed((void **)&t->figure, monitor_drift_n(t->drift) * MONITOR_N_DETECTORS, sizeof *t->figure, "figures of drift", err));
     for (size_t i = 0; i < monitor_drift_n(t->drift); i++) {
         const monitor_figure *g = anew ? measured : monitor_drift_feature(t->drift, i)->window;
         if (anew) monitor_drift_measure(measured, t->drift, i, fw_summary_counts(t->shown, i));
         for (monitor_detector_id id = 0; id < MONITOR_N_DETECTORS; id++)
-            if (g[id].said) row[n++] = figure_of(w, t, p, i, id, &g[id]);
+            if (g[id].said) t->figure[n++] = figure_of(w, t, p, i, id, &g[id]);
     }
-    return n > 0 ? monitor_store_put_drift(w->opts.store, row, n, (int64_t)fw_summary_shape(t->shown), fw_utc_now_us(), err) : FW_OK;
+    return n > 0 ? monitor_store_put_drift(w->opts.store, t->figure, n, (int64_t)fw_summary_shape(t->shown), fw_utc_now_us(), err) : FW_OK;
 }
 
 /** Of the closed ones: the page shows its counts. */

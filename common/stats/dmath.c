@@ -50,11 +50,16 @@ FW_TARGETS static void log_all(double *y, const double *x, size_t n)
     for (size_t i = 0; i < n; i++) y[i] = log_of(x[i], 0);
 }
 
-void fw_vec_log_double(double *y, const double *x, size_t n)
+FW_TARGETS static size_t count_normal(const double *x, size_t n)
 {
     size_t normal = 0;
     for (size_t i = 0; i < n; i++) normal += x[i] >= DBL_MIN && x[i] <= DBL_MAX;
-    if (normal == n) log_all(y, x, n);
+    return normal;
+}
+
+void fw_vec_log_double(double *y, const double *x, size_t n)
+{
+    if (count_normal(x, n) == n) log_all(y, x, n);
     else
         for (size_t i = 0; i < n; i++) y[i] = fw_log_double(x[i]);
 }

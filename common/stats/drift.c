@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "common/core/size.h"
+#include "common/core/targets.h"
 #include "common/stats/dmath.h"
 #include "common/stats/special.h"
 
@@ -24,25 +25,43 @@ static bool total(totals *t, const fw_drift_pair *p)
     return reference > 0 && current > 0;
 }
 
+/** What psi sums up, of n <= PART places: (c - r) is 0 where both are empty. */
+FW_TARGETS static void psi_ratios(double *restrict ratio, double *restrict difference, const uint64_t *restrict reference, const uint64_t *restrict current, size_t n,
+                                  double scale_r, double scale_c)
+{
+    for (size_t i = 0; i < n; i++) {
+        double r = ((double)reference[i] + 0.5) * scale_r, c = ((double)current[i] + 0.5) * scale_c;
+        ratio[i] = c / r;
+        difference[i] = reference[i] + current[i] > 0 ? c - r : 0;
+    }
+}
+
 bool fw_drift_psi(double *out, const fw_drift_pair *p)
 {
     totals t;
     if (!total(&t, p)) return false;
-    double half = 0.5 * (double)t.places, scale_r = 1 / (t.reference + half), scale_c = 1 / (t.current + half), sum = 0, log_ratio[PART];
+    double half = 0.5 * (double)t.places, scale_r = 1 / (t.reference + half), scale_c = 1 / (t.current + half), sum = 0, log_ratio[PART], difference[PART];
     for (size_t from = 0; from < p->n; from += PART) {
         size_t n = FW_MIN(PART, p->n - from);
-        for (size_t i = 0; i < n; i++) {
-            double r = ((double)p->reference[from + i] + 0.5) * scale_r, c = ((double)p->current[from + i] + 0.5) * scale_c;
-            log_ratio[i] = c / r;
-        }
+        psi_ratios(log_ratio, difference, p->reference + from, p->current + from, n, scale_r, scale_c);
         fw_vec_log_double(log_ratio, log_ratio, n);
-        for (size_t i = 0; i < n; i++) {
-            double r = ((double)p->reference[from + i] + 0.5) * scale_r, c = ((double)p->current[from + i] + 0.5) * scale_c;
-            sum += p->reference[from + i] + p->current[from + i] > 0 ? (c - r) * log_ratio[i] : 0;
-        }
+        for (size_t i = 0; i < n; i++) sum += difference[i] * log_ratio[i];
     }
     *out = sum;
     return true;
+}
+
+/** Shares and what they are to their mean, side beside side. */
+FW_TARGETS static void js_ratios(double *restrict share, double *restrict ratio, const uint64_t *restrict reference, const uint64_t *restrict current, size_t n, double rows_r,
+                                 double rows_c)
+{
+    for (size_t i = 0; i < n; i++) {
+        double r = (double)reference[i] / rows_r, c = (double)current[i] / rows_c, middle = 0.5 * (r + c);
+        share[2 * i] = r;
+        share[2 * i + 1] = c;
+        ratio[2 * i] = r > 0 ? r / middle : 1;
+        ratio[2 * i + 1] = c > 0 ? c / middle : 1;
+    }
 }
 
 bool fw_drift_js(double *out, const fw_drift_pair *p)
@@ -52,13 +71,7 @@ bool fw_drift_js(double *out, const fw_drift_pair *p)
     double sum = 0, share[2 * PART], log_ratio[2 * PART];
     for (size_t from = 0; from < p->n; from += PART) {
         size_t n = FW_MIN(PART, p->n - from);
-        for (size_t i = 0; i < n; i++) {
-            double r = (double)p->reference[from + i] / t.reference, c = (double)p->current[from + i] / t.current, middle = 0.5 * (r + c);
-            share[2 * i] = r;
-            share[2 * i + 1] = c;
-            log_ratio[2 * i] = r > 0 ? r / middle : 1;
-            log_ratio[2 * i + 1] = c > 0 ? c / middle : 1;
-        }
+        js_ratios(share, log_ratio, p->reference + from, p->current + from, n, t.reference, t.current);
         fw_vec_log_double(log_ratio, log_ratio, 2 * n);
         for (size_t i = 0; i < 2 * n; i++) sum += share[i] * log_ratio[i];
     }
@@ -108,18 +121,42 @@ bool fw_drift_chi_square(fw_drift_test *out, const fw_drift_pair *p)
 
 /** Sum of x ln(x / y) - (x - y) >= 0 over cells: what is taken away sums to 0 over a side, and where x is near y nothing cancels: with s = (x - y) / (x + y),
  *  ln(x / y) = 2 (s + s^3/3 + ...) and 2 x s - (x - y) = (x - y) s. Up to a tenth of y the series ends after s^15 with a rest below 1e-20. */
-static double deviance(const double *x, const double *y, size_t n)
+FW_TARGETS static void deviance_ratios(double *restrict ratio, const double *restrict x, const double *restrict y, size_t n)
 {
-    double log_ratio[2 * PART], term[2 * PART], sum = 0;
-    for (size_t i = 0; i < n; i++) log_ratio[i] = x[i] > 0 ? x[i] / y[i] : 1;
-    fw_vec_log_double(log_ratio, log_ratio, n);
+    for (size_t i = 0; i < n; i++) ratio[i] = x[i] > 0 ? x[i] / y[i] : 1;
+}
+
+FW_TARGETS static void deviance_terms(double *restrict term, const double *restrict log_ratio, const double *restrict x, const double *restrict y, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         double d = x[i] - y[i], s = d / (x[i] + y[i]), z = s * s;
         double series = 1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 + z / 15)))));
-        term[i] = fabs(d) <= 0.1 * y[i] ? d * s + 2 * x[i] * s * z * series : x[i] * log_ratio[i] - d;
+        double near = d * s + 2 * x[i] * s * z * series, far = x[i] * log_ratio[i] - d, some = fabs(d) <= 0.1 * y[i] ? near : far;
+        term[i] = y[i] > 0 ? some : 0;
     }
-    for (size_t i = 0; i < n; i++) sum += y[i] > 0 ? term[i] : 0;
+}
+
+static double deviance(const double *x, const double *y, size_t n)
+{
+    double log_ratio[2 * PART], term[2 * PART], sum = 0;
+    deviance_ratios(log_ratio, x, y, n);
+    fw_vec_log_double(log_ratio, log_ratio, n);
+    deviance_terms(term, log_ratio, x, y, n);
+    for (size_t i = 0; i < n; i++) sum += term[i];
     return sum;
+}
+
+/** Counts and what is expected of them, side beside side. */
+FW_TARGETS static void expected(double *restrict x, double *restrict y, const uint64_t *restrict reference, const uint64_t *restrict current, size_t n, double part_r,
+                                double part_c)
+{
+    for (size_t i = 0; i < n; i++) {
+        double r = (double)reference[i], c = (double)current[i];
+        x[2 * i] = r;
+        x[2 * i + 1] = c;
+        y[2 * i] = (r + c) * part_r;
+        y[2 * i + 1] = (r + c) * part_c;
+    }
 }
 
 bool fw_drift_g(fw_drift_test *out, const fw_drift_pair *p)
@@ -129,13 +166,7 @@ bool fw_drift_g(fw_drift_test *out, const fw_drift_pair *p)
     double sum = 0, part_r = t.reference / (t.reference + t.current), part_c = t.current / (t.reference + t.current), x[2 * PART], y[2 * PART];
     for (size_t from = 0; from < p->n; from += PART) {
         size_t n = FW_MIN(PART, p->n - from);
-        for (size_t i = 0; i < n; i++) {
-            double r = (double)p->reference[from + i], c = (double)p->current[from + i];
-            x[2 * i] = r;
-            x[2 * i + 1] = c;
-            y[2 * i] = (r + c) * part_r;
-            y[2 * i + 1] = (r + c) * part_c;
-        }
+        expected(x, y, p->reference + from, p->current + from, n, part_r, part_c);
         sum += deviance(x, y, 2 * n);
     }
     homogeneity(out, &t, 2 * FW_MAX(sum, 0));

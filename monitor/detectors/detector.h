@@ -11,6 +11,7 @@
 typedef struct monitor_pair {
     const fw_bins *bins;
     const uint64_t *reference, *current;      /* fw_bins_counts each: ordinary bins, unseen, missing */
+    double spread;                            /* of the reference at the bins' centres (fw_drift_spread), for who looks again and again; 0: not computed yet */
 } monitor_pair;
 
 typedef struct monitor_reading {

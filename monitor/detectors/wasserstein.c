@@ -4,9 +4,9 @@
 static bool measure(monitor_reading *out, const monitor_pair *p)
 {
     fw_drift_pair pair = ordinary(p);
-    double distance = 0, spread = 0;
+    double distance = 0, spread = p->spread;
     if (!fw_bins_has_cuts(p->bins) || !fw_drift_wasserstein(&distance, &pair)) return false;
-    if (!fw_drift_spread(&spread, pair.reference, pair.point, pair.n) || spread <= 0) return false;
+    if (spread <= 0 && (!fw_drift_spread(&spread, pair.reference, pair.point, pair.n) || spread <= 0)) return false;
     *out = (monitor_reading){.statistic = distance / spread};
     return true;
 }

@@ -18,7 +18,7 @@ static const fw_bins names = {.kind = FW_BINS_CATEGORY, .n_labels = 4};
 static bool reads(double *out, monitor_detector_id id, const fw_bins *bins, const uint64_t *reference, const uint64_t *current)
 {
     monitor_reading r = {.statistic = -9};
-    bool said = monitor_detectors[id]->measure(&r, &(monitor_pair){bins, reference, current});
+    bool said = monitor_detectors[id]->measure(&r, &(monitor_pair){.bins = bins, .reference = reference, .current = current});
     if (out != NULL) *out = r.statistic;
     return said;
 }
