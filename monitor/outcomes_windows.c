@@ -24,11 +24,13 @@ static void release(monitor_windows_held *h, monitor_held *w)
     w->n_packed = 0;
 }
 
+static monitor_held *begin_of(const monitor_windows_held *h) { return h->v != NULL ? h->v - h->left : NULL; }
+
 void monitor_held_release(monitor_windows_held *h)
 {
     for (size_t i = 0; i < h->n; i++) release(h, &h->v[i]);
     monitor_realised_destroy(&h->none);
-    free(h->v);
+    free(begin_of(h));
     free(h->open);
     free(h->changed);
     *h = (monitor_windows_held){0};
@@ -52,12 +54,27 @@ monitor_held *monitor_held_find(const monitor_windows_held *h, uint64_t window)
     return at < h->n && h->v[at].window == window ? &h->v[at] : NULL;
 }
 
+/** For one more. The places of those that have left are taken back now and then: windows come and go at a cost that does not depend on how many are held. */
+static fw_status make_room(monitor_windows_held *h, fw_error *err)
+{
+    monitor_held *begin = begin_of(h);
+    if (h->left + h->n < h->capacity) return FW_OK;
+    if (h->left > h->n / 4) {
+        memmove(begin, h->v, h->n * sizeof *h->v);
+        h->left = 0;
+    } else {
+        FW_TRY(fw_grow((void **)&begin, &h->capacity, h->left + h->n + 1, sizeof *begin, "windows of outcomes", err));
+    }
+    h->v = begin + h->left;
+    return FW_OK;
+}
+
 fw_status monitor_held_make(monitor_held **out, monitor_windows_held *h, uint64_t window, fw_error *err)
 {
     const size_t at = place_of(h, window);
     *out = monitor_held_find(h, window);
     if (*out != NULL || (h->n >= h->max && at == 0)) return FW_OK;
-    FW_TRY(fw_grow((void **)&h->v, &h->capacity, h->n + 1, sizeof *h->v, "windows of outcomes", err));
+    FW_TRY(make_room(h, err));
     memmove(h->v + at + 1, h->v + at, (h->n - at) * sizeof *h->v);
     h->v[at] = (monitor_held){.window = window, .estimated = fw_qualities_none()};
     h->n++;
@@ -84,7 +101,13 @@ void monitor_held_drop(monitor_windows_held *h, monitor_held *w)
     const size_t at = (size_t)(w - h->v);
     forget_open(h, w->window);
     release(h, w);
-    memmove(h->v + at, h->v + at + 1, (--h->n - at) * sizeof *h->v);
+    h->n--;
+    if (at > 0) {
+        memmove(h->v + at, h->v + at + 1, (h->n - at) * sizeof *h->v);
+        return;
+    }
+    h->v++;
+    h->left++;
 }
 
 /* ---- open and packed ------------------------------------------------------------------------------------------------------------------------ */

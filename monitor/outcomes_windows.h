@@ -18,6 +18,7 @@ typedef struct monitor_windows_held {
     monitor_shape shape;
     size_t max, max_open, max_bytes;   /* windows; those that are open; bytes of those that are packed */
     monitor_held *v; size_t n, capacity, bytes;
+    size_t left;                       /* places before v, of windows that have left: capacity is counted from the first of them */
     uint64_t *open; size_t n_open;     /* (max_open) their numbers, the one that was wanted last at the end */
     uint64_t *changed; size_t n_changed, changed_capacity;      /* numbers; some may be gone */
     monitor_realised *none;            /* of no outcome */

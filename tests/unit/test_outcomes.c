@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/stats/metrics.h"
+#include "monitor/outcomes_windows.h"
 #include "monitor/store_outcomes.h"
 #include "tests/unit/store_fixture.h"
 
@@ -321,6 +322,39 @@ static void a_window_that_leaves_has_told_what_it_knows(void **state)
     monitor_outcomes_destroy(&b.o);
 }
 
+/* Beside a plain list of their numbers: the oldest leave, and some come that are older than the newest. */
+static void windows_come_and_go_in_the_order_of_their_numbers(void **state)
+{
+    (void)state;
+    enum { MOST = 7 };
+    const monitor_shape shape = {.task = FW_TASK_CLASSIFICATION, .n_classes = 2, .positive = 1};
+    uint64_t held[MOST + 1] = {0};
+    size_t n = 0;
+    monitor_windows_held h = {0};
+    monitor_held *w = NULL;
+    assert_int_equal(monitor_held_init(&h, &shape, MOST, 2, 1 << 20, NULL), FW_OK);
+    for (uint64_t i = 1; i < 1000; i++) {
+        const uint64_t number = i % 5 == 0 ? 10 * i - 25 : 10 * i;
+        size_t at = n;
+        assert_int_equal(monitor_held_make(&w, &h, number, NULL), FW_OK);
+        assert_true(w != NULL && w->window == number && !w->closed && w->rows == 0);
+        w->rows = number;
+        for (; at > 0 && held[at - 1] > number; at--) held[at] = held[at - 1];
+        held[at] = number;
+        n++;
+        while ((w = monitor_held_over(&h)) != NULL) monitor_held_drop(&h, w);
+        if (n > MOST) memmove(held, held + 1, --n * sizeof *held);
+        if (i % 50 == 0) {                       /* one from the middle */
+            monitor_held_drop(&h, monitor_held_find(&h, held[3]));
+            memmove(held + 3, held + 4, (--n - 3) * sizeof *held);
+        }
+        assert_int_equal(h.n, n);
+        for (size_t k = 0; k < n; k++) assert_true(h.v[k].window == held[k] && h.v[k].rows == held[k] && monitor_held_find(&h, held[k]) == &h.v[k]);
+    }
+    assert_true(h.capacity < 64);
+    monitor_held_release(&h);
+}
+
 /* Each window with outcomes takes some fifty bytes once it is packed. */
 static void packed_windows_are_bounded_and_the_oldest_goes(void **state)
 {
@@ -530,6 +564,7 @@ int main(void)
         cmocka_unit_test(an_error_too_large_is_refused_whichever_side_comes_first),
         cmocka_unit_test(memory_is_bounded_and_what_is_let_go_is_counted),
         cmocka_unit_test(a_window_that_leaves_has_told_what_it_knows),
+        cmocka_unit_test(windows_come_and_go_in_the_order_of_their_numbers),
         cmocka_unit_test(the_state_of_a_window_without_outcomes_is_small),
         cmocka_unit_test(packed_windows_are_bounded_and_the_oldest_goes),
         cmocka_unit_test(words_come_back_from_few_bytes),
