@@ -1,13 +1,13 @@
 /** Whether the realised quality of a model has fallen, for sure: every row whose outcome has come in, evidence out that holds however often one looks at it.
  *
- *  While the model is not worse than its reference by more than the drop, the chance that monitor_fall_evident is ever true in its whole life is at most false_alarms: a half
- *  of it is given to the limit (limit.h), which the reference's rows alone leave open, a half to the wager (common/stats/wager.h) on what came since.
+ *  While the model is not worse than its reference by more than the drop, the chance that this is ever evident in its whole life is at most 3/4 of false_alarms (1/4: doubt.h): a half
+ *  of that is given to the limit (limit.h), which the reference's rows alone leave open, a half to the wager (common/stats/wager.h) on what came since.
  *  Exact, whatever the number of rows: accuracy, precision, recall, f1. Exact but for the limit, which is asymptotic in the reference's rows: log_loss, rmse, mae.
  *  Asymptotic in the rows of a block too: auc, macro_f1; a block's figure is held to be normal, with the larger of its own standard error and the chunks' deviation.
  *  It holds for rows that are independent of each other: outcomes that come in cycles (a bad hour each day) are only fair to judge by windows that cover one, and drops to match.
  *
  *  A row counts once, in the order in which the pairs were joined; windows don't matter. An outcome that comes again changes nothing; one that is corrected later amends its
- *  window, not the evidence: a bet that was lost or won stays so. An alarm is over after 3 windows below 0.8 of the drop: then evidence begins anew, with less at stake.
+ *  window, not the evidence: a bet that was lost or won stays so. The evidence begins anew when an alarm is over (proof.h).
  *  No files, no clock: pure state, 300 bytes (auc, macro_f1: and the window of a block), saved together with the outcomes that it has seen. Not thread-safe. */
 #ifndef MONITOR_FALL_H
 #define MONITOR_FALL_H

@@ -168,6 +168,7 @@ static fw_status first_time(monitor_kpi *k, const char *id, double value, int64_
     monitor_join *e = NULL;
     bool kept = false;
     FW_TRY(count_event(&kept, k, value, at_us, err));
+    if (kept && k->teller.took != NULL) k->teller.took(k->teller.context, k->name, value);
     if (!kept || id == NULL || *id == '\0') return FW_OK;
     while (monitor_joins_full(k->joins)) {
         FW_TRY(keep_event(k, monitor_joins_oldest(k->joins), false, err));

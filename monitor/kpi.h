@@ -34,8 +34,12 @@ typedef struct monitor_kpi_counts { uint64_t events, doubled, corrected, conflic
 
 typedef struct monitor_kpi monitor_kpi;
 
-/** Hears of each window that has changed, at every flush. */
-typedef struct monitor_kpi_teller { void *context; fw_status (*tell)(void *context, const monitor_kpi_window *w, fw_error *err); } monitor_kpi_teller;
+/** Hears of each window that has changed, at every flush; and of each event, once: not when it is restored, comes again or is corrected. Any may be NULL. */
+typedef struct monitor_kpi_teller {
+    void *context;
+    fw_status (*tell)(void *context, const monitor_kpi_window *w, fw_error *err);
+    void (*took)(void *context, const char *name, double value);
+} monitor_kpi_teller;
 /** Of the shelf keep_outcome and keep_state are used. FW_ERR_ARG: a name or a window that can't be. */
 fw_status monitor_kpi_create(monitor_kpi **out, const monitor_kpi_opts *opts, const monitor_shelf *shelf, const monitor_kpi_teller *teller, fw_error *err);
 void      monitor_kpi_destroy(monitor_kpi **k);

@@ -10,6 +10,7 @@
 #include "common/core/text.h"
 
 #define KEY_BYTES 64
+#define ESTIMATE  "/estimate"
 
 /* ---- making ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -59,18 +60,25 @@ static fw_status look(const monitor_version *v, monitor_finding *f, fw_error *er
     return monitor_alert_desk_look(v->desk, &f->look, fw_utc_now_us(), err);
 }
 
+static double parted_budget(const monitor_version *v)
+{
+    return MONITOR_PARTED_SHARE * (v->judged.false_alarms > 0 ? v->judged.false_alarms : MONITOR_FALSE_ALARMS);
+}
+
 /* A window has changed, and was put. */
 static fw_status hear(void *context, const monitor_quality_window *w, fw_error *err)
 {
-    const monitor_version *v = context;
+    monitor_version *v = context;
     monitor_finding f;
     if (v->fall == NULL) return FW_OK;
     if (monitor_performance_realised(&f, &v->judged, v->known->reference, w, monitor_fall_sure(v->fall))) {
         monitor_fall_judge(v->fall, f.look.level, f.look.threshold);
         FW_TRY(look(v, &f, err));
     }
-    if (monitor_performance_parted(&f, &v->judged, v->known->reference, w)) FW_TRY(look(v, &f, err));
-    return FW_OK;
+    monitor_doubt_estimate(&v->parted, &v->judged, v->known->reference, w, parted_budget(v));
+    if (!monitor_performance_parted(&f, &v->judged, v->known->reference, w, monitor_proof_sure(&v->parted))) return FW_OK;
+    monitor_proof_judge(&v->parted, f.look.level, f.look.threshold);
+    return look(v, &f, err);
 }
 
 static fw_status on_joined(void *context, const monitor_judged *row, fw_error *err)
@@ -125,6 +133,7 @@ fw_status monitor_version_know(monitor_version *v, const monitor_known *known, f
     v->shelf.reference = known->reference;
     if (v->desk == NULL || v->fall != NULL) return FW_OK;
     FW_TRY(monitor_fall_create(&v->fall, &v->judged, &v->shape, known->reference, err));
+    v->parted = monitor_doubt_of_estimate(&v->judged, known->reference, parted_budget(v));
     if (!monitor_fall_can(v->fall))
         fw_log_warn("model %s: its reference has no %s, or too few rows for it: no fall of it will be an alert", v->name, fw_quality_name(v->judged.metric));
     return FW_OK;
@@ -132,22 +141,30 @@ fw_status monitor_version_know(monitor_version *v, const monitor_known *known, f
 
 /* ---- keeping ------------------------------------------------------------------------------------------------------------------------------- */
 
-static void key_of(char out[static KEY_BYTES], const monitor_version *v) { snprintf(out, KEY_BYTES, "fall/%lld", (long long)v->model); }
+static void key_of(char out[static KEY_BYTES], const monitor_version *v, const char *which) { snprintf(out, KEY_BYTES, "fall/%lld%s", (long long)v->model, which); }
 
-static fw_status restore_fall(void *context, const monitor_state_row *row, fw_error *err)
+static fw_status restore_proof(void *context, const monitor_state_row *row, fw_error *err)
 {
-    const monitor_version *v = context;
+    monitor_version *v = context;
     fw_error why = {0};
+    char fall[KEY_BYTES];
     (void)err;
-    if (monitor_fall_restore(v->fall, row->bytes, &why) < 0) fw_log_warn("model %s: evidence of its quality, store, %s: %s", v->name, row->key, why.text);
+    key_of(fall, v, "");
+    const fw_status s = strcmp(row->key, fall) == 0 ? monitor_fall_restore(v->fall, row->bytes, &why)
+                        : v->parted.n > 0           ? monitor_proof_restore(&v->parted, NULL, row->bytes.data, row->bytes.len, &why)
+                                                    : FW_OK;
+    if (s < 0) fw_log_warn("model %s: evidence of its quality, store, %s: %s", v->name, row->key, why.text);
     return FW_OK;
 }
 
 fw_status monitor_version_restore_fall(monitor_version *v, monitor_reader *from, fw_error *err)
 {
-    char key[KEY_BYTES];
-    key_of(key, v);
-    return v->fall != NULL ? monitor_read_state(from, &(monitor_query){.name = key}, restore_fall, v, err) : FW_OK;
+    char fall[KEY_BYTES], parted[KEY_BYTES];
+    if (v->fall == NULL) return FW_OK;
+    key_of(fall, v, "");
+    key_of(parted, v, ESTIMATE);
+    FW_TRY(monitor_read_state(from, &(monitor_query){.name = fall}, restore_proof, v, err));
+    return monitor_read_state(from, &(monitor_query){.name = parted}, restore_proof, v, err);
 }
 
 fw_status monitor_version_restore(monitor_version *v, monitor_reader *from, fw_error *err)
@@ -159,16 +176,23 @@ fw_status monitor_version_restore(monitor_version *v, monitor_reader *from, fw_e
     return monitor_version_restore_fall(v, from, err);
 }
 
-fw_status monitor_version_flush(monitor_version *v, fw_error *err)
+static fw_status put(const monitor_version *v, const char *which, const fw_text *bytes, fw_error *err)
 {
     char key[KEY_BYTES];
-    FW_AUTO(fw_text) bytes = {0};
+    if (bytes->len == 0 || v->shelf.store == NULL) return FW_OK;
+    key_of(key, v, which);
+    return monitor_store_put_state(v->shelf.store, &(monitor_state_row){.key = key, .at_us = v->shelf.now_us, .bytes = {bytes->data, bytes->len}}, err);
+}
+
+fw_status monitor_version_flush(monitor_version *v, fw_error *err)
+{
+    FW_AUTO(fw_text) fall = {0}, parted = {0};
     FW_TRY(monitor_outcomes_flush(v->outcomes, err));
     if (v->fall == NULL) return FW_OK;
-    FW_TRY(monitor_fall_save(v->fall, &bytes, err));
-    if (bytes.len == 0 || v->shelf.store == NULL) return FW_OK;
-    key_of(key, v);
-    return monitor_store_put_state(v->shelf.store, &(monitor_state_row){.key = key, .at_us = v->shelf.now_us, .bytes = {bytes.data, bytes.len}}, err);
+    FW_TRY(monitor_fall_save(v->fall, &fall, err));
+    FW_TRY(monitor_proof_save(&v->parted, NULL, &parted, err));
+    FW_TRY(put(v, "", &fall, err));
+    return put(v, ESTIMATE, &parted, err);
 }
 
 /* ---- closed windows ------------------------------------------------------------------------------------------------------------------------ */

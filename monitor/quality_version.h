@@ -4,6 +4,7 @@
 
 #include "common/stats/estimator.h"
 #include "monitor/alert_desk.h"
+#include "monitor/doubt.h"
 #include "monitor/fall.h"
 #include "monitor/store_outcomes.h"
 #include "monitor/watch_models.h"
@@ -37,6 +38,7 @@ typedef struct monitor_version {
     monitor_shape shape;
     monitor_performance_opts judged;
     monitor_fall *fall;                    /* the evidence that is judged by; NULL: no reference yet, or nobody to tell */
+    monitor_proof parted;                  /* that the estimate is wrong */
     const monitor_known *estimated;        /* that the estimator is of; NULL: none yet */
     fw_estimator *estimator;               /* NULL: its reference has no row with outputs */
 } monitor_version;

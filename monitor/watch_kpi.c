@@ -8,10 +8,11 @@
 #include "common/core/log.h"
 #include "common/core/size.h"
 #include "common/core/text.h"
-#include "monitor/performance.h"
+#include "monitor/doubt.h"
 #include "monitor/store_reader.h"
 
 #define STATE_KEY "kpi/"
+#define PROOF_KEY "fall/kpi/"
 
 typedef struct followed { char *name; monitor_kpi *kpi; } followed;
 
@@ -19,14 +20,26 @@ struct monitor_kpis {
     monitor_kpis_opts opts;
     char *project, *goal;
     monitor_store_shelf shelf;
+    monitor_proof proof;                   /* of the goal; n 0: it has no baseline, or there is nobody to tell */
     followed of[MONITOR_KPIS]; size_t n;
 };
 
+static bool is_goal(const monitor_kpis *k, const char *name) { return k->goal != NULL && strcmp(k->goal, name) == 0; }
+
+static void on_event(void *context, const char *name, double value)
+{
+    monitor_kpis *k = ((const monitor_store_shelf *)context)->context;
+    if (is_goal(k, name)) monitor_doubt_event(&k->proof, &k->opts.goal, value);
+}
+
 static fw_status hear(void *context, const monitor_kpi_window *w, fw_error *err)
 {
-    const monitor_kpis *k = context;
+    monitor_kpis *k = context;
     monitor_finding f;
-    if (k->opts.desk == NULL || !monitor_performance_kpi(&f, w)) return FW_OK;
+    if (k->proof.n == 0 || !is_goal(k, w->name)) return FW_OK;
+    monitor_doubt_window(&k->proof, w);
+    if (!monitor_performance_kpi(&f, w, monitor_proof_sure(&k->proof))) return FW_OK;
+    monitor_proof_judge(&k->proof, f.look.level, f.look.threshold);
     return monitor_alert_desk_look(k->opts.desk, &f.look, fw_utc_now_us(), err);
 }
 
@@ -46,10 +59,11 @@ static fw_status follow(monitor_kpi **out, monitor_kpis *k, const char *name, fw
     if (*out != NULL) return FW_OK;
     if (k->n == MONITOR_KPIS) return fw_fail(err, FW_ERR_DATA, "events of KPI '%.60s': %u are followed, no more", name, MONITOR_KPIS);
     monitor_kpi_opts opts = {.baseline = NAN, .target = NAN};
-    if (k->goal != NULL && strcmp(k->goal, name) == 0) opts = k->opts.goal;
+    if (is_goal(k, name)) opts = k->opts.goal;
     opts.name = name;
     const monitor_shelf shelf = monitor_store_shelf_of(&k->shelf);
-    const monitor_kpi_teller teller = monitor_store_teller_of(&k->shelf);
+    monitor_kpi_teller teller = monitor_store_teller_of(&k->shelf);
+    teller.took = on_event;
     followed f = {0};
     FW_TRY(monitor_kpi_create(&f.kpi, &opts, &shelf, &teller, err));
     const fw_status s = fw_copy_text(&f.name, name, err);
@@ -71,6 +85,7 @@ fw_status monitor_kpis_create(monitor_kpis **out, const monitor_kpis_opts *opts,
     k->shelf = (monitor_store_shelf){.store = opts->store, .now_us = fw_utc_now_us(), .context = k, .heard_kpi = hear};
     if (opts->project != NULL) FW_TRY(fw_copy_text(&k->project, opts->project, err));
     if (opts->goal.name != NULL) FW_TRY(fw_copy_text(&k->goal, opts->goal.name, err));
+    if (k->goal != NULL && k->opts.desk != NULL) k->proof = monitor_doubt_of_kpi(&k->opts.goal, opts->false_alarms > 0 ? opts->false_alarms : MONITOR_FALSE_ALARMS);
     if (k->goal != NULL) FW_TRY(follow(&goal, k, k->goal, err));
     *out = k;
     k = NULL;
@@ -127,10 +142,31 @@ fw_status monitor_kpis_take(monitor_kpis *k, const fw_telemetry_batch *b, fw_err
 
 /* ---- keeping ------------------------------------------------------------------------------------------------------------------------------- */
 
+static fw_status put_proof(monitor_kpis *k, int64_t now_us, fw_error *err)
+{
+    FW_AUTO(fw_text) key = {0}, bytes = {0};
+    if (k->proof.n == 0) return FW_OK;
+    FW_TRY(monitor_proof_save(&k->proof, NULL, &bytes, err));
+    if (bytes.len == 0 || k->opts.store == NULL) return FW_OK;
+    fw_text_format(&key, PROOF_KEY "%s", k->goal);
+    FW_TRY(fw_text_check(&key, err));
+    return monitor_store_put_state(k->opts.store, &(monitor_state_row){.key = key.data, .at_us = now_us, .bytes = {bytes.data, bytes.len}}, err);
+}
+
 fw_status monitor_kpis_save(monitor_kpis *k, int64_t now_us, fw_error *err)
 {
     k->shelf.now_us = now_us;
     for (size_t i = 0; i < k->n; i++) FW_TRY(monitor_kpi_flush(k->of[i].kpi, now_us, err));
+    return put_proof(k, now_us, err);
+}
+
+static fw_status restore_proof(void *context, const monitor_state_row *row, fw_error *err)
+{
+    monitor_kpis *k = context;
+    fw_error why = {0};
+    (void)err;
+    if (k->proof.n == 0 || strncmp(row->key, PROOF_KEY, strlen(PROOF_KEY)) != 0 || !is_goal(k, row->key + strlen(PROOF_KEY))) return FW_OK;
+    if (monitor_proof_restore(&k->proof, NULL, row->bytes.data, row->bytes.len, &why) < 0) fw_log_warn("KPI %s: store, state %s: %s", k->goal, row->key, why.text);
     return FW_OK;
 }
 
@@ -157,6 +193,7 @@ fw_status monitor_kpis_restore(monitor_kpis *k, fw_error *err)
     FW_AUTO(monitor_reader) *reader = NULL;
     FW_TRY(monitor_reader_open(&reader, k->opts.store_path, err));
     FW_TRY(monitor_read_state(reader, NULL, follow_state, k, err));
+    FW_TRY(monitor_read_state(reader, NULL, restore_proof, k, err));
     for (size_t i = 0; i < k->n; i++) {
         fw_error why = {0};
         size_t left_out = 0;

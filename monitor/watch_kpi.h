@@ -16,6 +16,7 @@ typedef struct monitor_kpis_opts {
     monitor_store *store;              /* NULL: nothing is kept */
     const char *store_path;
     monitor_alert_desk *desk;          /* NULL: nobody is told */
+    double false_alarms;               /* chance of any false alarm on the goal, ever; 0: as in performance.h */
 } monitor_kpis_opts;
 
 typedef struct monitor_kpis monitor_kpis;

@@ -20,7 +20,7 @@ static fw_status fill(monitor_watchers *w, const monitor_watchers_opts *o, fw_er
     w->from = "";
     FW_TRY(monitor_watch_create(&w->models, &o->watch, err));
     FW_TRY(monitor_quality_create(&w->quality, &(monitor_quality_opts){version, w->models, o->store_path, &o->next}, err));
-    FW_TRY(monitor_kpis_create(&w->kpis, &(monitor_kpis_opts){j->project, j->kpi, o->watch.store, o->store_path, o->watch.desk}, err));
+    FW_TRY(monitor_kpis_create(&w->kpis, &(monitor_kpis_opts){j->project, j->kpi, o->watch.store, o->store_path, o->watch.desk, j->false_alarms}, err));
     return monitor_experiments_create(&w->experiments, err);
 }
 

@@ -218,7 +218,7 @@ const fw_key fw_keys[] = {
 {"monitor.performance.drop", FW_KEY_NUMBER, FW_KEY_LOW_OPEN, P(monitor.performance.drop), .low = 0, .high = 1000000, .fallback = "0.05",
  .help = "how much worse than the model's reference is an alert; of log_loss, rmse and mae a share of it"},
 {"monitor.performance.false_alarms", FW_KEY_NUMBER, OPEN, P(monitor.performance.false_alarms), .low = 0, .high = 1, .fallback = "0.05",
- .help = "chance of any false alarm on the outcomes of a model over its whole life"},
+ .help = "chance of any false alarm on the outcomes of a model over its whole life, its estimates included; and on the KPI"},
 {"monitor.performance.deviations", FW_KEY_NUMBER, FW_KEY_LOW_OPEN, P(monitor.performance.deviations), .low = 0, .high = 1000000, .fallback = "3",
  .help = "standard deviations of the reference's chunks that an estimate without outcomes may be off"},
 

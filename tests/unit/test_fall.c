@@ -127,7 +127,7 @@ static void each_metric_is_silent_until_it_falls(void **state)
 static bool is_ever_evident(size_t n_classes, fw_quality_metric metric, double worse, double drop, size_t rows, uint64_t seed)
 {
     draws d = draws_of(seed);
-    fw_reference *r = fall_reference(n_classes, 1000, &d);
+    fw_reference *r = fall_reference(n_classes, 400, &d);
     monitor_fall *f = fall_of(r, n_classes, &(monitor_performance_opts){.metric = metric, .drop = drop, .false_alarms = 0.1});
     bool evident = false;
     for (size_t row = 0; row < rows && !evident; row += 10) {
@@ -146,9 +146,9 @@ static void at_the_limit_itself_evidence_is_as_rare_as_was_allowed(void **state)
     (void)state;
     size_t accuracy = 0, rmse = 0, beyond = 0;
     for (uint64_t seed = 0; seed < 150; seed++) {
-        accuracy += is_ever_evident(2, FW_QUALITY_ACCURACY, 0.05 / (2 * 0.856775 - 1), 0.05, 3000, 1000 + seed);
-        rmse += is_ever_evident(0, FW_QUALITY_RMSE, 0.05, 0.05, 3000, 2000 + seed);
-        if (seed < 20) beyond += is_ever_evident(2, FW_QUALITY_ACCURACY, 0.3, 0.05, 3000, 3000 + seed);
+        accuracy += is_ever_evident(2, FW_QUALITY_ACCURACY, 0.05 / (2 * 0.856775 - 1), 0.05, 12000, 1000 + seed);
+        rmse += is_ever_evident(0, FW_QUALITY_RMSE, 0.05, 0.05, 12000, 2000 + seed);
+        if (seed < 20) beyond += is_ever_evident(2, FW_QUALITY_ACCURACY, 0.3, 0.05, 12000, 3000 + seed);
     }
     if (accuracy > 28 || rmse > 28 || beyond < 20) fail_msg("evident at the limit: accuracy %zu, rmse %zu of 150; beyond it %zu of 20", accuracy, rmse, beyond);
 }

@@ -14,7 +14,7 @@
 #define HOUR INT64_C(3600000000)
 #define NOW  (INT64_C(472000) * HOUR)      /* of 2023 */
 
-typedef struct heard { monitor_kpi_window last[8]; size_t n, told, due; } heard;
+typedef struct heard { monitor_kpi_window last[8]; size_t n, told, due, took; double sum; } heard;
 
 static fw_status hear(void *c, const monitor_kpi_window *w, fw_error *err)
 {
@@ -30,12 +30,20 @@ static fw_status hear(void *c, const monitor_kpi_window *w, fw_error *err)
     return FW_OK;
 }
 
+static void count_took(void *c, const char *name, double value)
+{
+    heard *h = c;
+    assert_string_equal(name, "transfer_rate");
+    h->took++;
+    h->sum += value;
+}
+
 static monitor_kpi_opts opts_of(void) { return (monitor_kpi_opts){.name = "transfer_rate", .minimize = true, .baseline = 0.34, .target = 0.2}; }
 
 static monitor_kpi *make(heard *h, monitor_kpi_opts opts)
 {
     const monitor_shelf nothing = {0};
-    const monitor_kpi_teller teller = {h, hear};
+    const monitor_kpi_teller teller = {h, hear, count_took};
     monitor_kpi *k = NULL;
     *h = (heard){0};
     assert_int_equal(monitor_kpi_create(&k, &opts, &nothing, &teller, NULL), FW_OK);
@@ -89,6 +97,7 @@ static void events_again_count_once_and_later_ones_correct(void **state)
     assert_true(h.last[1].events == 10 && h.last[1].value.value <= 0 && !h.last[1].due);
     const monitor_kpi_counts c = monitor_kpi_count(k);
     assert_true(c.events == 125 && c.doubled == 40 && c.conflicts == 10 && c.corrected == 30 && c.refused == 0);
+    assert_true(h.took == 45 && h.sum > 44.5);                           /* each once, as it came first */
     monitor_kpi_destroy(&k);
 }
 
@@ -248,23 +257,24 @@ static void an_estimate_that_outcomes_contradict_is_loud(void **state)
     monitor_finding v;
     monitor_quality_window w = window_of_hits(700, 1000);                /* 0.671 to 0.728 */
     assert_int_equal(monitor_performance_opts_of(&o, "accuracy", 0, FW_TASK_CLASSIFICATION, NULL), FW_OK);
-    assert_false(monitor_performance_parted(&v, &o, &reference, &w));    /* nothing was estimated */
-    const struct { fw_interval said; bool reached, evident; } cases[] = {
-        {{0.71, 0.69, 0.73}, false, false}, {{0.80, 0.77, 0.83}, true, false}, {{0.85, 0.82, 0.88}, true, true}, {{0.55, 0.52, 0.58}, true, true}};
+    assert_false(monitor_performance_parted(&v, &o, &reference, &w, sure));      /* nothing was estimated */
+    const struct { fw_interval said; bool reached; } cases[] = {
+        {{0.71, 0.69, 0.73}, false}, {{0.80, 0.77, 0.83}, true}, {{0.85, 0.82, 0.88}, true}, {{0.55, 0.52, 0.58}, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         w.estimated.of[FW_QUALITY_ACCURACY] = cases[i].said;
-        assert_true(monitor_performance_parted(&v, &o, &reference, &w));
-        assert_true(v.look.evidence == cases[i].evident && (v.look.level >= v.look.threshold) == cases[i].reached && v.look.kind == MONITOR_ALERT_PERFORMANCE);
+        assert_true(monitor_performance_parted(&v, &o, &reference, &w, unsure) && !v.look.evidence);
+        assert_true(monitor_performance_parted(&v, &o, &reference, &w, sure));
+        assert_true(v.look.evidence && fabs(v.look.certainty - 0.999) < 1e-12 && (v.look.level >= v.look.threshold) == cases[i].reached && v.look.kind == MONITOR_ALERT_PERFORMANCE);
     }
     assert_string_equal(v.look.subject, "accuracy (estimate)");
     assert_non_null(strstr(monitor_alert_advice(v.look.kind, v.look.subject), "not by estimates"));
     w.due = false;
-    assert_false(monitor_performance_parted(&v, &o, &reference, &w));
+    assert_false(monitor_performance_parted(&v, &o, &reference, &w, sure));
     assert_int_equal(monitor_performance_opts_of(&o, "rmse", 0.1, FW_TASK_REGRESSION, NULL), FW_OK);
     w.due = true;                                                        /* 0.2 apart, 5 % of the reference's 4 */
     w.realised.of[FW_QUALITY_RMSE] = (fw_interval){4.6, 4.5, 4.7};
     w.estimated.of[FW_QUALITY_RMSE] = (fw_interval){4.2, 4.1, 4.3};
-    assert_true(monitor_performance_parted(&v, &o, &reference, &w) && fabs(v.look.level - 0.1) < 1e-12 && !v.look.evidence);
+    assert_true(monitor_performance_parted(&v, &o, &reference, &w, sure) && fabs(v.look.level - 0.1) < 1e-12);
 }
 
 static void a_kpi_is_held_against_its_baseline(void **state)
@@ -272,13 +282,14 @@ static void a_kpi_is_held_against_its_baseline(void **state)
     (void)state;
     monitor_finding v;
     monitor_kpi_window w = {.name = "transfer_rate", .events = 500, .minimize = true, .due = true, .baseline = 0.34, .target = 0.2, .value = {0.45, 0.41, 0.49}};
-    assert_true(monitor_performance_kpi(&v, &w) && v.look.evidence && fabs(v.look.level - 0.11) < 1e-12 && fabs(v.look.threshold - 0.014) < 1e-12);
+    assert_true(monitor_performance_kpi(&v, &w, unsure) && !v.look.evidence);
+    assert_true(monitor_performance_kpi(&v, &w, sure) && v.look.evidence && strstr(v.look.detail, "e-value 10^3.0") != NULL && fabs(v.look.level - 0.11) < 1e-12 && fabs(v.look.threshold - 0.014) < 1e-12);
     w.value = (fw_interval){0.35, 0.31, 0.39};
-    assert_true(monitor_performance_kpi(&v, &w) && !v.look.evidence && v.look.level < v.look.threshold);
+    assert_true(monitor_performance_kpi(&v, &w, sure) && v.look.level < v.look.threshold);
     w.minimize = false;                                                  /* larger is better: 0.35 is above the baseline */
-    assert_true(monitor_performance_kpi(&v, &w) && v.look.level < 0);
+    assert_true(monitor_performance_kpi(&v, &w, sure) && v.look.level < 0);
     w.baseline = NAN;
-    assert_false(monitor_performance_kpi(&v, &w));
+    assert_false(monitor_performance_kpi(&v, &w, sure));
 }
 
 static void metrics_that_are_not_followed_are_refused(void **state)
