@@ -100,48 +100,42 @@ fw_status fw_telemetry_pack_model(fw_text *out, const fw_telemetry_model *m, fw_
     return s;
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes of a word are written as they are in memory");
+
 #define GROUP 8u               /* counts that are looked at together: most are below 128, a byte each */
 
-static bool all_short(const uint64_t *count)
+static char *put_group(char *at, const uint64_t *count)
 {
-    uint64_t all = 0;
-    for (size_t i = 0; i < GROUP; i++) all |= count[i];
-    return all < 0x80;
-}
-
-static size_t varints_len(const uint64_t *count, size_t n)
-{
-    size_t len = 0, i = 0;
-    for (; i + GROUP <= n; i += GROUP) {
-        if (all_short(count + i)) len += GROUP;
-        else
-            for (size_t k = 0; k < GROUP; k++) len += fw_varint_len(count[i + k]);
+    uint64_t all = 0, bytes = 0;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < GROUP; i++) {
+        all |= count[i];
+        bytes |= count[i] << 8 * i;
     }
-    for (; i < n; i++) len += fw_varint_len(count[i]);
-    return len;
-}
-
-static char *put_varints(char *at, const uint64_t *count, size_t n)
-{
-    size_t i = 0;
-    for (; i + GROUP <= n; i += GROUP) {
-        if (all_short(count + i))
-            for (size_t k = 0; k < GROUP; k++) *at++ = (char)count[i + k];
-        else
-            for (size_t k = 0; k < GROUP; k++) at = fw_varint_put(at, count[i + k]);
+    if (all < 0x80) {
+        memcpy(at, &bytes, sizeof bytes);
+        return at + sizeof bytes;
     }
-    for (; i < n; i++) at = fw_varint_put(at, count[i]);
+    for (size_t i = 0; i < GROUP; i++) at = fw_varint_put(at, count[i]);
     return at;
 }
 
-/** One of the last fields, by hand: protobuf-c makes a call for each of a thousand counts.      field, 2 | varint len | varints */
+/** One of the last fields, by hand: protobuf-c makes a call for each of a thousand counts.      field, 2 | varint len | varints
+ *  They are written behind a guess of how long their length is, and moved when that was wrong. */
 static void add_counts(fw_text *out, unsigned field, const uint64_t *count, size_t n)
 {
-    const size_t len = varints_len(count, n);
-    char *const room = n > 0 ? fw_text_room(out, 1 + FW_VARINT_MOST + len) : NULL;
+    char *const room = n > 0 ? fw_text_room(out, 1 + FW_VARINT_MOST * (n + 1)) : NULL;
     if (room == NULL) return;
+    char *const first = room + 1 + fw_varint_len(n);
+    char *end = first;
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) end = put_group(end, count + i);
+    for (; i < n; i++) end = fw_varint_put(end, count[i]);
+    const size_t len = (size_t)(end - first), head = 1 + fw_varint_len(len);
+    if (room + head != first) memmove(room + head, first, len);
     *room = (char)(field << 3 | 2);
-    fw_text_wrote(out, (size_t)(put_varints(fw_varint_put(room + 1, len), count, n) - room));
+    fw_varint_put(room + 1, len);
+    fw_text_wrote(out, head + len);
 }
 
 fw_status fw_telemetry_pack_summary(fw_text *out, const fw_telemetry_summary *s, fw_error *err)

@@ -87,22 +87,9 @@ void worker_counts_destroy(worker_counts **counts)
     *counts = NULL;
 }
 
-/* Of two classes; no branch depends on the probabilities. */
-static void judge_two(worker_counts *c, size_t n, const float *p)
-{
-    for (size_t i = 0; i < n; i++, p += 2) {
-        c->said[i] = p[1] > p[0];
-        c->confidence[i] = (double)FW_MAX(p[0], p[1]);
-    }
-}
-
 /* The class and its probability, as what is written says it. */
 static void judge(worker_counts *c, size_t n, const float *p, size_t k)
 {
-    if (k == 2) {
-        judge_two(c, n, p);
-        return;
-    }
     for (size_t i = 0; i < n; i++, p += k) {
         size_t best = 0;
         for (size_t j = 1; j < k; j++)
@@ -110,13 +97,26 @@ static void judge(worker_counts *c, size_t n, const float *p, size_t k)
         c->said[i] = (int32_t)best;
         c->confidence[i] = (double)p[best];
     }
+    fw_summary_add_codes(c->summary, c->n_features, c->said, n);
+}
+
+/* Of two classes; no branch depends on the probabilities. */
+static void judge_two(worker_counts *c, size_t n, const float *p)
+{
+    uint32_t second = 0;
+    for (size_t i = 0; i < n; i++, p += 2) {
+        second += p[1] > p[0];
+        c->confidence[i] = (double)FW_MAX(p[0], p[1]);
+    }
+    fw_summary_add_code(c->summary, c->n_features, 0, n - second);
+    fw_summary_add_code(c->summary, c->n_features, 1, second);
 }
 
 static void add_classes(worker_counts *c, size_t n, const float *p)
 {
     const size_t k = fw_model_n_out(c->m), first = c->n_features;
-    judge(c, n, p, k);
-    fw_summary_add_codes(c->summary, first, c->said, n);
+    if (k == 2) judge_two(c, n, p);
+    else judge(c, n, p, k);
     fw_summary_add_numbers(c->summary, first + 1, c->confidence, NULL, n);
     for (size_t i = first + 2; i < fw_summary_n(c->summary); i++) fw_summary_add_floats(c->summary, i, p + c->class[i], k, n);
 }

@@ -16,6 +16,7 @@
 #define QUEUE_BYTES     ((size_t)64 << 20)
 #define LIVE_MESSAGES   1000       /* a reader's queue: what is more it asks for again */
 #define REPLAY_MESSAGES 4096
+#define MUCH_BYTES      ((size_t)1 << 20)      /* so much, or a quarter of the queue, ends a nap */
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -118,7 +119,7 @@ fw_stream fw_outbox_stream(const fw_outbox *o) { return fw_spool_stream(o->spool
 void fw_outbox_wake(fw_outbox *o)
 {
     const uint64_t one = 1;
-    if (atomic_exchange(&o->asleep, false) && write(o->wake, &one, sizeof one) < 0) {}      /* full: it is awake already */
+    if (atomic_exchange(&o->rest, FW_AWAKE) != FW_AWAKE && write(o->wake, &one, sizeof one) < 0) {}      /* full: it is awake already */
 }
 
 fw_status fw_outbox_put(fw_outbox *o, const char *topic, const void *payload, size_t len, fw_error *err)
@@ -128,8 +129,8 @@ fw_status fw_outbox_put(fw_outbox *o, const char *topic, const void *payload, si
         return fw_fail(err, FW_ERR_ARG, "bus: a message of %zu bytes with a topic of %zu; readers accept %u and 1 to %u; publish smaller batches", len, topic_len,
                        FW_BUS_MAX_MESSAGE, FW_BUS_MAX_TOPIC);
     const size_t bytes = sizeof(fw_letter) + topic_len + len;
-    const bool room = atomic_fetch_add(&o->queued_bytes, bytes) + bytes <= o->opts.queue_bytes;
-    fw_letter *letter = room ? malloc(bytes) : NULL;
+    const size_t queued = atomic_fetch_add(&o->queued_bytes, bytes) + bytes;
+    fw_letter *letter = queued <= o->opts.queue_bytes ? malloc(bytes) : NULL;
     if (letter == NULL) {
         atomic_fetch_sub(&o->queued_bytes, bytes);
         atomic_fetch_add(&o->dropped, 1);
@@ -142,7 +143,8 @@ fw_status fw_outbox_put(fw_outbox *o, const char *topic, const void *payload, si
     atomic_fetch_add(&o->put, 1);
     letter->next = atomic_load(&o->letters);
     while (!atomic_compare_exchange_weak(&o->letters, &letter->next, letter)) {}
-    if (atomic_load(&o->asleep)) fw_outbox_wake(o);
+    const fw_outbox_rest rest = atomic_load(&o->rest);
+    if (rest == FW_ASLEEP || (rest == FW_NAPPING && queued > FW_MIN(MUCH_BYTES, o->opts.queue_bytes / 4))) fw_outbox_wake(o);
     return FW_OK;
 }
 
@@ -153,6 +155,7 @@ fw_status fw_outbox_flush(fw_outbox *o, fw_mono deadline, fw_error *err)
     const uint64_t wanted = atomic_load(&o->put);
     const struct timespec at = as_timespec(deadline);
     int rc = 0;
+    atomic_fetch_add(&o->waiting, 1);
     pthread_mutex_lock(&o->lock);
     while (o->written < wanted && rc == 0) {
         fw_outbox_wake(o);
@@ -162,6 +165,7 @@ fw_status fw_outbox_flush(fw_outbox *o, fw_mono deadline, fw_error *err)
     fw_status status = o->failed;
     if (status < 0 && err != NULL) *err = o->why;
     pthread_mutex_unlock(&o->lock);
+    atomic_fetch_sub(&o->waiting, 1);
     if (status < 0) return status;
     return done ? FW_OK : fw_fail(err, FW_ERR_TIMEOUT, "bus: %s: not all was written to the spool before the deadline", o->live.endpoint);
 }

@@ -40,7 +40,8 @@ void        fw_outbox_destroy(fw_outbox **o);              /* at once, as if the
 const char *fw_outbox_endpoint(const fw_outbox *o);        /* as bound: tcp://127.0.0.1:* becomes a real port */
 fw_stream   fw_outbox_stream(const fw_outbox *o);
 
-/** Any thread, at any time; makes no system call that can wait. FW_END: the queue was full and the message is dropped, which is counted.
+/** Any thread, at any time; makes no system call that can wait, and none at all when others were put within the last 50 ms: then it is taken in up to 5 ms,
+ *  with what comes meanwhile. FW_END: the queue was full and the message is dropped, which is counted.
  *  FW_ERR_ARG: larger than FW_BUS_MAX_MESSAGE, or a topic longer than FW_BUS_MAX_TOPIC or empty. */
 fw_status   fw_outbox_put(fw_outbox *o, const char *topic, const void *payload, size_t len, fw_error *err);
 

@@ -31,6 +31,10 @@ typedef struct fw_session {
     fw_mono heard;
 } fw_session;
 
+/** What the thread does: it works; it naps, some ms at a time, as long as work came a short while ago: callers need not wake it, which costs them 15 us; it sleeps
+ *  until it is woken. */
+typedef enum fw_outbox_rest { FW_AWAKE, FW_NAPPING, FW_ASLEEP } fw_outbox_rest;
+
 struct fw_outbox {
     fw_bus *own;                       /* a context of its own, so that the end can wait for its queue alone */
     fw_socket live, replay;
@@ -43,7 +47,8 @@ struct fw_outbox {
     _Atomic(fw_letter *) letters;      /* the last one put first */
     atomic_size_t queued_bytes;
     _Atomic uint64_t put, dropped;     /* messages that were taken; that found no room */
-    atomic_bool asleep;                /* the thread waits: wake it */
+    _Atomic fw_outbox_rest rest;
+    atomic_int waiting;                /* callers who want all that was put to be written */
     int wake;                          /* eventfd */
     pthread_t thread; bool started;
     pthread_mutex_t lock;              /* guards what follows, up to the next blank line */
@@ -61,6 +66,8 @@ struct fw_outbox {
     fw_outbox_state state;
     fw_mono next_status, sync_due;
     bool status_due;                   /* somebody new is there */
+    bool ending;                       /* the caller wishes it */
+    int naps;                          /* left, until it sleeps */
 };
 
 void     *fw_outbox_run(void *outbox);                     /* the thread */

@@ -11,6 +11,8 @@
 #define CLOSING_EVERY_S 0.1
 #define SYNC_EVERY_S    0.02
 #define SYNC_BYTES      (64u << 10)
+#define NAP_MS          5          /* after work: what comes meanwhile waits so long at most */
+#define NAPS            10         /* until it sleeps */
 #define YOUNG_S         2.0        /* who came just now may still have to say where it stands */
 #define EVENTS_PER_LOOK 1000       /* subscriptions handled before other work goes on, so that a flood of them cannot hold it up */
 
@@ -166,6 +168,7 @@ static bool at_end(fw_outbox *o)
     const int wish = o->wish;
     const fw_mono until = o->until;
     pthread_mutex_unlock(&o->lock);
+    o->ending = wish != FW_RUN;
     if (wish == FW_RUN || atomic_load(&o->letters) != NULL) return wish == FW_END_NOW;
     if (wish == FW_END_IN_ORDER && o->state == FW_OUTBOX_OPEN) {
         o->state = FW_OUTBOX_CLOSING;
@@ -176,15 +179,18 @@ static bool at_end(fw_outbox *o)
     return wish == FW_END_NOW || fw_mono_passed(until) || (!may_still_speak && fw_outbox_all_have_all(o));
 }
 
+/** Until something comes, a nap is over, or something is due. */
 static void wait_for_work(fw_outbox *o)
 {
     zmq_pollitem_t items[] = {{.socket = o->live.zmq, .events = ZMQ_POLLIN}, {.socket = o->replay.zmq, .events = ZMQ_POLLIN}, {.fd = o->wake, .events = ZMQ_POLLIN}};
+    const bool nap = o->naps > 0;
     int left = fw_mono_left_ms(o->next_status);
     if (fw_spool_unsynced(o->spool) > 0) left = FW_MIN(left, fw_mono_left_ms(o->sync_due));
     if (o->state != FW_OUTBOX_OPEN) left = FW_MIN(left, 20);
-    atomic_store(&o->asleep, true);
-    if (atomic_load(&o->letters) == NULL) zmq_poll(items, 3, left);
-    atomic_store(&o->asleep, false);
+    if (nap) left = FW_MIN(left, NAP_MS), o->naps--;
+    atomic_store(&o->rest, nap ? FW_NAPPING : FW_ASLEEP);
+    if (atomic_load(&o->letters) == NULL || (nap && atomic_load(&o->waiting) == 0)) zmq_poll(items, 3, left);
+    atomic_store(&o->rest, FW_AWAKE);
     uint64_t count;
     if (read(o->wake, &count, sizeof count) < 0) {}            /* nothing to take */
 }
@@ -203,7 +209,9 @@ void *fw_outbox_run(void *outbox)
         sync_when_due(o, due);                                 /* also looks at a failing disk */
         if (due || o->status_due) send_status(o);
         tell_counts(o, delivered);
-        if (delivered == 0) wait_for_work(o);
+        if (o->ending) o->naps = 0;
+        else if (delivered > 0) o->naps = NAPS;
+        if (delivered == 0 || o->naps > 0) wait_for_work(o);
     }
     tell_counts(o, deliver(o));
     o->state = FW_OUTBOX_CLOSED;

@@ -163,6 +163,12 @@ void fw_summary_add_codes(fw_summary *s, size_t column, const int32_t *code, siz
         for (size_t l = 0; l < LANES; l++) count[k] += lane[l][k];
 }
 
+void fw_summary_add_code(fw_summary *s, size_t column, int32_t code, uint64_t times)
+{
+    const slot *c = &s->slots[column];
+    s->count[c->at + place_of(c, code)] += times;
+}
+
 /* ---- merging ---------------------------------------------------------------------------------------------------------------------------- */
 
 fw_status fw_summary_merge(fw_summary *into, const fw_summary *from, fw_error *err)
@@ -179,17 +185,26 @@ static uint64_t rows_of(const uint64_t *count, size_t n)
     return sum;
 }
 
+/* Whether they add up to no more than `room`, and to what. */
+static bool add_up(uint64_t *sum, const uint64_t *count, size_t n, uint64_t room)
+{
+    uint64_t all = 0;
+    *sum = 0;
+    for (size_t k = 0; k < n; k++) all |= count[k], *sum += count[k];
+    if (all <= MOST / (FW_BINS_MAX + 2)) return *sum <= room;      /* so many of these stay below 2^63 */
+    *sum = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (count[k] > room - *sum) return false;
+        *sum += count[k];
+    }
+    return true;
+}
+
 /* *sum: of the column's new counts. */
 static fw_status check_column(uint64_t *sum, const fw_summary *s, size_t i, const uint64_t *count, fw_error *err)
 {
-    const uint64_t room = MOST - fw_summary_rows(s, i);
-    bool good = true;
-    *sum = 0;
-    for (size_t k = 0; k < s->slots[i].n; k++) {
-        good = good && count[k] <= room - *sum;
-        *sum += count[k];
-    }
-    return good ? FW_OK : fw_fail(err, FW_ERR_DATA, "summary: column %s would count more than 2^63 rows", s->bins[i].name);
+    if (add_up(sum, count, s->slots[i].n, MOST - fw_summary_rows(s, i))) return FW_OK;
+    return fw_fail(err, FW_ERR_DATA, "summary: column %s would count more than 2^63 rows", s->bins[i].name);
 }
 
 fw_status fw_summary_add_column(fw_summary *s, size_t i, const uint64_t *count, fw_error *err)

@@ -29,6 +29,7 @@ void fw_summary_add_floats(fw_summary *s, size_t column, const float *v, size_t 
  *  whose text is no label counts as unseen. */
 fw_status fw_summary_map_codes(fw_summary *s, size_t column, const fw_dict *dict, fw_error *err);
 void      fw_summary_add_codes(fw_summary *s, size_t column, const int32_t *code, size_t n);
+void      fw_summary_add_code(fw_summary *s, size_t column, int32_t code, uint64_t times);      /* the same one so many times */
 
 /** into += from. FW_ERR_ARG, and nothing is changed, when they are not of one shape. */
 fw_status fw_summary_merge(fw_summary *into, const fw_summary *from, fw_error *err);

@@ -14,6 +14,7 @@
 #include "common/bus/frames.h"
 #include "common/bus/inbox.h"
 #include "common/bus/outbox.h"
+#include "common/core/size.h"
 #include "tests/unit/scratch.h"
 
 static scratch place;
@@ -249,6 +250,40 @@ static void a_full_queue_drops_and_counts_and_never_waits(void **state)
     assert_int_equal(c.spool.dropped[FW_DROP_QUEUE], no_room);
     assert_int_equal(c.spool.produced, TRIES);
     assert_int_equal(dropped(&c.spool), TRIES);                    /* in memory, and nobody took it */
+}
+
+typedef struct delay { double shortest_ms, mean_ms; } delay;
+
+/* From a message, put when the thread has just worked, until it has its number. flush: it is asked for. */
+static delay delay_of(fw_outbox *o, size_t pad, bool flush)
+{
+    enum { TRIES = 50 };
+    delay d = {.shortest_ms = 1e9};
+    for (int i = 0; i < TRIES; i++) {
+        put(o, 1, 1, 0);
+        assert_int_equal(fw_outbox_flush(o, in_seconds(10), NULL), FW_OK);
+        fw_sleep_ms(1);                                            /* it lies down */
+        const fw_mono start = fw_mono_now(), deadline = in_seconds(10);
+        const uint64_t before = fw_outbox_count(o).spool.highest;
+        put(o, 2, 2, pad);
+        if (flush) assert_int_equal(fw_outbox_flush(o, in_seconds(10), NULL), FW_OK);
+        while (fw_outbox_count(o).spool.highest == before && !fw_mono_passed(deadline)) usleep(50);
+        const double ms = fw_mono_seconds(start, fw_mono_now()) * 1e3;
+        d.shortest_ms = FW_MIN(d.shortest_ms, ms);
+        d.mean_ms += ms / TRIES;
+    }
+    return d;
+}
+
+/** What comes right after other messages waits up to 5 ms for more, unless somebody waits for it or it is much. */
+static void messages_in_quick_succession_are_taken_together(void **state)
+{
+    (void)state;
+    fw_outbox *o = outbox_on("tcp://127.0.0.1:*", (fw_outbox_opts){.queue_bytes = 256u << 10});
+    const delay plain = delay_of(o, 0, false), flushed = delay_of(o, 0, true), much = delay_of(o, 100u << 10, false);
+    fw_outbox_destroy(&o);
+    if (plain.mean_ms < 1 || flushed.shortest_ms > 2 || much.shortest_ms > 2)
+        fail_msg("%.2f ms, %.2f ms when it is flushed, %.2f ms when it is much", plain.mean_ms, flushed.shortest_ms, much.shortest_ms);
 }
 
 static void the_end_waits_for_those_who_are_there(void **state)
@@ -575,6 +610,7 @@ int main(void)
         on_a_bus(a_reader_that_stands_still_gets_later_what_did_not_fit_its_queue),
         on_a_bus(what_a_small_spool_has_dropped_is_told_as_lost),
         on_a_bus(a_full_queue_drops_and_counts_and_never_waits),
+        on_a_bus(messages_in_quick_succession_are_taken_together),
         on_a_bus(the_end_waits_for_those_who_are_there),
         on_a_bus(garbage_is_counted_and_the_good_goes_on),
         on_a_bus(old_batches_that_come_again_are_left_out_and_counted),
