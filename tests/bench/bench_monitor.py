@@ -25,10 +25,10 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 LIMIT_S = 300
 # What the publisher is told, what the monitor is told, and the guess of rows/s that says how many make a run of --seconds.
 CASES = {
-    "summaries, windows of 1,000": (["window=1000"], "1000", 1.2e6),
-    "summaries, windows of 10,000": (["window=10000"], "10000", 7e6),
+    "summaries, windows of 1,000": (["window=1000"], "1000", 6e6),
+    "summaries, windows of 10,000": (["window=10000"], "10000", 2.5e7),
     "summaries, windows of a second": (["every=1"], "1s", 2e7),
-    "summaries and every row, windows of 1,000": (["window=1000", "sample=1"], "1000", 5e5),
+    "summaries and every row, windows of 1,000": (["window=1000", "sample=1"], "1000", 1e6),
 }
 TRAFFIC = {"windows of a second": (["every=1"], "1s"), "windows of 1,000": (["window=1000"], "1000")}
 
