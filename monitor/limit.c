@@ -119,6 +119,7 @@ static monitor_limit block_limit(const fw_reference_metric *m, double drop, cons
 {
     if (r->n_chunks < 2 || !(m->deviation > 0)) return (monitor_limit){0};
     const double least = m->mean - fw_student_bound(strength, (double)(r->n_chunks - 1)) * m->deviation / sqrt((double)r->n_chunks);
+    if (!isfinite(least - drop)) return (monitor_limit){0};
     return (monitor_limit){.kind = MONITOR_LIMIT_BLOCK, .value = least - drop, .deviation = m->deviation, .block_rows = r->chunk_rows};
 }
 

@@ -7,6 +7,7 @@
 #include "common/stats/dmath.h"
 #include "common/stats/special.h"
 
+#define ROWS_MOST 1e8     /* of a share; counts can come from elsewhere, and be any */
 #define STEEPEST 0.9      /* the largest l x (max f - min f): 1 + l (m - f) stays above 0.1 */
 
 typedef struct extent { double low, high, mean, variance, rows; } extent;
@@ -110,10 +111,12 @@ static double log_at_most(double hits, double n, double u)
 double fw_share_bound(uint64_t hits, uint64_t n, double strength)
 {
     if (hits >= n) return 1;
-    double low = (double)hits / (double)n, high = 1;
+    const double rows = FW_MIN((double)n, ROWS_MOST), k = ceil((double)hits * (rows / (double)n));
+    if (!(k < rows)) return 1;
+    double low = k / rows, high = 1;
     for (int i = 0; i < 60; i++) {
         const double middle = 0.5 * (low + high);
-        if (!(middle < 1) || log_at_most((double)hits, (double)n, middle) <= -strength) high = middle;
+        if (!(middle < 1) || log_at_most(k, rows, middle) <= -strength) high = middle;
         else low = middle;
     }
     return high;

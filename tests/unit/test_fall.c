@@ -96,6 +96,30 @@ static void a_small_reference_says_nothing_of_blocks(void **state)
     fw_reference_destroy(&larger);
 }
 
+/* Whatever a peer says of its model: a limit that is a number, or none; and rows do no harm. */
+static void a_reference_that_lies_does_no_harm(void **state)
+{
+    (void)state;
+    static const double lies[] = {-3, 0, 1, 2, 5, 1e308, 5e-324};
+    for (size_t n = 0; n <= 3; n += n == 0 ? 2 : 1)
+        for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
+            for (fw_quality_metric m = 0; m < FW_N_QUALITIES; m++) {
+                draws d = draws_of(4);
+                fw_reference *r = fall_reference(n, 400, &d);
+                const uint64_t many[FALL_BINS + 2] = {UINT64_C(1) << 61, UINT64_C(1) << 60};
+                for (size_t k = 0; k < r->n_metrics; k++) r->metrics[k].value = r->metrics[k].mean = lies[i], r->metrics[k].deviation = fabs(lies[(i + 3) % 7]);
+                if (i % 2) assert_int_equal(fw_summary_add_column(r->summary, 0, many, NULL), FW_OK);
+                if (i == 3) r->chunk_rows = UINT64_MAX / 8 + 1;
+                const monitor_limit limit = monitor_limit_of(m, 0.05, r, STRENGTH);
+                assert_true(isfinite(limit.value) && (limit.kind != MONITOR_LIMIT_LOSS || limit.value > 0));
+                monitor_fall *f = fall_of(r, n, &(monitor_performance_opts){.metric = m});
+                fall_feed(f, n, 0.3, 300, &d);
+                assert_true(!isnan(monitor_fall_sure(f).log_e));
+                monitor_fall_destroy(&f);
+                fw_reference_destroy(&r);
+            }
+}
+
 /* ---- falls --------------------------------------------------------------------------------------------------------------------------------- */
 
 /* worse: what is found within `rows`; the drop is 0.05. */
@@ -244,15 +268,20 @@ static void a_state_that_is_damaged_or_of_other_figures_is_refused(void **state)
 static const char *const NAMES[] = {"a", "b"};
 #define T0 INT64_C(1700000000000000)
 
-static monitor_version *open_version(monitor_store *store, monitor_alert_desk *desk, const monitor_known *known)
+/* late: its reference becomes known only after it was restored. */
+static monitor_version *open_version(monitor_store *store, monitor_alert_desk *desk, const monitor_known *known, bool late)
 {
     monitor_version *v = NULL;
     monitor_reader *from = NULL;
     fw_error err = {0};
-    const monitor_version_told told = {.name = "m", .digest = "d", .classes = NAMES, .n_classes = 2, .known = known, .model = 5};
+    const monitor_version_told told = {.name = "m", .digest = "d", .classes = NAMES, .n_classes = 2, .known = late ? NULL : known, .model = 5};
     if (monitor_version_create(&v, &told, &(monitor_version_opts){.store = store, .desk = desk}, &err) < 0) fail_msg("%s", err.text);
     assert_int_equal(monitor_reader_open(&from, path, NULL), FW_OK);
     assert_int_equal(monitor_version_restore(v, from, NULL), FW_OK);
+    if (late) {
+        assert_int_equal(monitor_version_know(v, known, NULL), FW_OK);
+        assert_int_equal(monitor_version_restore_fall(v, from, NULL), FW_OK);
+    }
     monitor_reader_destroy(&from);
     return v;
 }
@@ -279,7 +308,7 @@ static void every_pair_counts_once_also_through_the_store(void **state)
     monitor_store *store = open_with((monitor_store_opts){0});
     monitor_alert_desk *desk = NULL;
     assert_int_equal(monitor_alert_desk_open(&desk, store, path, &(monitor_alert_opts){0}, &(monitor_deliver_opts){0}, T0, NULL), FW_OK);
-    monitor_version *v = open_version(store, desk, &known);
+    monitor_version *v = open_version(store, desk, &known, false);
     monitor_fall *plain = fall_of(r, 2, &(monitor_performance_opts){.metric = FW_QUALITY_ACCURACY});
     for (size_t i = 0; i < 2000; i++) {
         fall_row row = {0};
@@ -290,7 +319,7 @@ static void every_pair_counts_once_also_through_the_store(void **state)
         assert_int_equal(monitor_version_flush(v, NULL), FW_OK);
         assert_int_equal(monitor_store_commit(store, NULL), FW_OK);
         monitor_version_destroy(&v);
-        v = open_version(store, desk, &known);
+        v = open_version(store, desk, &known, i % 2 == 0);
         for (size_t again = i - 50; again <= i; again++) {
             char id[24];
             snprintf(id, sizeof id, "r%zu", again);
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_share_pays_by_its_exact_bound),
         cmocka_unit_test(a_mean_pays_by_its_standard_error),
         cmocka_unit_test(a_small_reference_says_nothing_of_blocks),
+        cmocka_unit_test(a_reference_that_lies_does_no_harm),
         cmocka_unit_test(each_metric_is_silent_until_it_falls),
         cmocka_unit_test(at_the_limit_itself_evidence_is_as_rare_as_was_allowed),
         cmocka_unit_test(an_alarm_ends_after_calm_windows_and_evidence_begins_anew),

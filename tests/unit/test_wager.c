@@ -91,6 +91,8 @@ static void bounds_agree_with_scipy(void **state)
         const double got = kind == 0 ? fw_share_bound(hits, n, strength) : fw_student_bound(strength, degrees);
         if (!(fabs(got - want) <= (kind == 0 ? 1e-9 : degrees > 1e6 ? 1e-9 : 0.01) * want)) fail_msg("%d %lu of %lu, %g: %.15g instead of %.15g", kind, hits, n, strength, got, want);
     }
+    const double huge = fw_share_bound(UINT64_MAX / 4, UINT64_MAX, 3.69), some = fw_share_bound(25000000, 100000000, 3.69);      /* at once, and as sure as 1e8 rows */
+    assert_true(fabs(huge - some) < 1e-7 && huge > 0.25 && fw_share_bound(UINT64_MAX - 1, UINT64_MAX, 3) >= 1);
     assert_true(cases > 200 && fw_share_bound(0, 0, 3) >= 1 && fw_share_bound(5, 3, 3) >= 1);
     fclose(in);
 }
