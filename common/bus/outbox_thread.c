@@ -9,8 +9,8 @@
 
 #define STATUS_EVERY_S  1.0
 #define CLOSING_EVERY_S 0.1
-#define SYNC_EVERY_S    0.02
-#define SYNC_BYTES      (64u << 10)
+#define SYNC_EVERY_S    0.1
+#define SYNC_BYTES      (1u << 20)
 #define NAP_MS          5          /* after work: what comes meanwhile waits so long at most */
 #define NAPS            10         /* until it sleeps */
 #define YOUNG_S         2.0        /* who came just now may still have to say where it stands */
