@@ -11,8 +11,9 @@
 #include "monitor/store_reader.h"
 #include "monitor/store_versions.h"
 
-#define STATE_KEY "intake"
-#define TIDY_S    60.0
+#define STATE_KEY  "intake"
+#define TIDY_S     60.0
+#define TIDY_BYTES ((size_t)16 << 20)      /* or when so much was written: the store's bound holds however fast it grows */
 
 struct monitor_recorder {
     monitor_store *store;
@@ -20,6 +21,7 @@ struct monitor_recorder {
     bool (*is_left)(const void *context, const monitor_model *m);
     const void *left_by;
     fw_mono tidy_at;
+    size_t written;                    /* bytes since it was tidied */
     uint64_t dropped;                  /* rows, as far as it was told */
     bool in_trouble;
     fw_error failed;                   /* of a put: the sink has no status */
@@ -120,9 +122,10 @@ static void tidy(monitor_recorder *r)
 {
     fw_error err = {0};
     bool more = false;
-    if (!fw_mono_passed(r->tidy_at)) return;
+    if (!fw_mono_passed(r->tidy_at) && r->written < TIDY_BYTES) return;
     const fw_status s = monitor_store_tidy(r->store, fw_utc_now_us(), &more, &err);
     if (s < 0) fw_log_warn("%s", err.text);
+    r->written = 0;
     r->tidy_at = fw_mono_after(fw_mono_now(), more && s >= 0 ? 0 : TIDY_S);
 }
 
@@ -134,9 +137,12 @@ fw_status monitor_recorder_commit(monitor_recorder *r, const monitor_intake *in,
     FW_TRY(monitor_intake_save(in, &state, err));
     const monitor_state_row row = {.key = STATE_KEY, .at_us = fw_utc_now_us(), .bytes = {state.data, state.len}};
     FW_TRY(monitor_store_put_state(r->store, &row, err));
+    const size_t bytes = monitor_store_check(r->store).waiting_bytes;
     const fw_status s = monitor_store_commit(r->store, &why);
     if (s == FW_ERR_NOMEM) return fw_fail(err, s, "%s", why.text);
     tell_health(r, s, &why);
-    if (s >= 0) tidy(r);
+    if (s < 0) return FW_OK;
+    r->written += bytes;
+    tidy(r);
     return FW_OK;
 }

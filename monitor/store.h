@@ -70,7 +70,8 @@ typedef struct monitor_store_health {
 monitor_store_health monitor_store_check(const monitor_store *s);
 
 /** Deletes what is older than keep_s, and the oldest windows while the file is larger than max_bytes, and gives freed pages back to the disk: a piece
- *  of the work, some 50 ms at most; *more: call again soon. Models and publishers go when they were not heard of for keep_s. Call once a minute.
+ *  of the work, some 50 ms at most; *more: call again soon. Models and publishers go when they were not heard of for keep_s. Call once a minute, and when
+ *  much was written.
  *  FW_ERR_NOTFOUND: the file was removed or replaced under the monitor. */
 fw_status monitor_store_tidy(monitor_store *s, int64_t now_us, bool *more, fw_error *err);
 

@@ -5,7 +5,7 @@
 #include "monitor/store_sqlite.h"
 
 #define PIECE_MS        50          /* of one call */
-#define WINDOWS_AT_ONCE "200"       /* with a row of figures and some of performance each */
+#define WINDOWS_AT_ONCE "100"       /* with a row of figures and some of performance each */
 #define ROWS_AT_ONCE    "2000"
 #define PAGES_AT_ONCE   "500"
 

@@ -207,6 +207,38 @@ static void a_state_that_is_damaged_is_refused(void **state)
     }
 }
 
+/** Between two looks a minute apart a fast monitor writes many times what the store may hold: it is tidied by what was written, too. */
+static void a_store_that_grows_fast_keeps_within_its_bound(void **state)
+{
+    (void)state;
+    enum { WINDOWS = 400, BYTES = 4000, COMMITS = 30 };      /* 48 MB */
+    const uint64_t bound = 1 << 20;
+    const monitor_sink last = {NULL, NULL, NULL};
+    FW_AUTO(monitor_store) *store = open_with((monitor_store_opts){.max_bytes = bound});
+    FW_AUTO(monitor_recorder) *recorder = NULL;
+    FW_AUTO(monitor_intake) *in = NULL;
+    FW_AUTO(monitor_reader) *r = reader();
+    char body[BYTES] = "[\"";
+    uint64_t file = 0, used = 0, most = 0;
+    memset(body + 2, 'x', sizeof body - 5);
+    memcpy(body + sizeof body - 3, "\"]", 3);
+    assert_int_equal(monitor_recorder_create(&recorder, store, &last, NULL), FW_OK);
+    assert_int_equal(monitor_intake_create(&in, &(monitor_window_opts){.predictions = 100}, &last, NULL), FW_OK);
+    for (int64_t commit = 0; commit < COMMITS; commit++) {
+        for (int64_t i = 1; i <= WINDOWS; i++) {
+            monitor_window_row w = window_of(1, commit * WINDOWS + i, 1);
+            w.body = body;
+            w.to_us = fw_utc_now_us();           /* not too old */
+            assert_int_equal(monitor_store_put_window(store, &w, NULL), FW_OK);
+        }
+        assert_int_equal(monitor_recorder_commit(recorder, in, NULL), FW_OK);
+        assert_int_equal(monitor_reader_size(r, &file, &used, NULL), FW_OK);
+        most = FW_MAX(most, used);
+    }
+    assert_in_range(most, bound, 24 * bound);
+    assert_true(look(NULL).n > 0);
+}
+
 int main(void)
 {
 #define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -215,6 +247,7 @@ int main(void)
         RECORDER_TEST(the_total_in_the_store_is_the_sum_of_the_closed_windows),
         RECORDER_TEST(what_was_lost_while_it_was_away_is_a_gap),
         RECORDER_TEST(a_state_that_is_damaged_is_refused),
+        RECORDER_TEST(a_store_that_grows_fast_keeps_within_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
