@@ -194,6 +194,13 @@ static void take_row(worker_encoder *e, size_t n, const worker_scored *rows, siz
     if (e->n_values > 0) worker_values_take(e->raw + n * e->n_values, e->column, e->n_values, e->m, rows->block, rows->first + i);
 }
 
+/* The class of each of n rows, as what is written says it. Of two classes without a branch. */
+static void take_labels(uint32_t *label, const float *p, size_t n, size_t k)
+{
+    for (size_t i = 0; k == 2 && i < n; i++) label[i] = p[2 * i + 1] > p[2 * i];
+    for (size_t i = 0; k != 2 && i < n; i++) label[i] = (uint32_t)argmax(p + i * k, k);
+}
+
 /* Of the rows [first, end) those in the sample. All of them are told from where they lie, unless their raw values are wanted. */
 static fw_told_rows collect_sample(worker_encoder *e, const worker_scored *rows, size_t first, size_t end)
 {
@@ -211,9 +218,13 @@ static fw_told_rows collect_sample(worker_encoder *e, const worker_scored *rows,
     if (rows->id == NULL) told.id = NULL;
     told.feature = e->raw;
     told.n_features = e->n_values;
-    for (size_t i = 0; !regression && i < told.n; i++) e->label[i] = (uint32_t)argmax(told.probability + i * e->n_classes, e->n_classes);
-    if (regression) told.probability = NULL;
-    else told.value = NULL, told.label = e->label;
+    if (regression) {
+        told.probability = NULL;
+        return told;
+    }
+    take_labels(e->label, told.probability, told.n, e->n_classes);
+    told.label = e->label;
+    told.value = NULL;
     return told;
 }
 
