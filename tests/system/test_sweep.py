@@ -114,7 +114,7 @@ def a_signal_saves_and_ends_with_75(program_, folder, example):
 
 def a_timeout_saves_and_ends_with_75(program_, folder, example):
     study = folder / "timeout"
-    result = sweep(program_, example, study, "--lockstep", "--groups", "2", "--timeout", "0.2 s")
+    result = sweep(program_, example, study, "--lockstep", "--groups", "2", "--timeout", "0.05 s")
     result.expect(STOPPED, "timeout", "--resume")
     assert sum(state in ("COMPLETE", "PRUNED") for state, _, _ in trials(program_, example, study).values()) < 9
     sweep(program_, example, study, "--lockstep", "--groups", "1", "--resume").expect(DONE)
