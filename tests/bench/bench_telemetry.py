@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """What telemetry costs `flywheel score`: throughput, and how long a part of the table takes (p50, p99), beside the same without a bus. One rank.
 
-    python3 tests/bench/bench_telemetry.py [--rounds 7] [--rows 400000] [--learner mlp|linear]
+    python3 tests/bench/bench_telemetry.py [--rounds 3] [--repeat 20] [--learner linear|mlp] [--variant stopped]
+    python3 tests/bench/bench_telemetry.py --repeat 85                every variant for more than a minute: 12 GB of memory
     python3 tests/bench/bench_telemetry.py --sample 0.00001           of the rows one by one (monitor.sample); default: all of them
 
-All take their turn in each round; ratios are to `off` of the same round, and the median of the rounds counts. `off`: no bus. `absent`: a bus and nobody there. `running`: flywheel-monitor
-with a store. `stopped`: the same, stopped (SIGSTOP) 0.2 s after the beginning. `slow`: a reader that takes ten messages a second. The table (28 numbers, two classes) and the model are
-made from a fixed seed; the bus is on loopback and its spool on the disk. Throughput is until the predictions are written; how long readers then
-still took is `ending_s` (the slow one goes at that moment). Every file of predictions must be the same bytes. One JSON object a line."""
+In each round each variant takes turns with `off` (no bus) on the same table: both are started, and of the two one stands still (SIGSTOP) while the other one works for some seconds: what
+slows the machine down meanwhile slows both. `control`: no bus either, which tells how far chance goes. `absent`: a bus and nobody there. `running`: flywheel-monitor with a store.
+`stopped`: the same, stopped (SIGSTOP) from the beginning until `score` has ended. `slow`: a reader that takes ten messages a second. Throughput is what was written in its turns; p50 and
+p99 are what `score` says of itself (at the end of a turn one part waits for the next one: three in a thousand, on both sides). Ratios are to `off` beside it; the median of the rounds counts.
+The table (28 numbers, two classes) and the model are made from a fixed seed. All files are in memory (/dev/shm): where the kernel takes a table's cache away in the midst (DAMON does), the
+disk would be measured. Every file of predictions must be the same bytes. How long readers then still took is `ending_s` (the slow one goes at that moment). One JSON object a line; each
+pair's own on standard error."""
 import argparse
-import hashlib
+import filecmp
+import glob
 import json
 import os
 import re
@@ -25,19 +30,21 @@ import time
 import numpy
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-VARIANTS = ["off", "absent", "running", "stopped", "slow"]
+VARIANTS = ["control", "absent", "running", "stopped", "slow"]
+MEMORY = "/dev/shm"
 LIMIT_S = 300
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bin", default=os.path.join(ROOT, "build", "release", "bin"), help="where flywheel and flywheel-monitor are")
-    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--rows", type=int, default=400000)
-    p.add_argument("--repeat", type=int, default=1, help="the table holds the rows so many times")
-    p.add_argument("--learner", choices=["mlp", "linear"], default="mlp")
+    p.add_argument("--repeat", type=int, default=20, help="the table holds the rows so many times")
+    p.add_argument("--turn", type=float, default=3.0, help="seconds")
+    p.add_argument("--learner", choices=["linear", "mlp"], default="linear")
     p.add_argument("--sample", default="1")
-    p.add_argument("--variant", action="append", choices=VARIANTS[1:], help="only this one beside off; may be given again")
+    p.add_argument("--variant", action="append", choices=VARIANTS, help="only this one; may be given again")
     p.add_argument("--folder", help="keep table and model there, and take them from there")
     p.add_argument("--prepare", action="store_true", help="only make them")
     return p.parse_args()
@@ -126,6 +133,65 @@ class Monitor:
         self.said.close()
 
 
+class Score:
+    """`flywheel score` of the table, in a folder of its own, with a bus or without."""
+
+    def __init__(self, a, folder, table, run, variant):
+        self.folder, self.variant, self.out = folder, variant, os.path.join(folder, "out.csv")
+        self.endpoint = f"ipc://{folder}/bus"
+        self.peak_kib = self.bytes = self.seconds = 0
+        os.makedirs(folder)
+        command = [os.path.join(a.bin, "flywheel"), "score", run, table, "-o", self.out]
+        if variant not in ("off", "control"):
+            command += ["--bus", self.endpoint, "--spool", os.path.join(folder, "spool"), f"monitor.sample={a.sample}"]
+        self.talk = open(os.path.join(folder, "talk"), "w+")
+        self.process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=self.talk)
+
+    def written(self):
+        """Bytes so far; None: all is written, or it failed."""
+        if self.process.poll() is not None or os.path.exists(self.out):
+            return None
+        growing = glob.glob(self.out + ".tmp.*")
+        return os.path.getsize(growing[0]) if growing else 0
+
+    def begin(self):
+        """Until it writes; then it stands still."""
+        while self.written() == 0:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        self.process.send_signal(signal.SIGSTOP)
+
+    def turn(self, seconds):
+        """False: it has written all."""
+        before, start = self.written(), time.monotonic()
+        self.process.send_signal(signal.SIGCONT)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGSTOP)
+        took, after = time.monotonic() - start, self.written()
+        self.peak_kib = max(self.peak_kib, high_water_kib(self.process.pid))
+        if before is None or after is None:
+            return False
+        self.bytes += after - before
+        self.seconds += took
+        return True
+
+    def end(self, written=lambda: None):
+        """What it says of itself. written: is called when all predictions are there."""
+        self.process.send_signal(signal.SIGCONT)
+        while self.written() is not None:
+            time.sleep(0.02)
+        written()
+        self.process.wait(LIMIT_S)
+        self.talk.seek(0)
+        said = self.talk.read()
+        if self.process.returncode != 0:
+            sys.exit(f"score failed ({self.variant}):\n{said}")
+        p50, p99 = map(float, re.search(r"in ([0-9.]+) ms \(p50\), ([0-9.]+) ms \(p99\)", said).groups())
+        ending = re.search(r"its end took ([0-9.]+) s", said)
+        return {"bytes_per_s": self.bytes / self.seconds, "seconds": self.seconds, "p50_ms": p50, "p99_ms": p99, "ending_s": float(ending[1]) if ending else 0.0,
+                "peak_mib": self.peak_kib / 1024, "counts": (re.search(r"published .*", said) or [""])[0].split(": ")[-1]}
+
+
 def high_water_kib(pid):
     """Of its own memory: what wait4 tells may be its parent's, from before the exec."""
     try:
@@ -135,60 +201,49 @@ def high_water_kib(pid):
         return 0
 
 
-def score(a, folder, table, run, variant):
-    """What `score` says of itself, its peak memory in MiB, and a hash of what it wrote."""
+def side_by_side(a, folder, table, run, variant):
+    """What `off` and the variant say, after their turns."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    endpoint, out = f"ipc://{folder}/bus", os.path.join(folder, "out.csv")
-    command = [os.path.join(a.bin, "flywheel"), "score", run, table, "-o", out]
-    if variant != "off":
-        command += ["--bus", endpoint, "--spool", os.path.join(folder, "spool"), f"monitor.sample={a.sample}"]
-    reader = Monitor(a, folder, endpoint) if variant in ("running", "stopped") else SlowReader(endpoint) if variant == "slow" else None
-    with open(os.path.join(folder, "talk"), "w+") as talk:
-        process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=talk)
-        if variant == "stopped":
-            time.sleep(0.2)
-            reader.stop()
-        pid = peak_kib = 0
-        while pid == 0:
-            peak_kib = max(peak_kib, high_water_kib(process.pid))
-            pid, status = os.waitpid(process.pid, os.WNOHANG)
-            time.sleep(0.02)
-            if variant == "slow" and os.path.exists(out):
-                reader.over.set()                  # the predictions are there; for this one `score` would wait up to 30 s more
-        process.returncode = os.waitstatus_to_exitcode(status)
-        talk.seek(0)
-        said = talk.read()
+    told = Score(a, os.path.join(folder, variant), table, run, variant)
+    reader = Monitor(a, folder, told.endpoint) if variant in ("running", "stopped") else SlowReader(told.endpoint) if variant == "slow" else None
+    told.begin()
+    if variant == "stopped":
+        reader.stop()
+    off = Score(a, os.path.join(folder, "off"), table, run, "off")
+    off.begin()
+    pair = [off, told]
+    while all(score.turn(a.turn) for score in pair):
+        pair.reverse()                             # off, told, told, off: neither is always the first
+    if off.seconds == 0 or told.seconds == 0:
+        sys.exit("the table is too short for a turn of each; --repeat makes it longer")
+    results = off.end(), told.end(reader.over.set if variant == "slow" else lambda: None)      # for a slow one `score` would wait up to 30 s more
     if reader is not None:
         reader.end()
-    if process.returncode != 0:
-        sys.exit(f"score failed ({variant}):\n{said}")
-    p50, p99 = map(float, re.search(r"in ([0-9.]+) ms \(p50\), ([0-9.]+) ms \(p99\)", said).groups())
-    ending = re.search(r"its end took ([0-9.]+) s", said)
-    with open(out, "rb") as f:
-        digest = hashlib.file_digest(f, "sha256").hexdigest()
-    return {"rows_per_s": float(re.search(r"\((\d+) rows/s\)", said)[1]), "p50_ms": p50, "p99_ms": p99, "ending_s": float(ending[1]) if ending else 0.0,
-            "peak_mib": peak_kib / 1024, "digest": digest, "counts": (re.search(r"published .*", said) or [""])[0]}
+    if not filecmp.cmp(off.out, told.out, shallow=False):
+        sys.exit(f"the predictions are not the same bytes ({variant})")
+    return results
 
 
 def measure(a, folder):
     table, run = prepare(a, folder)
     if a.prepare:
         return
-    variants = ["off"] + (a.variant or VARIANTS[1:])
-    runs = {v: [] for v in variants}
+    bytes_a_row = None
+    runs = {v: [] for v in a.variant or VARIANTS}
     for _ in range(a.rounds):
-        for v in variants:
-            runs[v].append(score(a, os.path.join(folder, "turn"), table, run, v))
-    if len({x["digest"] for r in runs.values() for x in r}) != 1:
-        sys.exit("the predictions are not the same bytes")
-    for v, r in runs.items():
-        line = {"learner": a.learner, "sample": a.sample, "variant": v, "rounds": a.rounds}
-        for name in ("rows_per_s", "p50_ms", "p99_ms"):
-            line[name] = round(statistics.median(x[name] for x in r), 2)
-            line["ratio_" + name] = round(statistics.median(x[name] / o[name] for x, o in zip(r, runs["off"])), 4)
-        line.update(ending_s=max(x["ending_s"] for x in r), peak_mib=round(max(x["peak_mib"] for x in r)), counts=r[-1]["counts"].split(": ")[-1])
-        print(json.dumps(line), flush=True)
+        for v, pairs in runs.items():
+            pairs.append(side_by_side(a, os.path.join(folder, "turn"), table, run, v))
+            bytes_a_row = bytes_a_row or os.path.getsize(os.path.join(folder, "turn", "off", "out.csv")) / (a.rows * a.repeat)
+            print(json.dumps({"variant": v, "off": pairs[-1][0], "told": pairs[-1][1]}), file=sys.stderr, flush=True)
+    for v, pairs in runs.items():
+        median = lambda name: statistics.median(told[name] / off[name] for off, told in pairs)
+        print(json.dumps({"learner": a.learner, "sample": a.sample, "variant": v, "rounds": a.rounds, "seconds": round(min(told["seconds"] for _, told in pairs)),
+                          "off_rows_per_s": round(statistics.median(off["bytes_per_s"] for off, _ in pairs) / bytes_a_row), "ratio_rows_per_s": round(median("bytes_per_s"), 4),
+                          "off_p50_ms": statistics.median(off["p50_ms"] for off, _ in pairs), "ratio_p50": round(median("p50_ms"), 4),
+                          "off_p99_ms": statistics.median(off["p99_ms"] for off, _ in pairs), "ratio_p99": round(median("p99_ms"), 4),
+                          "off_peak_mib": round(max(off["peak_mib"] for off, _ in pairs)), "peak_mib": round(max(told["peak_mib"] for _, told in pairs)),
+                          "ending_s": max(told["ending_s"] for _, told in pairs), "counts": pairs[-1][1]["counts"]}), flush=True)
 
 
 def main():
@@ -197,7 +252,7 @@ def main():
         os.makedirs(a.folder, exist_ok=True)
         measure(a, os.path.abspath(a.folder))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.path.isdir(MEMORY) else None) as folder:
         measure(a, folder)
 
 
