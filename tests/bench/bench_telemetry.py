@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """What telemetry costs `flywheel score`: throughput, and how long a part of the table takes (p50, p99), beside the same without a bus. One rank.
 
-    python3 tests/bench/bench_telemetry.py [--rounds 3] [--repeat 20] [--learner linear|mlp] [--variant stopped]
-    python3 tests/bench/bench_telemetry.py --repeat 85                every variant for more than a minute: 12 GB of memory
+    python3 tests/bench/bench_telemetry.py [--rounds 12] [--repeat 10] [--learner linear|mlp] [--variant stopped]
+    python3 tests/bench/bench_telemetry.py --repeat 85 --rounds 1     every variant for more than a minute: 12 GB of memory
     python3 tests/bench/bench_telemetry.py --sample 0.00001           of the rows one by one (monitor.sample); default: all of them
 
 In each round each variant takes turns with `off` (no bus) on the same table: both are started, and of the two one stands still (SIGSTOP) while the other one works for some seconds: what
 slows the machine down meanwhile slows both. `control`: no bus either, which tells how far chance goes. `absent`: a bus and nobody there. `running`: flywheel-monitor with a store.
-`stopped`: the same, stopped (SIGSTOP) from the beginning until `score` has ended. `slow`: a reader that takes ten messages a second. Throughput is what was written in its turns; p50 and
-p99 are what `score` says of itself (at the end of a turn one part waits for the next one: three in a thousand, on both sides). Ratios are to `off` beside it; the median of the rounds counts.
+`stopped`: the same, stopped (SIGSTOP) from the beginning until all predictions are written. `slow`: a reader of ten messages a second. Throughput is what was written in its turns; p50 and
+p99 are what `score` says of itself (at the end of a turn one part waits for the next one: a few in a thousand, on both sides). Ratios are to `off` beside it; the median of the rounds counts.
 The table (28 numbers, two classes) and the model are made from a fixed seed. All files are in memory (/dev/shm): where the kernel takes a table's cache away in the midst (DAMON does), the
 disk would be measured. Every file of predictions must be the same bytes. How long readers then still took is `ending_s` (the slow one goes at that moment). One JSON object a line; each
 pair's own on standard error."""
@@ -38,10 +38,10 @@ LIMIT_S = 300
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bin", default=os.path.join(ROOT, "build", "release", "bin"), help="where flywheel and flywheel-monitor are")
-    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--rounds", type=int, default=12)
     p.add_argument("--rows", type=int, default=400000)
-    p.add_argument("--repeat", type=int, default=20, help="the table holds the rows so many times")
-    p.add_argument("--turn", type=float, default=3.0, help="seconds")
+    p.add_argument("--repeat", type=int, default=10, help="the table holds the rows so many times")
+    p.add_argument("--turn", type=float, default=2.0, help="seconds")
     p.add_argument("--learner", choices=["linear", "mlp"], default="linear")
     p.add_argument("--sample", default="1")
     p.add_argument("--variant", action="append", choices=VARIANTS, help="only this one; may be given again")
@@ -104,6 +104,10 @@ class SlowReader(threading.Thread):
         self.socket.connect(endpoint)
         self.start()
 
+    def go_on(self):
+        """No more: `score` would wait up to 30 s for it."""
+        self.over.set()
+
     def run(self):
         while not self.over.wait(0.1):
             if self.socket.poll(0):
@@ -111,7 +115,7 @@ class SlowReader(threading.Thread):
         self.socket.close(0)
 
     def end(self):
-        self.over.set()
+        self.go_on()
         self.join()
 
 
@@ -125,8 +129,10 @@ class Monitor:
     def stop(self):
         self.process.send_signal(signal.SIGSTOP)
 
-    def end(self):
+    def go_on(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def end(self):
         self.process.terminate()
         if self.process.wait(60) != 0:
             sys.exit("the monitor failed")
@@ -217,7 +223,7 @@ def side_by_side(a, folder, table, run, variant):
         pair.reverse()                             # off, told, told, off: neither is always the first
     if off.seconds == 0 or told.seconds == 0:
         sys.exit("the table is too short for a turn of each; --repeat makes it longer")
-    results = off.end(), told.end(reader.over.set if variant == "slow" else lambda: None)      # for a slow one `score` would wait up to 30 s more
+    results = off.end(), told.end(reader.go_on if reader is not None else lambda: None)
     if reader is not None:
         reader.end()
     if not filecmp.cmp(off.out, told.out, shallow=False):
