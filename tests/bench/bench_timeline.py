@@ -215,6 +215,8 @@ def main():
     p.add_argument("--pictures", type=pathlib.Path)
     p.add_argument("--keep", type=pathlib.Path, help="work here, and leave everything there")
     o = p.parse_args()
+    if o.pictures:
+        o.pictures.mkdir(parents=True, exist_ok=True)
     for name in o.set or SETS:
         with tempfile.TemporaryDirectory() as scratch:
             folder = (o.keep or pathlib.Path(scratch)) / name
