@@ -2,7 +2,7 @@
 """What telemetry costs `flywheel score`: throughput, and how long a part of the table takes (p50, p99), beside the same without a bus. One rank.
 
     python3 tests/bench/bench_telemetry.py [--rounds 12] [--repeat 10] [--learner linear|mlp] [--variant stopped]
-    python3 tests/bench/bench_telemetry.py --repeat 85 --rounds 1     every variant for more than a minute: 12 GB of memory
+    python3 tests/bench/bench_telemetry.py --repeat 85 --rounds 1     every variant for more than a minute: 10 GB of memory
     python3 tests/bench/bench_telemetry.py --sample 0.00001           of the rows one by one (monitor.sample); default: all of them
 
 In each round each variant takes turns with `off` (no bus) on the same table: both are started, and of the two one stands still (SIGSTOP) while the other one works for some seconds: what
