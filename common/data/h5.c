@@ -156,11 +156,16 @@ static void divert_if_only_read(hid_t file)
 
 /* ---- files ---- */
 
-static fw_status access_list(handle *fapl, MPI_Comm comm, const char *path, fw_error *err)
+typedef enum access_mode { READS, WRITES } access_mode;
+
+/* What is written goes to the file at once, not by way of the library's buffer for small cells: of a write that fails when a dataset is closed
+ * nobody would tell. */
+static fw_status access_list(handle *fapl, access_mode mode, MPI_Comm comm, const char *path, fw_error *err)
 {
     fapl->id = H5Pcreate(H5P_FILE_ACCESS);
     bool ok = fapl->id >= 0 && H5Pset_libver_bounds(fapl->id, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) >= 0 &&
               H5Pset_fclose_degree(fapl->id, H5F_CLOSE_STRONG) >= 0;
+    if (ok && mode == WRITES) ok = H5Pset_sieve_buf_size(fapl->id, 0) >= 0;
     if (ok && comm != MPI_COMM_NULL)
         ok = H5Pset_fapl_mpio(fapl->id, comm, MPI_INFO_NULL) >= 0 && H5Pset_all_coll_metadata_ops(fapl->id, true) >= 0 &&
              H5Pset_coll_metadata_write(fapl->id, true) >= 0;
@@ -173,7 +178,7 @@ fw_status fw_h5_create(hid_t *file, const char *path, MPI_Comm comm, fw_error *e
 {
     quiet();
     HANDLE fapl = {-1};
-    FW_TRY(access_list(&fapl, comm, path, err));
+    FW_TRY(access_list(&fapl, WRITES, comm, path, err));
     HANDLE fcpl = {H5Pcreate(H5P_FILE_CREATE)};
     if (fcpl.id < 0 || H5Pset_userblock(fcpl.id, FW_ENVELOPE_BYTES) < 0 || H5Pset_obj_track_times(fcpl.id, false) < 0)
         return failed(err, FW_ERR_INTERNAL, "cannot prepare the creation of", path);
@@ -188,7 +193,7 @@ fw_status fw_h5_open(hid_t *file, const char *path, fw_error *err)
     quiet();
     if (access(path, R_OK) != 0) return fw_fail_errno(err, FW_ERR_IO, "cannot read '%s'", path);
     HANDLE fapl = {-1};
-    FW_TRY(access_list(&fapl, MPI_COMM_NULL, path, err));
+    FW_TRY(access_list(&fapl, READS, MPI_COMM_NULL, path, err));
     hid_t id = H5Fopen(path, H5F_ACC_RDONLY, fapl.id);
     if (id < 0) return failed(err, FW_ERR_FORMAT, "cannot open as HDF5", path);
     *file = id;
@@ -199,7 +204,7 @@ fw_status fw_h5_open_write(hid_t *file, const char *path, MPI_Comm comm, fw_erro
 {
     quiet();
     HANDLE fapl = {-1};
-    FW_TRY(access_list(&fapl, comm, path, err));
+    FW_TRY(access_list(&fapl, WRITES, comm, path, err));
     hid_t id = H5Fopen(path, H5F_ACC_RDWR, fapl.id);
     if (id < 0) return failed(err, FW_ERR_IO, "cannot open for writing", path);
     *file = id;
