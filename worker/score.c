@@ -142,6 +142,24 @@ static fw_status collect_ids(scoring *s, const fw_block *block, size_t first, si
     return FW_OK;
 }
 
+static bool is_alone(const scoring *s) { return worker_group_size(s->group) == 1; }
+
+/* What one rank has encoded, to the outputs at once, while it is in the caches. */
+static fw_status hand_over(scoring *s, fw_error *err)
+{
+    const fw_status status = worker_outputs_take(s->outputs, s->encoded.data != NULL ? s->encoded.data : "", s->encoded.len, err);
+    fw_text_clear(&s->encoded);
+    return status;
+}
+
+/* What this rank has counted, behind its rows. */
+static fw_status pass_counts_on(scoring *s, fw_error *err)
+{
+    if (!is_alone(s)) return worker_encode_counts(&s->encoded, s->counted, err);
+    FW_TRY(hand_over(s, err));
+    return worker_outputs_take_counts(s->outputs, s->counted, err);
+}
+
 /* Predicts and encodes the rows of a block, which was read at s->read. ids: a block over s->schema with the id column, or NULL. */
 static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_error *err)
 {
@@ -160,7 +178,8 @@ static fw_status encode_block(scoring *s, const fw_block *block, const fw_block 
         worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
         FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
         if (s->counted != NULL) worker_counts_took(s->counted, n, fw_mono_now().ns - s->read.ns);
-        if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(worker_encode_counts(&s->encoded, s->counted, err));
+        if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(pass_counts_on(s, err));
+        if (is_alone(s)) FW_TRY(hand_over(s, err));
     }
     s->rows += block->n_rows;
     return FW_OK;
@@ -171,12 +190,11 @@ static fw_status deliver(scoring *s, fw_error *err)
 {
     FW_FREE char *all = NULL;
     FW_FREE size_t *offset = NULL;
-    const size_t size = (size_t)worker_group_size(s->group), len = s->encoded.len;
-    const char *mine = s->encoded.data != NULL ? s->encoded.data : "";
-    fw_status status = fw_alloc_zeroed((void **)&offset, size + 1, sizeof *offset, "offsets", err);
+    if (is_alone(s)) return hand_over(s, err);
+    fw_status status = fw_alloc_zeroed((void **)&offset, (size_t)worker_group_size(s->group) + 1, sizeof *offset, "offsets", err);
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
-    if (size > 1) FW_TRY(worker_group_gather(s->group, mine, len, &all, offset, err));
-    if (is_leader(s)) status = size > 1 ? worker_outputs_take(s->outputs, all, offset[size], err) : worker_outputs_take(s->outputs, mine, len, err);
+    FW_TRY(worker_group_gather(s->group, s->encoded.data != NULL ? s->encoded.data : "", s->encoded.len, &all, offset, err));
+    if (is_leader(s)) status = worker_outputs_take(s->outputs, all, offset[worker_group_size(s->group)], err);
     fw_text_clear(&s->encoded);
     return reduce_of(s)->agree(reduce_of(s)->context, status, err);
 }
@@ -185,7 +203,7 @@ static fw_status deliver(scoring *s, fw_error *err)
 static fw_status deliver_counts(scoring *s, fw_error *err)
 {
     if (s->counted == NULL) return FW_OK;
-    const fw_status status = worker_encode_counts(&s->encoded, s->counted, err);
+    const fw_status status = pass_counts_on(s, err);
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     return deliver(s, err);
 }

@@ -306,6 +306,17 @@ fw_status worker_teller_take(worker_teller *t, const uint64_t *count, size_t n, 
     return FW_OK;
 }
 
+fw_status worker_teller_merge(worker_teller *t, worker_counts *c, fw_error *err)
+{
+    if (t->window == NULL) return fw_fail(err, FW_ERR_DATA, "telemetry: counts of a model without a reference");
+    FW_TRY(turn(t, err));
+    FW_TRY(fw_summary_merge(t->window, c->summary, err));
+    fw_times_merge(&t->times, c->times.count);
+    t->rows += c->pending;
+    worker_counts_clear(c);
+    return FW_OK;
+}
+
 fw_status worker_teller_tick(worker_teller *t, fw_error *err)
 {
     const fw_mono now = fw_mono_now();

@@ -34,6 +34,8 @@ fw_status worker_teller_create(worker_teller **out, const fw_model *m, const cha
 void      worker_teller_destroy(worker_teller **t);
 /** Counts of a rank (n of them, aligned to 8), and of its rows' times (FW_TIMES_N). FW_ERR_DATA: they are not on these bins. */
 fw_status worker_teller_take(worker_teller *t, const uint64_t *count, size_t n, uint64_t rows, const uint64_t *times, fw_error *err);
+/** The same of counts that were not passed on by way of bytes; they begin anew. */
+fw_status worker_teller_merge(worker_teller *t, worker_counts *c, fw_error *err);
 /** What is due. */
 fw_status worker_teller_tick(worker_teller *t, fw_error *err);
 /** The last window. */

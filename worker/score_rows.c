@@ -142,6 +142,12 @@ fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, 
     return o->teller != NULL ? worker_teller_tick(o->teller, err) : FW_OK;
 }
 
+fw_status worker_outputs_take_counts(worker_outputs *o, worker_counts *c, fw_error *err)
+{
+    FW_TRY(worker_teller_merge(o->teller, c, err));
+    return worker_teller_tick(o->teller, err);
+}
+
 /** The last messages. */
 static fw_status end_stream(worker_outputs *o, fw_error *err)
 {
