@@ -6,12 +6,11 @@
 #define LANES 4             /* neighbours count apart from each other: an increment does not wait for the one before */
 
 /* Of negative numbers the other bits are turned: the larger they are, the smaller is the number. */
-static int32_t key_of(double v)
+static int64_t order_of(double v)
 {
     int64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    const int32_t high = (int32_t)(bits >> 32);
-    return high ^ (high >> 31 & INT32_MAX);
+    return bits ^ (bits >> 63 & INT64_MAX);
 }
 
 void fw_tally_cuts_set(fw_tally_cuts *c, const double *cut, size_t n)
@@ -19,7 +18,8 @@ void fw_tally_cuts_set(fw_tally_cuts *c, const double *cut, size_t n)
     const size_t n_keys = sizeof c->key / sizeof *c->key;
     c->n_cuts = n;
     for (size_t i = 0; i < FW_TALLY_BINS; i++) c->cut[i] = i < n ? cut[i] : (double)INFINITY;
-    for (size_t i = 0; i < n_keys; i++) c->key[i] = key_of(i < n ? cut[i] : (double)INFINITY);
+    for (size_t i = 0; i < n_keys; i++) c->key[i] = (int32_t)(order_of(i < n ? cut[i] : (double)INFINITY) >> 32);
+    for (size_t i = 0; i < FW_TALLY_BINS; i++) c->low[i] = (uint32_t)order_of(c->cut[i]);
 }
 
 /* Five steps of halving, none of which is a branch: the cuts before `at` are below v. */

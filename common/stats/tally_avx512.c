@@ -62,7 +62,16 @@ static inline TARGET __m512i find(planes *out, size_t at, const keys *k, __m512i
     return go(&out->bit[4][at], p, key_at(k->at0, p), key, 1);
 }
 
-/* Of numbers that share their keys with cuts: cut by cut. */
+/* Whether numbers that share their keys with cuts are above them; where many are the same, they are equal. */
+static inline TARGET bool above_cuts(const fw_tally_cuts *c, __mmask16 shared, __m512i p, __m512i key, __m512d low, __m512d high)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i lower = _mm512_permutex2var_epi32(_mm512_castpd_si512(low), even, _mm512_castpd_si512(high));
+    const __m512i cut = _mm512_permutex2var_epi32(_mm512_loadu_si512(c->low), p, _mm512_loadu_si512(c->low + PART));
+    return _mm512_mask_cmpgt_epu32_mask(shared, _mm512_xor_si512(lower, _mm512_srai_epi32(key, 31)), cut) != 0;
+}
+
+/* Of such numbers: cut by cut. */
 static inline TARGET __m256i pass_cuts(const fw_tally_cuts *c, __m256i p, __m512d v)
 {
     for (;;) {
@@ -88,7 +97,8 @@ static inline TARGET bool find_group(planes *out, size_t group, const fw_tally_c
         const __m512i key = keys_of(low, high);
         const size_t at = group * (GROUP / PART) + part;
         const __m512i p = find(out, at, k, key);
-        if (__builtin_expect(_mm512_cmpeq_epi32_mask(key_at(k->at0, p), key) != 0, 0)) settle(out, at, c, p, low, high);
+        const __mmask16 shared = _mm512_cmpeq_epi32_mask(key_at(k->at0, p), key);
+        if (__builtin_expect(shared != 0, 0) && above_cuts(c, shared, p, key, low, high)) settle(out, at, c, p, low, high);
         least = _mm512_min_epi32(least, key);
         most = _mm512_max_epi32(most, key);
     }
@@ -143,32 +153,46 @@ static TARGET void count_words(const planes *p, size_t bins, uint32_t *count)
 
 static inline COUNTING __m512i common(__m512i of, __m512i plane, size_t bit) { return bit != 0 ? _mm512_and_si512(of, plane) : _mm512_andnot_si512(plane, of); }
 
+/* Adds the sums of four vectors, which are below 2^32, to four counts. */
+static inline COUNTING void add_sums(uint32_t *count, const __m512i v[static 4])
+{
+    const __m512i a = _mm512_or_si512(v[0], _mm512_slli_epi64(v[1], 32)), b = _mm512_or_si512(v[2], _mm512_slli_epi64(v[3], 32));
+    const __m512i both = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(both), _mm512_extracti64x4_epi64(both, 1));
+    const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    _mm_storeu_si128((__m128i *)(void *)count, _mm_add_epi32(_mm_loadu_si128((const __m128i *)(const void *)count), sums));
+}
+
 /* The same of eight words at a time, by CPUs that count bits in vectors. */
 static COUNTING void count_vectors(const planes *p, size_t bins, uint32_t *count)
 {
-    __m512i w[BITS][2], in[2];
-    for (int b = 0; b < BITS; b++) w[b][0] = _mm512_load_si512(p->bit[b]), w[b][1] = _mm512_load_si512(p->bit[b] + GROUPS * GROUP / PART / 2);
-#pragma GCC unroll 4
-    for (size_t first = 0; first < FW_TALLY_BINS; first += 8) {
-        if (first >= bins) break;
+    enum { VECTORS = GROUPS / 8 };
+    __m512i w[BITS][VECTORS];
+    for (size_t h = 0; h < VECTORS; h++)
+        for (int b = 0; b < BITS; b++) w[b][h] = _mm512_load_si512(p->bit[b] + h * 8 * (GROUP / PART));
 #pragma GCC unroll 8
-        for (size_t bin = first; bin < first + 8; bin++) {
-#pragma GCC unroll 2
-            for (size_t h = 0; h < 2; h++) {
-                in[h] = _mm512_load_si512(p->counts + h * GROUPS / 2);
-                in[h] = common(common(in[h], w[0][h], bin & 16), w[1][h], bin & 8);
-                in[h] = common(common(common(in[h], w[2][h], bin & 4), w[3][h], bin & 2), w[4][h], bin & 1);
+    for (size_t first = 0; first < FW_TALLY_BINS; first += 4) {
+        __m512i sum[4];
+        if (first >= bins) break;
+#pragma GCC unroll 4
+        for (size_t h = 0; h < VECTORS; h++) {
+            const __m512i in = common(common(common(_mm512_load_si512(p->counts + 8 * h), w[0][h], first & 16), w[1][h], first & 8), w[2][h], first & 4);
+#pragma GCC unroll 4
+            for (size_t i = 0; i < 4; i++) {
+                const __m512i n = _mm512_popcnt_epi64(common(common(in, w[3][h], i & 2), w[4][h], i & 1));
+                sum[i] = h == 0 ? n : _mm512_add_epi64(sum[i], n);
             }
-            count[bin] += (uint32_t)_mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_popcnt_epi64(in[0]), _mm512_popcnt_epi64(in[1])));
         }
+        add_sums(count + first, sum);
     }
 }
 
 static inline TARGET void tally(const fw_tally_cuts *c, const double *v, const uint8_t *missing, size_t n, uint32_t *count, counter *count_planes)
 {
-    planes p = {0};
+    planes p;
     rest last;
     const keys k = load_keys(c);
+    memset(p.counts, 0, sizeof p.counts);      /* what is in no group is in no bin */
     for (size_t i = 0, groups = 0; i < n; i += GROUP) {
         const double *from = v + i;
         const uint8_t *gone = missing != NULL ? missing + i : NULL;
