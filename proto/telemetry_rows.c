@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/core/size.h"
 #include "proto/telemetry_parts.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are written as they are in memory");
@@ -51,15 +52,24 @@ static fw_status check_features(const fw_told_rows *p, fw_error *err)
     return FW_OK;
 }
 
+/* The same of labels. */
+static fw_status check_labels(const fw_told_rows *p, size_t n_classes, fw_error *err)
+{
+    uint32_t most = 0;
+    size_t i = 0;
+    for (size_t k = 0; k < p->n; k++) most = FW_MAX(most, p->label[k]);
+    if (most < n_classes) return FW_OK;
+    while (p->label[i] < n_classes) i++;
+    return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has label %u of %zu classes", (unsigned long long)p->row[i], p->label[i], n_classes);
+}
+
 static fw_status check_numbers(const fw_told_rows *p, size_t n_classes, fw_error *err)
 {
     const bool regression = n_classes == 0;
     if (regression ? p->value == NULL || p->label != NULL || p->confidence != NULL || p->probability != NULL
                    : p->label == NULL || p->value != NULL || (p->confidence == NULL && p->probability == NULL))
         return fw_fail(err, FW_ERR_ARG, "telemetry: rows of %zu classes without the columns for it, or with others", n_classes);
-    for (size_t i = 0; !regression && i < p->n; i++)
-        if (p->label[i] >= n_classes)
-            return fw_fail(err, FW_ERR_ARG, "telemetry: row %llu has label %u of %zu classes", (unsigned long long)p->row[i], p->label[i], n_classes);
+    if (!regression) FW_TRY(check_labels(p, n_classes, err));
     if ((p->confidence == NULL || all_finite(p->confidence, p->n)) && (p->probability == NULL || all_finite(p->probability, p->n * n_classes)) &&
         (p->value == NULL || all_finite_doubles(p->value, p->n)))
         return FW_OK;
@@ -116,7 +126,7 @@ static size_t numbers_len(const uint64_t *row, size_t n)
 static size_t most_bytes(const fw_told_rows *p, size_t n_classes)
 {
     const size_t floats = (p->confidence != NULL) + (p->probability != NULL ? n_classes : 0), doubles = p->value != NULL;
-    size_t len = 8 * (1 + FW_VARINT_MOST) + numbers_len(p->row, p->n) + p->n * (floats * sizeof(float) + doubles * sizeof(double));
+    size_t len = 8 * (1 + FW_VARINT_MOST) + p->n * FW_VARINT_MOST + p->n * (floats * sizeof(float) + doubles * sizeof(double));
     if (p->label != NULL) len += labels_len(p->label, p->n, n_classes);
     for (size_t i = 0; p->id != NULL && i < p->n; i++) len += bytes_len(strlen(text_of(p->id[i])));
     for (size_t i = 0; i < p->n * p->n_features; i++) len += bytes_len(feature_len(&p->feature[i]));
