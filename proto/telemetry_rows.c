@@ -52,7 +52,7 @@ static fw_status check_features(const fw_told_rows *p, fw_error *err)
     return FW_OK;
 }
 
-/* The same of labels. */
+/* The largest first, without a branch for each. */
 static fw_status check_labels(const fw_told_rows *p, size_t n_classes, fw_error *err)
 {
     uint32_t most = 0;

@@ -160,24 +160,31 @@ static fw_status pass_counts_on(scoring *s, fw_error *err)
     return worker_outputs_take_counts(s->outputs, s->counted, err);
 }
 
-/* Predicts and encodes the rows of a block, which was read at s->read. ids: a block over s->schema with the id column, or NULL. */
-static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, fw_error *err)
+/* Predicts and encodes n rows of a block. ids: a block over s->schema with the id column, or NULL; store, at: for their texts. */
+static fw_status encode_piece(scoring *s, const fw_block *block, const fw_block *ids, size_t first, size_t n, fw_text *store, size_t *at, fw_error *err)
 {
     const bool regression = s->model->task == FW_TASK_REGRESSION;
+    FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
+    for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
+    if (s->counted != NULL) worker_counts_add(s->counted, block, first, n, s->p, s->value);
+    if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, store, at, err));
+    const worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
+    FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
+    if (s->counted != NULL) worker_counts_took(s->counted, n, fw_mono_now().ns - s->read.ns);
+    return FW_OK;
+}
+
+/* The rows of a block, which was read at s->read. source: where they are from, for errors about them; NULL: not said. */
+static fw_status encode_block(scoring *s, const fw_block *block, const fw_block *ids, const char *source, fw_error *err)
+{
     FW_AUTO(fw_text) store = {0};
     FW_FREE size_t *at = NULL;
     FW_TRY(fw_alloc_zeroed((void **)&at, s->piece, sizeof *at, "ids", err));
     FW_TRY(fw_fault("score.block", err));
     for (size_t first = 0; first < block->n_rows; first += s->piece) {
-        size_t n = FW_MIN(s->piece, block->n_rows - first);
         worker_tick();
-        FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
-        for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
-        if (s->counted != NULL) worker_counts_add(s->counted, block, first, n, s->p, s->value);
-        if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, &store, at, err));
-        worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
-        FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
-        if (s->counted != NULL) worker_counts_took(s->counted, n, fw_mono_now().ns - s->read.ns);
+        const fw_status status = encode_piece(s, block, ids, first, FW_MIN(s->piece, block->n_rows - first), &store, at, err);
+        if (status != FW_OK) return source != NULL ? fw_wrap(err, status, "%s", source) : status;
         if (s->counted != NULL && worker_counts_due(s->counted)) FW_TRY(pass_counts_on(s, err));
         if (is_alone(s)) FW_TRY(hand_over(s, err));
     }
@@ -245,8 +252,7 @@ static fw_status one_round(scoring *s, fw_table *t, const fw_table_reading *how,
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, status, err));
     FW_TRY(place_chunk(s, n_records, &before, &all, err));
     for (size_t i = 0; i < block->n_rows; i++) block->row[i] += *base + before;         /* of the chunk -> of the table */
-    fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, err);
-    if (coded != FW_OK) fw_wrap(err, coded, "%s", fw_table_path(t));
+    const fw_status coded = status == FW_END ? FW_OK : encode_block(s, block, s->id >= 0 ? block : NULL, fw_table_path(t), err);
     FW_TRY(reduce_of(s)->agree(reduce_of(s)->context, coded, err));
     *base += all;
     FW_TRY(deliver(s, err));
@@ -325,7 +331,7 @@ static fw_status score_part(scoring *s, dataset_reading *d, fw_split split, uint
     FW_TRY(worker_view_read(d->view, split, first, n, d->block, err));
     if (d->ids != NULL) FW_TRY(fw_dataset_read(d->dataset, split, first, n, d->id_only, d->ids, err));
     s->read = fw_mono_now();
-    return encode_block(s, d->block, d->ids, err);
+    return encode_block(s, d->block, d->ids, NULL, err);
 }
 
 static fw_status score_split(scoring *s, dataset_reading *d, fw_split split, fw_error *err)
