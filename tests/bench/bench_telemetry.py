@@ -11,9 +11,11 @@ slows the machine down meanwhile slows both. `control`: no bus either, which tel
 p99 are what `score` says of itself (at the end of a turn one part waits for the next one: a few in a thousand, on both sides, and more of them where turns are shorter). Ratios are to `off`
 beside it; the median of the rounds counts.
 The table (28 numbers, two classes) and the model are made from a fixed seed. All files are in memory (/dev/shm): where the kernel takes a table's cache away in the midst (DAMON does), the
-disk would be measured. A virtual machine that gives its free memory back to the host (page_reporting) gets each page of it again in 11 us, in place of 2; it is said how to keep it. Every file of predictions must be the same bytes. How long readers then still took is `ending_s` (the slow one goes at that moment). One JSON object a line; each
+disk would be measured. A virtual machine that gives its free memory back to the host (page_reporting) gets each page of it again in 11 us, in place of 2; it is said how to keep it.
+Every file of predictions must be the same bytes. How long readers then still took is `ending_s` (the slow one goes at that moment). One JSON object a line; each
 pair's own on standard error."""
 import argparse
+import atexit
 import contextlib
 import filecmp
 import glob
@@ -95,6 +97,13 @@ def prepare(a, folder):
     return table, run
 
 
+def start(command, **how):
+    """Does not outlive the bench, whatever ends that."""
+    process = subprocess.Popen(command, **how)
+    atexit.register(lambda: process.poll() is None and process.kill())
+    return process
+
+
 class SlowReader(threading.Thread):
     """Ten messages a second, and a queue of ten."""
 
@@ -126,8 +135,8 @@ class SlowReader(threading.Thread):
 class Monitor:
     def __init__(self, a, folder, endpoint):
         self.said = open(os.path.join(folder, "said"), "w")
-        self.process = subprocess.Popen([os.path.join(a.bin, "flywheel-monitor"), "--connect", endpoint, "--store", os.path.join(folder, "store"), "--format", "jsonl"],
-                                        stdout=self.said, stderr=self.said)
+        self.process = start([os.path.join(a.bin, "flywheel-monitor"), "--connect", endpoint, "--store", os.path.join(folder, "store"), "--format", "jsonl"],
+                             stdout=self.said, stderr=self.said)
         time.sleep(0.2)
 
     def stop(self):
@@ -155,7 +164,7 @@ class Score:
         if variant not in ("off", "control"):
             command += ["--bus", self.endpoint, "--spool", os.path.join(folder, "spool"), f"monitor.sample={a.sample}"]
         self.talk = open(os.path.join(folder, "talk"), "w+")
-        self.process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=self.talk)
+        self.process = start(command, env=environment(), stdout=subprocess.DEVNULL, stderr=self.talk)
 
     def written(self):
         """Bytes so far; None: all is written, or it failed."""
@@ -275,6 +284,7 @@ def measure(a, folder):
 
 def main():
     a = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     if a.folder:
         os.makedirs(a.folder, exist_ok=True)
         measure(a, os.path.abspath(a.folder))

@@ -9,6 +9,7 @@ elec2: trained on the first third, a window is a week (336 half hours), labels c
 scored. --pictures: the monitor's page in Chromium, half way and at the end."""
 
 import argparse
+import atexit
 import contextlib
 import csv
 import datetime
@@ -116,6 +117,7 @@ class Monitor:
         self.process = subprocess.Popen(
             [bin_folder / "flywheel-monitor", "--format", "jsonl", "--connect", self.scores, "--connect", self.outcomes, "--store", self.store, "--dashboard", "127.0.0.1:0",
              folder / "p.yaml"], stdout=self.said, stderr=self.talk, env=environment())
+        atexit.register(lambda: self.process.poll() is None and self.process.kill())      # a bench that fails leaves none behind
 
     def page(self):
         until("the page", lambda: "the page is at" in (self.folder / "monitor.err").read_text())
