@@ -8,8 +8,8 @@
 In each round each variant takes turns with `off` (no bus) on the same table: both are started, and of the two one stands still (SIGSTOP) while the other one works for some seconds: what
 slows the machine down meanwhile slows both. `control`: no bus either, which tells how far chance goes. `absent`: a bus and nobody there. `running`: flywheel-monitor with a store.
 `stopped`: the same, stopped (SIGSTOP) from the beginning until all predictions are written. `slow`: a reader of ten messages a second. Throughput is what was written in its turns; p50 and
-p99 are what `score` says of itself (at the end of a turn one part waits for the next one: a few in a thousand, on both sides, and more of them where turns are shorter). Ratios are to `off`
-beside it; the median of the rounds counts.
+p99 are what `score` says of itself. Ratios are to `off` beside it; the median of the rounds counts. For p99 there is `--turn 0`: at the end of a turn one part waits for the next one, and those
+behind it find cold caches, about one part in a hundred.
 The table (28 numbers, two classes) and the model are made from a fixed seed. All files are in memory (/dev/shm): where the kernel takes a table's cache away in the midst (DAMON does), the
 disk would be measured. A virtual machine that gives its free memory back to the host (page_reporting) gets each page of it again in 11 us, in place of 2; it is said how to keep it.
 Every file of predictions must be the same bytes. How long readers then still took is `ending_s` (the slow one goes at that moment). One JSON object a line; each
@@ -47,7 +47,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--rows", type=int, default=400000)
     p.add_argument("--repeat", type=int, default=20, help="the table holds the rows so many times")
-    p.add_argument("--turn", type=float, default=4.0, help="seconds")
+    p.add_argument("--turn", type=float, default=4.0, help="seconds; 0: each works through its table in one go, one after the other")
     p.add_argument("--learner", choices=["linear", "mlp"], default="linear")
     p.add_argument("--sample", default="1")
     p.add_argument("--variant", action="append", choices=VARIANTS, help="only this one; may be given again")
@@ -196,9 +196,13 @@ class Score:
 
     def end(self, written=lambda: None):
         """What it says of itself. written: is called when all predictions are there."""
+        before, start = self.written(), time.monotonic()
         self.process.send_signal(signal.SIGCONT)
         while self.written() is not None:
+            self.peak_kib = max(self.peak_kib, high_water_kib(self.process.pid))
             time.sleep(0.02)
+        if self.seconds == 0 and os.path.exists(self.out):      # there were no turns
+            self.bytes, self.seconds = os.path.getsize(self.out) - before, time.monotonic() - start
         written()
         self.process.wait(LIMIT_S)
         self.talk.seek(0)
@@ -220,8 +224,8 @@ def high_water_kib(pid):
         return 0
 
 
-def side_by_side(a, folder, table, run, variant):
-    """What `off` and the variant say, after their turns."""
+def side_by_side(a, folder, table, run, variant, off_first):
+    """What `off` and the variant say, after their turns, or after all in one go."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     told = Score(a, os.path.join(folder, variant), table, run, variant)
@@ -232,16 +236,16 @@ def side_by_side(a, folder, table, run, variant):
     off = Score(a, os.path.join(folder, "off"), table, run, "off")
     off.begin()
     pair = [off, told]
-    while all(score.turn(a.turn) for score in pair):
+    while a.turn > 0 and all(score.turn(a.turn) for score in pair):
         pair.reverse()                             # off, told, told, off: neither is always the first
-    if off.seconds == 0 or told.seconds == 0:
+    if a.turn > 0 and (off.seconds == 0 or told.seconds == 0):
         sys.exit("the table is too short for a turn of each; --repeat makes it longer")
-    results = off.end(), told.end(reader.go_on if reader is not None else lambda: None)
+    said = {score: score.end(reader.go_on if reader is not None and score is told else lambda: None) for score in (pair if off_first else reversed(pair))}
     if reader is not None:
         reader.end()
     if not filecmp.cmp(off.out, told.out, shallow=False):
         sys.exit(f"the predictions are not the same bytes ({variant})")
-    return results
+    return said[off], said[told]
 
 
 def touch(folder, n_bytes):
@@ -267,9 +271,9 @@ def measure(a, folder):
     touch(folder, os.path.getsize(table) // 3)      # more than both sides write
     bytes_a_row = None
     runs = {v: [] for v in a.variant or VARIANTS}
-    for _ in range(a.rounds):
+    for i in range(a.rounds):
         for v, pairs in runs.items():
-            pairs.append(side_by_side(a, os.path.join(folder, "turn"), table, run, v))
+            pairs.append(side_by_side(a, os.path.join(folder, "turn"), table, run, v, i % 2 == 0))
             bytes_a_row = bytes_a_row or os.path.getsize(os.path.join(folder, "turn", "off", "out.csv")) / (a.rows * a.repeat)
             print(json.dumps({"variant": v, "off": pairs[-1][0], "told": pairs[-1][1]}), file=sys.stderr, flush=True)
     for v, pairs in runs.items():
