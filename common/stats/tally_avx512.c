@@ -163,7 +163,7 @@ static inline COUNTING void add_sums(uint32_t *count, const __m512i v[static 4])
     _mm_storeu_si128((__m128i *)(void *)count, _mm_add_epi32(_mm_loadu_si128((const __m128i *)(const void *)count), sums));
 }
 
-/* The same of eight words at a time, by CPUs that count bits in vectors. */
+/* What count_words counts, eight words at a time, by CPUs that count bits in vectors. */
 static COUNTING void count_vectors(const planes *p, size_t bins, uint32_t *count)
 {
     enum { VECTORS = GROUPS / 8 };
