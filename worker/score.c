@@ -10,6 +10,7 @@
 #include "common/data/table.h"
 #include "worker/score_encode.h"
 #include "worker/score_rows.h"
+#include "worker/score_times.h"
 #include "worker/view.h"
 
 #define PIECE_ROWS 1024
@@ -34,7 +35,8 @@ typedef struct scoring {
     double *value;                 /* (piece) */
     const char **ids;              /* (piece) */
     uint64_t *row;                 /* (piece) */
-    double *took; size_t n_took, took_capacity;        /* seconds of each delivery */
+    worker_parts parts;
+    int64_t telling_ns, noted_ns;  /* what this rank spent on telemetry before its outputs; and in all, of the parts that are over */
     uint64_t rows;                 /* this rank's */
     fw_mono read;                  /* when the rows at hand were */
 } scoring;
@@ -160,18 +162,37 @@ static fw_status pass_counts_on(scoring *s, fw_error *err)
     return worker_outputs_take_counts(s->outputs, s->counted, err);
 }
 
+static void note_telling(scoring *s, fw_mono since) { s->telling_ns += fw_mono_now().ns - since.ns; }
+
+/* Soon after they were predicted: they are in the caches. */
+static void count_piece(scoring *s, const worker_scored *rows)
+{
+    const fw_mono begun = fw_mono_now();
+    worker_counts_add(s->counted, rows->block, rows->first, rows->n, rows->p, rows->value);
+    note_telling(s, begun);
+}
+
+/* Encodes what is told of rows that are ready for the file. */
+static fw_status tell_piece(scoring *s, const worker_scored *rows, fw_error *err)
+{
+    const fw_mono begun = fw_mono_now();
+    if (s->counted != NULL) worker_counts_took(s->counted, rows->n, begun.ns - s->read.ns);
+    FW_TRY(worker_encode_telemetry(s->encoder, &s->encoded, rows, err));
+    note_telling(s, begun);
+    return FW_OK;
+}
+
 /* Predicts and encodes n rows of a block. ids: a block over s->schema with the id column, or NULL; store, at: for their texts. */
 static fw_status encode_piece(scoring *s, const fw_block *block, const fw_block *ids, size_t first, size_t n, fw_text *store, size_t *at, fw_error *err)
 {
     const bool regression = s->model->task == FW_TASK_REGRESSION;
     FW_TRY(fw_model_predict(s->model, block, first, n, s->p, regression ? s->value : NULL, s->counts, err));
     for (size_t i = 0; i < n; i++) s->row[i] = block->row[first + i];
-    if (s->counted != NULL) worker_counts_add(s->counted, block, first, n, s->p, s->value);
-    if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, store, at, err));
     const worker_scored rows = {n, s->row, ids != NULL ? s->ids : NULL, s->p, s->value, block, first};
+    if (s->counted != NULL) count_piece(s, &rows);
+    if (ids != NULL) FW_TRY(collect_ids(s, ids, first, n, store, at, err));
     FW_TRY(worker_encode_rows(s->encoder, &s->encoded, &rows, err));
-    if (s->counted != NULL) worker_counts_took(s->counted, n, fw_mono_now().ns - s->read.ns);
-    return FW_OK;
+    return worker_score_publishes(s->opts) ? tell_piece(s, &rows, err) : FW_OK;
 }
 
 /* The rows of a block, which was read at s->read. source: where they are from, for errors about them; NULL: not said. */
@@ -217,9 +238,10 @@ static fw_status deliver_counts(scoring *s, fw_error *err)
 
 static fw_status note_time(scoring *s, fw_mono start, fw_error *err)
 {
-    FW_TRY(fw_grow((void **)&s->took, &s->took_capacity, s->n_took + 1, sizeof *s->took, "times", err));
-    s->took[s->n_took++] = fw_mono_seconds(start, fw_mono_now());
-    return FW_OK;
+    const int64_t telling_ns = s->telling_ns + (is_leader(s) ? worker_outputs_telling_ns(s->outputs) : 0);
+    const worker_part took = {.seconds = fw_mono_seconds(start, fw_mono_now()), .telemetry = 1e-9 * (double)(telling_ns - s->noted_ns)};
+    s->noted_ns = telling_ns;
+    return worker_parts_note(&s->parts, took, err);
 }
 
 /* ---- a table --------------------------------------------------------------------------------------------------------------------------------------- */
@@ -406,22 +428,6 @@ static fw_status score(scoring *s, fw_error *err)
     return reduce->agree(reduce->context, status, err);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* From reading a part of the rows to its delivery: what half, and 99 of 100, stay below. */
-static void judge_times(scoring *s)
-{
-    if (s->n_took == 0) return;
-    qsort(s->took, s->n_took, sizeof *s->took, by_value);
-    s->result->part_p50_s = s->took[(s->n_took - 1) / 2];
-    s->result->part_p99_s = s->took[(s->n_took - 1) * 99 / 100];
-    s->result->parts = s->n_took;
-}
-
 fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_opts *opts, worker_score_say listener, void *context,
                        worker_score_result *out, fw_error *err)
 {
@@ -430,7 +436,7 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     fw_mono start = fw_mono_now();
     fw_status status = score(&s, err);
     result.seconds = fw_mono_seconds(start, fw_mono_now()) - result.ending_s;
-    judge_times(&s);
+    worker_parts_judge(&s.parts, &result);
     worker_outputs_destroy(&s.outputs);
     worker_counts_destroy(&s.counted);
     worker_encoder_destroy(&s.encoder);
@@ -441,7 +447,7 @@ fw_status worker_score(worker_group *g, const fw_model *m, const worker_score_op
     free(s.value);
     free(s.ids);
     free(s.row);
-    free(s.took);
+    worker_parts_destroy(&s.parts);
     if (status == FW_OK) *out = result;
     return status;
 }

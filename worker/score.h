@@ -26,6 +26,8 @@ typedef struct worker_score_opts {
     const char *model_digest;
 } worker_score_opts;
 
+typedef struct worker_part_times { double p50_s, p99_s; } worker_part_times;      /* what half of the parts, and 99 of 100, took at most */
+
 typedef struct worker_score_result {
     uint64_t rows, bad, missing, unseen;
     uint64_t published;            /* predictions */
@@ -35,8 +37,9 @@ typedef struct worker_score_result {
     uint64_t recorded;             /* messages in the recording */
     double seconds;                /* until the file was written */
     double ending_s;               /* then, until readers of the bus had all, or it was given up */
-    uint64_t parts;                /* of the rows, that were read, predicted and delivered together: what one took, on all ranks, in the median and 99 of 100 */
-    double part_p50_s, part_p99_s;
+    uint64_t parts;                /* of the rows, that were read, predicted and delivered together, on all ranks */
+    worker_part_times part, bare;  /* bare: without the time that rank 0 spent on telemetry in each */
+    double parts_s, telemetry_s;   /* all parts; that time in them */
 } worker_score_result;
 
 typedef void (*worker_score_say)(void *context, const char *line);     /* at rank 0 */

@@ -228,7 +228,7 @@ static fw_told_rows collect_sample(worker_encoder *e, const worker_scored *rows,
     return told;
 }
 
-static fw_status encode_telemetry(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err)
+fw_status worker_encode_telemetry(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err)
 {
     for (size_t first = 0; first < rows->n; first += e->most) {
         const fw_told_rows told = collect_sample(e, rows, first, FW_MIN(first + e->most, rows->n));
@@ -237,7 +237,7 @@ static fw_status encode_telemetry(worker_encoder *e, fw_text *out, const worker_
         FW_TRY(fw_telemetry_pack_rows(out, e->m->name, e->opts->model_digest, e->classes, e->n_classes, &told, err));
         end_bytes(out, at);
     }
-    return FW_OK;
+    return fw_text_check(out, err);
 }
 
 fw_status worker_encode_rows(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err)
@@ -245,7 +245,6 @@ fw_status worker_encode_rows(worker_encoder *e, fw_text *out, const worker_score
     const bool writes = worker_score_writes(e->opts);
     if (writes && worker_score_is_csv(e->opts)) encode_text(out, e->m, rows);
     if (writes && !worker_score_is_csv(e->opts)) encode_cells(out, e->m, rows);
-    if (worker_score_publishes(e->opts)) FW_TRY(encode_telemetry(e, out, rows, err));
     return fw_text_check(out, err);
 }
 

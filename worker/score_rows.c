@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/clock.h"
 #include "common/core/fs.h"
 #include "common/core/size.h"
 #include "common/model/predictions_file.h"
@@ -21,6 +22,7 @@ struct worker_outputs {
     worker_teller *teller;
     fw_text topic, batch;
     uint64_t published;                              /* predictions */
+    int64_t telling_ns;
 };
 
 static fw_status open_csv(worker_outputs *o, const char *id_name, fw_error *err)
@@ -113,22 +115,43 @@ static fw_status publish(worker_outputs *o, const char *packed, size_t len, uint
     return FW_OK;
 }
 
+static fw_status take_counts(worker_outputs *o, const worker_record *head, const char *bytes, fw_error *err)
+{
+    const uint64_t *count = (const uint64_t *)(const void *)bytes;
+    const size_t n = (size_t)head->len / sizeof *count - FW_TIMES_N;
+    FW_TRY(worker_teller_take(o->teller, count, n, head->n, count + n, err));
+    return worker_teller_tick(o->teller, err);
+}
+
+static fw_status take_text(worker_outputs *o, const char *text, size_t len, fw_error *err)
+{
+    if (fwrite(text, 1, len, fw_atomic_file_stream(o->csv)) != len) return fw_fail_errno(err, FW_ERR_IO, "%s: writing", o->opts->output);
+    return FW_OK;
+}
+
+/* What telemetry has done since then. */
+static fw_status told(worker_outputs *o, fw_mono since, fw_status status)
+{
+    o->telling_ns += fw_mono_now().ns - since.ns;
+    return status;
+}
+
 static fw_status take_record(worker_outputs *o, const worker_record *head, const char *bytes, fw_error *err)
 {
     uint64_t len = 0;
     if (head->kind == WORKER_RECORD_CELLS) return take_cells(o, head, bytes, err);
-    if (head->kind == WORKER_RECORD_COUNTS) {
-        const uint64_t *count = (const uint64_t *)(const void *)bytes;
-        const size_t n = (size_t)head->len / sizeof *count - FW_TIMES_N;
-        FW_TRY(worker_teller_take(o->teller, count, n, head->n, count + n, err));
-        return worker_teller_tick(o->teller, err);
-    }
+    const fw_mono begun = fw_mono_now();
+    if (head->kind == WORKER_RECORD_COUNTS) return told(o, begun, take_counts(o, head, bytes, err));
     memcpy(&len, bytes, sizeof len);
     bytes += sizeof len;
-    if (head->kind == WORKER_RECORD_TELEMETRY) return publish(o, bytes, (size_t)len, head->n, err);
-    if (fwrite(bytes, 1, (size_t)len, fw_atomic_file_stream(o->csv)) != (size_t)len)
-        return fw_fail_errno(err, FW_ERR_IO, "%s: writing", o->opts->output);
-    return FW_OK;
+    if (head->kind == WORKER_RECORD_TELEMETRY) return told(o, begun, publish(o, bytes, (size_t)len, head->n, err));
+    return take_text(o, bytes, (size_t)len, err);
+}
+
+static fw_status tick(worker_outputs *o, fw_error *err)
+{
+    const fw_mono begun = fw_mono_now();
+    return o->teller != NULL ? told(o, begun, worker_teller_tick(o->teller, err)) : FW_OK;
 }
 
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err)
@@ -139,14 +162,17 @@ fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, 
         FW_TRY(take_record(o, &head, bytes + at + sizeof head, err));
         at += sizeof head + (size_t)head.len;
     }
-    return o->teller != NULL ? worker_teller_tick(o->teller, err) : FW_OK;
+    return tick(o, err);
 }
 
 fw_status worker_outputs_take_counts(worker_outputs *o, worker_counts *c, fw_error *err)
 {
-    FW_TRY(worker_teller_merge(o->teller, c, err));
-    return worker_teller_tick(o->teller, err);
+    const fw_mono begun = fw_mono_now();
+    FW_TRY(told(o, begun, worker_teller_merge(o->teller, c, err)));
+    return tick(o, err);
 }
+
+int64_t worker_outputs_telling_ns(const worker_outputs *o) { return o->telling_ns; }
 
 /** The last messages. */
 static fw_status end_stream(worker_outputs *o, fw_error *err)

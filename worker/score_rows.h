@@ -12,6 +12,8 @@ void      worker_outputs_destroy(worker_outputs **o);          /* without finish
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err);
 /** What a rank without others has counted, which begins anew: the same as a record of it. */
 fw_status worker_outputs_take_counts(worker_outputs *o, worker_counts *c, fw_error *err);
+/** Spent on telemetry so far, here: not by the thread that sends it. */
+int64_t   worker_outputs_telling_ns(const worker_outputs *o);
 /** Commits the file, then ends the stream: nobody waits for the predictions because a reader of the bus is slow. */
 fw_status worker_outputs_finish(worker_outputs *o, worker_score_result *result, fw_error *err);
 

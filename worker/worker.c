@@ -277,8 +277,12 @@ static fw_status do_score(worker *w, const fw_order *o, fw_error *err)
     figure(w, "recorded", (double)r.recorded);
     figure(w, "ending", r.ending_s);
     figure(w, "parts", (double)r.parts);
-    figure(w, "part_p50", r.part_p50_s);
-    figure(w, "part_p99", r.part_p99_s);
+    figure(w, "part_p50", r.part.p50_s);
+    figure(w, "part_p99", r.part.p99_s);
+    figure(w, "bare_p50", r.bare.p50_s);
+    figure(w, "bare_p99", r.bare.p99_s);
+    figure(w, "in_parts", r.parts_s);
+    figure(w, "telemetry", r.telemetry_s);
     figure(w, "seconds", r.seconds);
     return FW_OK;
 }

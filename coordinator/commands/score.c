@@ -103,10 +103,13 @@ static void print_telemetry(const fw_answer *a, const char *bus, const char *spo
 
 static void print_result(const fw_answer *a, const char *output)
 {
-    const double rows = fw_answer_value(a, "rows", 0.0), seconds = fw_answer_value(a, "seconds", 0.0);
+    const double rows = fw_answer_value(a, "rows", 0.0), seconds = fw_answer_value(a, "seconds", 0.0), telemetry = fw_answer_value(a, "telemetry", 0.0);
     fw_log_info("scored %.0f rows in %.2f s on %u rank%s (%.0f rows/s)", rows, seconds, a->ranks, a->ranks == 1 ? "" : "s", seconds > 0.0 ? rows / seconds : 0.0);
-    fw_log_info("%.0f parts, each read, predicted and written in %.2f ms (p50), %.2f ms (p99)", fw_answer_value(a, "parts", 0.0), 1e3 * fw_answer_value(a, "part_p50", 0.0),
+    fw_log_info("%.0f parts, each read, predicted and written in %.3f ms (p50), %.3f ms (p99)", fw_answer_value(a, "parts", 0.0), 1e3 * fw_answer_value(a, "part_p50", 0.0),
                 1e3 * fw_answer_value(a, "part_p99", 0.0));
+    if (telemetry > 0.0)
+        fw_log_info("telemetry took %.2f %% of that; without its time: %.3f ms (p50), %.3f ms (p99)", 100.0 * telemetry / fw_answer_value(a, "in_parts", 1.0),
+                    1e3 * fw_answer_value(a, "bare_p50", 0.0), 1e3 * fw_answer_value(a, "bare_p99", 0.0));
     fw_log_info("missing cells %.0f, unseen categories %.0f, bad rows left out %.0f", fw_answer_value(a, "missing", 0.0), fw_answer_value(a, "unseen", 0.0),
                 fw_answer_value(a, "bad", 0.0));
     if (output[0] != '\0') fw_log_info("written: %s", output);

@@ -88,5 +88,17 @@ def what_nobody_hears_stays_in_the_spool_and_is_counted(program, folder):
     assert "6 predictions, 0 gaps" in (folder / "monitor.out").read_text(), (folder / "monitor.out").read_text()
 
 
+def what_telemetry_took_is_said(program, folder):
+    trained(program, folder)
+    for ranks in None, 2:
+        def score(*more):
+            return program("score", "run", "new.csv", "-o", "o.csv", *more, cwd=folder, ranks=ranks).expect(DONE).err
+        said = score("--bus", f"ipc://{folder}/bus", "--spool", "none")
+        p50, p99 = map(float, re.search(r"1 parts, each .* in ([0-9.]+) ms \(p50\), ([0-9.]+) ms \(p99\)", said).groups())
+        share, *bare = map(float, re.search(r"telemetry took ([0-9.]+) % of that; without its time: ([0-9.]+) ms \(p50\), ([0-9.]+) ms \(p99\)", said).groups())
+        assert p50 == p99 and bare[0] == bare[1] and 0 < share < 100 and abs(bare[0] - p50 * (1 - share / 100)) < 0.002 + p50 * 1e-4, said
+        assert "telemetry took" not in score(), said
+
+
 if __name__ == "__main__":
-    main([what_nobody_hears_stays_in_the_spool_and_is_counted, ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
+    main([what_telemetry_took_is_said, what_nobody_hears_stays_in_the_spool_and_is_counted, ids_are_carried_through_as_they_stand, what_is_no_id, a_model_judges_another_dataset_by_names])
