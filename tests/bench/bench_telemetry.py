@@ -171,8 +171,10 @@ class Score:
         """Bytes so far; None: all is written, or it failed."""
         if self.process.poll() is not None or os.path.exists(self.out):
             return None
-        growing = glob.glob(self.out + ".tmp.*")
-        return os.path.getsize(growing[0]) if growing else 0
+        for growing in glob.glob(self.out + ".tmp.*"):
+            with contextlib.suppress(FileNotFoundError):      # it has got its name meanwhile
+                return os.path.getsize(growing)
+        return None if os.path.exists(self.out) else 0
 
     def begin(self):
         """Until it writes; then it stands still."""
