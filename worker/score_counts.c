@@ -310,7 +310,7 @@ fw_status worker_teller_merge(worker_teller *t, worker_counts *c, fw_error *err)
 {
     if (t->window == NULL) return fw_fail(err, FW_ERR_DATA, "telemetry: counts of a model without a reference");
     FW_TRY(turn(t, err));
-    FW_TRY(fw_summary_merge(t->window, c->summary, err));
+    FW_TRY(t->rows == 0 ? fw_summary_exchange(t->window, c->summary, err) : fw_summary_merge(t->window, c->summary, err));      /* an empty one for it */
     fw_times_merge(&t->times, c->times.count);
     t->rows += c->pending;
     worker_counts_clear(c);

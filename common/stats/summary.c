@@ -171,9 +171,23 @@ void fw_summary_add_code(fw_summary *s, size_t column, int32_t code, uint64_t ti
 
 /* ---- merging ---------------------------------------------------------------------------------------------------------------------------- */
 
+static fw_status check_shape(const fw_summary *a, const fw_summary *b, fw_error *err)
+{
+    return fw_summary_same_shape(a, b) ? FW_OK : fw_fail(err, FW_ERR_ARG, "summary: counts on other bins cannot be merged");
+}
+
+fw_status fw_summary_exchange(fw_summary *a, fw_summary *b, fw_error *err)
+{
+    FW_TRY(check_shape(a, b, err));
+    uint64_t *const count = a->count;
+    a->count = b->count;
+    b->count = count;
+    return FW_OK;
+}
+
 fw_status fw_summary_merge(fw_summary *into, const fw_summary *from, fw_error *err)
 {
-    if (!fw_summary_same_shape(into, from)) return fw_fail(err, FW_ERR_ARG, "summary: counts on other bins cannot be merged");
+    FW_TRY(check_shape(into, from, err));
     for (size_t i = 0; i < into->total; i++) into->count[i] += from->count[i];
     return FW_OK;
 }

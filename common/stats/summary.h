@@ -33,6 +33,8 @@ void      fw_summary_add_code(fw_summary *s, size_t column, int32_t code, uint64
 
 /** into += from. FW_ERR_ARG, and nothing is changed, when they are not of one shape. */
 fw_status fw_summary_merge(fw_summary *into, const fw_summary *from, fw_error *err);
+/** Each gets the other's counts. O(1). FW_ERR_ARG as above. */
+fw_status fw_summary_exchange(fw_summary *a, fw_summary *b, fw_error *err);
 /** Adds counts that came from elsewhere: all columns one behind the other (fw_summary_total of them), `rows` in each. FW_ERR_DATA, and nothing is changed: another
  *  number of counts, a column whose counts do not add up to rows, or a sum that would pass 2^63. */
 fw_status fw_summary_add_counts(fw_summary *s, const uint64_t *count, size_t n, uint64_t rows, fw_error *err);

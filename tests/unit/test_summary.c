@@ -159,15 +159,35 @@ static void check_tally(fw_tally_kernel *kernel, const fw_tally_cuts *cuts, cons
         if (count[j] != wanted[j]) fail_msg("%zu numbers from %a on: place %zu counts %u, not %u", n, v[0], j, count[j], wanted[j]);
 }
 
+static fw_tally_kernel *const kernels[] = {
+    fw_tally_portable,
+#if defined(__x86_64__)
+    fw_tally_avx512, fw_tally_avx512_vectors,
+#endif
+};
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+/* So small that their keys are below 0, though they are not; a lower half of 0 would not show it. */
+static void the_smallest_numbers_are_on_the_right_side(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    const double cut = 0x1fp-1046, centre[2] = {0};
+    double v[N];
+    FW_AUTO(fw_bins) b = {0};
+    fw_tally_cuts cuts;
+    assert_int_equal(fw_bins_of_cuts(&b, "x", FW_BINS_NUMBER, &cut, 1, centre, NULL), FW_OK);
+    fw_tally_cuts_set(&cuts, &cut, 1);
+    for (double to = -1; to <= 1; to++) {
+        for (size_t i = 0; i < N; i++) v[i] = to == 0 ? cut : nextafter(cut, to);
+        for (size_t k = 0; k < KERNELS; k++)
+            if (is_here(kernels[k])) check_tally(kernels[k], &cuts, &b, v, NULL, N);
+    }
+}
+
 static void numbers_next_to_cuts_are_on_the_right_side(void **state)
 {
     (void)state;
-    static fw_tally_kernel *const kernels[] = {
-        fw_tally_portable,
-#if defined(__x86_64__)
-        fw_tally_avx512, fw_tally_avx512_vectors,
-#endif
-    };
     static const size_t sizes[] = {63, 64, 65, 1000, 1024, 1025, MOST};
     double v[MOST], centre[N_NEAR + 1] = {0};
     uint8_t missing[MOST];
@@ -176,7 +196,7 @@ static void numbers_next_to_cuts_are_on_the_right_side(void **state)
     fw_tally_cuts cuts;
     assert_int_equal(fw_bins_of_cuts(&b, "x", FW_BINS_NUMBER, NEAR, N_NEAR, centre, NULL), FW_OK);
     fw_tally_cuts_set(&cuts, NEAR, N_NEAR);
-    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+    for (size_t k = 0; k < KERNELS; k++) {
         if (!is_here(kernels[k])) continue;
         for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++)
             check_tally(kernels[k], &cuts, &b, v, i % 2 == 0 ? missing : NULL, FW_MIN(sizes[i / 2], most));
@@ -234,6 +254,7 @@ static void other_shapes_are_not_merged(void **state)
     assert_int_equal(fw_summary_create(&none, NULL, 0, NULL), FW_OK);
     assert_int_equal(fw_summary_merge(s, fewer, NULL), FW_ERR_ARG);
     assert_int_equal(fw_summary_merge(s, swapped, NULL), FW_ERR_ARG);
+    assert_int_equal(fw_summary_exchange(s, swapped, NULL), FW_ERR_ARG);
     assert_int_equal(fw_summary_merge(s, none, NULL), FW_ERR_ARG);
     assert_int_equal(fw_summary_merge(none, none, NULL), FW_OK);
     assert_int_equal(fw_summary_map_codes(s, 0, r->dict, NULL), FW_ERR_ARG);
@@ -280,7 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_counts_what_find_says), cmocka_unit_test(any_split_merges_to_the_same),
         cmocka_unit_test(floats_and_no_mask_are_counted_too), cmocka_unit_test(other_shapes_are_not_merged),
-        cmocka_unit_test(counts_that_lie_change_nothing), cmocka_unit_test(numbers_next_to_cuts_are_on_the_right_side),
+        cmocka_unit_test(counts_that_lie_change_nothing), cmocka_unit_test(the_smallest_numbers_are_on_the_right_side), cmocka_unit_test(numbers_next_to_cuts_are_on_the_right_side),
     };
     return cmocka_run_group_tests(tests, make_rows, drop_rows);
 }
