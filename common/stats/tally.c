@@ -13,12 +13,14 @@ static int64_t order_of(double v)
     return bits ^ (bits >> 63 & INT64_MAX);
 }
 
+static int32_t key_of(double v) { return (int32_t)((uint32_t)(order_of(v) >> 32) - FW_TALLY_STEP); }
+
 void fw_tally_cuts_set(fw_tally_cuts *c, const double *cut, size_t n)
 {
     const size_t n_keys = sizeof c->key / sizeof *c->key;
     c->n_cuts = n;
     for (size_t i = 0; i < FW_TALLY_BINS; i++) c->cut[i] = i < n ? cut[i] : (double)INFINITY;
-    for (size_t i = 0; i < n_keys; i++) c->key[i] = (int32_t)(order_of(i < n ? cut[i] : (double)INFINITY) >> 32);
+    for (size_t i = 0; i < n_keys; i++) c->key[i] = key_of(i < n ? cut[i] : (double)INFINITY);
     for (size_t i = 0; i < FW_TALLY_BINS; i++) c->low[i] = (uint32_t)order_of(c->cut[i]);
 }
 

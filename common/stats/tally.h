@@ -11,7 +11,9 @@
 enum { FW_TALLY_CUTS = 31, FW_TALLY_BINS, FW_TALLY_UNSEEN = FW_TALLY_BINS, FW_TALLY_MISSING, FW_TALLY_PLACES };
 
 /** Cut points, ascending, filled up with +infinity; and the keys of the first so many. A number's key is the upper half of its bits, as an integer that ascends
- *  with the number: numbers of different keys are in the order of their keys; of the same key, in that of their lower halves, which are turned like the key. */
+ *  with the number: numbers of different keys are in the order of their keys; of the same key, in that of their lower halves, which are turned like the key.
+ *  Less one step of the exponent: -infinity and NaN with a sign wrap to the top, and what is not finite is at least at the key of +infinity. */
+#define FW_TALLY_STEP 0x00100000u
 typedef struct fw_tally_cuts { size_t n_cuts; double cut[FW_TALLY_BINS]; int32_t key[FW_TALLY_BINS + 3]; uint32_t low[FW_TALLY_BINS]; } fw_tally_cuts;
 void fw_tally_cuts_set(fw_tally_cuts *c, const double *cut, size_t n);      /* n <= FW_TALLY_CUTS, finite */
 

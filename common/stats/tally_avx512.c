@@ -12,7 +12,7 @@
 #define GROUP    64             /* whose bits are a word, */
 #define GROUPS   16             /* and that are counted together */
 #define BITS     5              /* of a bin's number */
-#define INFINITE 0x7ff00000     /* the key of +infinity; those of NaN are above it. Of -infinity: -INFINITE - 1; of NaN with a sign: below */
+#define INFINITE 0x7fe00000     /* the key of +infinity, and of a place behind the cuts */
 
 /* The keys of the cuts in registers: a step looks one up for each number. From key i on: at<i>. */
 typedef struct keys { __m512i half, quarter[2], at3[2], at1[2], at0[2]; } keys;
@@ -37,7 +37,8 @@ static inline TARGET __m512i keys_of(__m512d low, __m512d high)
 {
     const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
     const __m512i upper = _mm512_permutex2var_epi32(_mm512_castpd_si512(low), odd, _mm512_castpd_si512(high));
-    return _mm512_ternarylogic_epi32(upper, _mm512_srai_epi32(upper, 31), _mm512_set1_epi32(INT32_MAX), 0x78);
+    const __m512i key = _mm512_ternarylogic_epi32(upper, _mm512_srai_epi32(upper, 31), _mm512_set1_epi32(INT32_MAX), 0x78);
+    return _mm512_sub_epi32(key, _mm512_set1_epi32(FW_TALLY_STEP));
 }
 
 static inline TARGET __m512i key_at(const __m512i key[static 2], __m512i p) { return _mm512_permutex2var_epi32(key[0], p, key[1]); }
@@ -68,7 +69,8 @@ static inline TARGET bool above_cuts(const fw_tally_cuts *c, __mmask16 shared, _
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i lower = _mm512_permutex2var_epi32(_mm512_castpd_si512(low), even, _mm512_castpd_si512(high));
     const __m512i cut = _mm512_permutex2var_epi32(_mm512_loadu_si512(c->low), p, _mm512_loadu_si512(c->low + PART));
-    return _mm512_mask_cmpgt_epu32_mask(shared, _mm512_xor_si512(lower, _mm512_srai_epi32(key, 31)), cut) != 0;
+    const __m512i sign = _mm512_srai_epi32(_mm512_add_epi32(key, _mm512_set1_epi32(FW_TALLY_STEP)), 31);
+    return _mm512_mask_cmpgt_epu32_mask(shared, _mm512_xor_si512(lower, sign), cut) != 0;
 }
 
 /* Of such numbers: cut by cut. */
@@ -91,18 +93,18 @@ static TARGET void settle(planes *out, size_t at, const fw_tally_cuts *c, __m512
 /* False: some of a group's numbers are not finite. */
 static inline TARGET bool find_group(planes *out, size_t group, const fw_tally_cuts *c, const keys *k, const double *v)
 {
-    __m512i least = _mm512_setzero_si512(), most = least;
+    __mmask16 infinite = 0;
     for (size_t part = 0; part < GROUP / PART; part++) {
         const __m512d low = _mm512_loadu_pd(v + PART * part), high = _mm512_loadu_pd(v + PART * part + PART / 2);
         const __m512i key = keys_of(low, high);
         const size_t at = group * (GROUP / PART) + part;
         const __m512i p = find(out, at, k, key);
-        const __mmask16 shared = _mm512_cmpeq_epi32_mask(key_at(k->at0, p), key);
-        if (__builtin_expect(shared != 0, 0) && above_cuts(c, shared, p, key, low, high)) settle(out, at, c, p, low, high);
-        least = _mm512_min_epi32(least, key);
-        most = _mm512_max_epi32(most, key);
+        const __mmask16 met = _mm512_cmple_epi32_mask(key_at(k->at0, p), key);      /* the cut's key, or what is not finite */
+        if (__builtin_expect(met == 0, 1)) continue;
+        infinite |= _mm512_cmpge_epi32_mask(key, _mm512_set1_epi32(INFINITE));
+        if (above_cuts(c, met, p, key, low, high)) settle(out, at, c, p, low, high);
     }
-    return (_mm512_cmplt_epi32_mask(least, _mm512_set1_epi32(-INFINITE)) | _mm512_cmpge_epi32_mask(most, _mm512_set1_epi32(INFINITE))) == 0;
+    return infinite == 0;
 }
 
 static inline TARGET uint64_t find_missing(const uint8_t *missing)
