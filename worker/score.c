@@ -154,15 +154,20 @@ static fw_status hand_over(scoring *s, fw_error *err)
     return status;
 }
 
+static void note_telling(scoring *s, fw_mono since) { s->telling_ns += fw_mono_now().ns - since.ns; }
+
 /* What this rank has counted, behind its rows. */
 static fw_status pass_counts_on(scoring *s, fw_error *err)
 {
-    if (!is_alone(s)) return worker_encode_counts(&s->encoded, s->counted, err);
-    FW_TRY(hand_over(s, err));
-    return worker_outputs_take_counts(s->outputs, s->counted, err);
+    if (is_alone(s)) {
+        FW_TRY(hand_over(s, err));
+        return worker_outputs_take_counts(s->outputs, s->counted, err);
+    }
+    const fw_mono begun = fw_mono_now();
+    FW_TRY(worker_encode_counts(&s->encoded, s->counted, err));
+    note_telling(s, begun);
+    return FW_OK;
 }
-
-static void note_telling(scoring *s, fw_mono since) { s->telling_ns += fw_mono_now().ns - since.ns; }
 
 /* Soon after they were predicted: they are in the caches. */
 static void count_piece(scoring *s, const worker_scored *rows)

@@ -25,9 +25,9 @@ typedef struct worker_scored {
 typedef struct worker_encoder worker_encoder;
 fw_status worker_encoder_create(worker_encoder **out, const fw_model *m, const worker_score_opts *opts, fw_error *err);
 void      worker_encoder_destroy(worker_encoder **e);
-/** Appends the rows in the form that the file needs: CSV text or cells; */
+/** Appends the rows in the form that the file needs, CSV text or cells; nothing when there is none. */
 fw_status worker_encode_rows(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err);
-/** packed telemetry, of those in monitor.sample. Of an encoder that publishes. */
+/** Appends packed telemetry, of the rows in monitor.sample. Where something is published. */
 fw_status worker_encode_telemetry(worker_encoder *e, fw_text *out, const worker_scored *rows, fw_error *err);
 /** Appends what a rank has counted, which begins anew. */
 fw_status worker_encode_counts(fw_text *out, worker_counts *c, fw_error *err);

@@ -150,8 +150,9 @@ static fw_status take_record(worker_outputs *o, const worker_record *head, const
 
 static fw_status tick(worker_outputs *o, fw_error *err)
 {
+    if (o->teller == NULL) return FW_OK;
     const fw_mono begun = fw_mono_now();
-    return o->teller != NULL ? told(o, begun, worker_teller_tick(o->teller, err)) : FW_OK;
+    return told(o, begun, worker_teller_tick(o->teller, err));
 }
 
 fw_status worker_outputs_take(worker_outputs *o, const char *bytes, size_t len, fw_error *err)

@@ -8,7 +8,7 @@ typedef struct worker_part { double seconds, telemetry; } worker_part;       /* 
 typedef struct worker_parts { worker_part *part; size_t n, capacity; } worker_parts;
 
 fw_status worker_parts_note(worker_parts *p, worker_part took, fw_error *err);
-/** result: what it has of parts; nothing when there were no parts. O(n log n); the parts' order is lost. */
+/** Fills in what the result has of parts; nothing, when there were none. O(n log n); the parts' order is lost. */
 void      worker_parts_judge(worker_parts *p, worker_score_result *result);
 void      worker_parts_destroy(worker_parts *p);
 
